@@ -1,0 +1,71 @@
+/**
+ * Layer: kernel. What the kernel asks of those above it: the host's services and the engine's program loader. It must
+ * not know WebAssembly, Node, or any calling convention.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import type { GuestMemory } from "../mem/guest-memory.ts";
+import type { Clock } from "../wait/clock.ts";
+import type { Process, Thread } from "./process.ts";
+
+/**
+ * The answer of an operation: zero or more is the result, -4095 to -1 is -errno, BLOCKED says that the thread left a
+ * pending record and will be continued. It is a double, so a 53-bit offset fits and BLOCKED can never be a result.
+ */
+export type Outcome = number;
+export const BLOCKED = -65_536;
+
+/** What the kernel needs of the world outside the sandbox. The cell implements it; tests use a simulated one. */
+export interface Host {
+  readonly clock: Clock;
+  /** Fill [at, at + length) with unpredictable bytes. */
+  random(into: Uint8Array, at: number, length: number): void;
+  /** Call kernel.dispatch() soon, after the running guest has left its stack. Called at most once until then. */
+  defer(): void;
+  /** Like defer, but let the host's event loop turn first. */
+  deferPastEvents(): void;
+  /** Call kernel.expire() at this monotonic time; a new call replaces the last; undefined: no alarm. */
+  alarm(atNs: number | undefined): void;
+}
+
+/** Where a standard stream leaves or enters the sandbox. The cell implements both over its frames. */
+export interface OutputPort {
+  /** Take up to `length` bytes now; fewer (or 0) when the reader is behind. Never keeps the view. */
+  write(from: Uint8Array, at: number, length: number): number;
+}
+
+/** How a process ended: an exit code 0 to 255, or a signal. `message` is for people: the trap and where. */
+export interface ExitStatus {
+  readonly code: number;
+  readonly signal: number;
+  readonly message?: string;
+}
+
+/** What may be executed: made by the engine, opaque to the kernel. */
+export interface ProgramImage {
+  readonly name: string;
+}
+
+/** One running program, as the kernel sees it. The engine implements it. */
+export interface Program {
+  readonly memory: GuestMemory;
+  /** Bytes of linear memory at most so far. */
+  readonly peakMemory: number;
+  /** Enter the guest for the first time. Only the kernel's dispatch calls this, never a handler. */
+  start(): void;
+  /** Continue a thread whose blocked call ended with `outcome`. Only dispatch calls this. */
+  resume(thread: Thread, outcome: Outcome): void;
+  /** End: unwind every suspended stack, give memories back. The kernel hears `kernel.programEnded` afterwards. */
+  kill(): void;
+}
+
+export interface ProgramLoader {
+  /** Instantiate; no guest code runs yet. -ENOMEM, -ENOEXEC, … when it cannot be had. */
+  load(process: Process, image: ProgramImage): Program | number;
+}
+
+export interface SpawnOptions {
+  readonly image: ProgramImage;
+  readonly argv: readonly ByteString[];
+  readonly env: readonly ByteString[];
+  readonly cwd: ByteString;
+}

@@ -1,0 +1,50 @@
+/**
+ * Layer: limits. Every limit of Linden, its default and its unit, and who enforces it. No other file holds one.
+ */
+
+/** Bytes of linear memory one guest process may have; grow fails beyond. Enforced by the engine (memory maximum). */
+export const MEMORY_BYTES = 512 * 1024 * 1024;
+/** Bytes of all files of one in-memory file system; ENOSPC beyond. Enforced by memfs. */
+export const FS_BYTES = 256 * 1024 * 1024;
+/** Inodes of one in-memory file system; ENOSPC beyond. Enforced by memfs. */
+export const FS_INODES = 65_536;
+/** Open descriptors of one process; EMFILE beyond. Enforced by the kernel's descriptor table. */
+export const DESCRIPTORS = 1024;
+/** Live processes of one sandbox; EAGAIN beyond. Enforced by the kernel. */
+export const PROCESSES = 256;
+/** Bytes of standard output and error, together, of one run; SIGXFSZ beyond. Enforced by the caller. */
+export const OUTPUT_BYTES = 64 * 1024 * 1024;
+/** Milliseconds of wall time of one run; undefined is no limit. Enforced by the caller (SIGKILL). */
+export const WALL_MS: number | undefined = undefined;
+/** Seconds of CPU time of one cell; undefined is no limit. Enforced by the host (RLIMIT_CPU) and the caller. */
+export const CPU_SECONDS: number | undefined = undefined;
+/** Bytes a pipe holds, as pipe(7). Enforced by the kernel. */
+export const PIPE_BYTES = 65_536;
+/** A write up to this many bytes to a pipe is atomic, as pipe(7). */
+export const PIPE_BUF = 4096;
+/** Bytes one handler moves before it yields. */
+export const TRANSFER_BYTES = 1024 * 1024;
+
+/** Bytes of a guest module; refused beyond. Enforced by the caller before sending and by the rewriter. */
+export const MODULE_BYTES = 128 * 1024 * 1024;
+/** Functions of a guest module. Enforced by the rewriter. */
+export const MODULE_FUNCTIONS = 100_000;
+/** Locals of one function, parameters included. Enforced by the rewriter. */
+export const MODULE_LOCALS = 10_000;
+/** Sum over all functions of their locals. Enforced by the rewriter. */
+export const MODULE_LOCALS_SUM = 4_000_000;
+/** Bytes of one function body. Enforced by the rewriter. */
+export const MODULE_BODY_BYTES = 2 * 1024 * 1024;
+/** Elements of all tables of a module together. Enforced by the rewriter. */
+export const MODULE_TABLE_ELEMENTS = 1_000_000;
+/** Bytes of arguments and environment of one process, as execve(2)'s E2BIG. Enforced by the kernel. */
+export const ARGUMENT_BYTES = 2 * 1024 * 1024;
+
+/** Payload bytes of one frame between caller, cell and file server. Enforced by the wire decoder. */
+export const FRAME_BYTES = 1024 * 1024 + 4096;
+/** Bytes of a control frame's JSON. Enforced by the wire decoder. */
+export const CONTROL_BYTES = 4 * 1024 * 1024;
+/** Output bytes in flight of one stream before the cell must wait for credit. Enforced by cell and caller. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+/** Nanoseconds a guest may make non-blocking calls before the kernel returns to the host's event loop. */
+export const YIELD_NS = 4_000_000;

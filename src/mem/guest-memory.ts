@@ -1,0 +1,118 @@
+/**
+ * Layer: mem. Guest memory: ranges, numbers, byte strings, iovecs. The only room that touches a guest's buffer. It must
+ * not know what the bytes mean.
+ *
+ * An address or length comes from a guest as an i32: `>>> 0` it first. Check a range once with `contains`, copy in
+ * once, check the copy. A view is stale after anything that may grow the memory or wait: take `bytes` again.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { EFAULT, EINVAL } from "../abi/errno.ts";
+import { UIO_MAXIOV } from "../abi/fcntl.ts";
+
+/** The part of WebAssembly.Memory this room needs. */
+export interface LinearMemory {
+  readonly buffer: ArrayBuffer;
+}
+
+/** A checked list of guest ranges, reused from call to call. */
+export class IoVector {
+  count = 0;
+  /** Sum of the lengths in bytes; at most 2^32 - 1. */
+  total = 0;
+  readonly addresses = new Uint32Array(UIO_MAXIOV);
+  readonly lengths = new Uint32Array(UIO_MAXIOV);
+}
+
+export class GuestMemory {
+  readonly #memory: LinearMemory;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView<ArrayBuffer>;
+
+  constructor(memory: LinearMemory) {
+    this.#memory = memory;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#view = new DataView(memory.buffer);
+  }
+
+  /** The whole memory as it stands now. Never keep it over a call that may grow the memory or wait. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#refresh();
+    return this.#bytes;
+  }
+
+  get view(): DataView<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#refresh();
+    return this.#view;
+  }
+
+  get byteLength(): number {
+    return this.bytes.length;
+  }
+
+  /** A grown memory detaches its old buffer, which then has no bytes. */
+  #refresh(): void {
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+    this.#view = new DataView(this.#memory.buffer);
+  }
+
+  /** Whether [address, address + length) lies inside. Both must already be unsigned integers. */
+  contains(address: number, length: number): boolean {
+    return address + length <= this.bytes.length;
+  }
+
+  /** Copy a byte string in; the range must have been checked. */
+  byteString(address: number, length: number): ByteString {
+    const bytes = this.bytes;
+    let text = "";
+    for (let start = address; start < address + length; start += 4096) {
+      const end = Math.min(start + 4096, address + length);
+      text += String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
+    }
+    return text as ByteString;
+  }
+
+  /** Copy a byte string out without a NUL; the range must have been checked. */
+  putByteString(address: number, text: ByteString): void {
+    const bytes = this.bytes;
+    for (let i = 0; i < text.length; i++) bytes[address + i] = text.charCodeAt(i);
+  }
+
+  /** Write an unsigned 64-bit integer given as a number from 0 to 2^53. */
+  putU64(address: number, value: number): void {
+    this.view.setUint32(address, value >>> 0, true);
+    this.view.setUint32(address + 4, Math.floor(value / 0x1_0000_0000), true);
+  }
+
+  /** Write seconds and nanoseconds as one unsigned 64-bit count of nanoseconds, without BigInt. */
+  putNanoseconds(address: number, seconds: number, nanoseconds: number): void {
+    // seconds * 10^9 exceeds 2^53: split the seconds so that each partial product stays exact.
+    const low = (seconds % 65_536) * 1_000_000_000 + nanoseconds;
+    const high = Math.floor(seconds / 65_536) * 1_000_000_000;
+    // value = high * 2^16 + low
+    const lowWord = (high % 65_536) * 65_536 + (low % 0x1_0000_0000);
+    this.view.setUint32(address, lowWord >>> 0, true);
+    const carry = Math.floor(lowWord / 0x1_0000_0000);
+    this.view.setUint32(address + 4, Math.floor(high / 65_536) + Math.floor(low / 0x1_0000_0000) + carry, true);
+  }
+
+  /** Copy `count` 8-byte iovecs in and check every range. 0, -EINVAL (count above UIO_MAXIOV, sum above 2^31-1), -EFAULT. */
+  iovecs(into: IoVector, address: number, count: number): number {
+    if (count > UIO_MAXIOV) return -EINVAL;
+    if (!this.contains(address, count * 8)) return -EFAULT;
+    const view = this.view;
+    const size = this.#bytes.length;
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      const start = view.getUint32(address + i * 8, true);
+      const length = view.getUint32(address + i * 8 + 4, true);
+      if (start + length > size) return -EFAULT;
+      total += length;
+      into.addresses[i] = start;
+      into.lengths[i] = length;
+    }
+    if (total > 0x7fff_ffff) return -EINVAL;
+    into.count = count;
+    into.total = total;
+    return 0;
+  }
+}

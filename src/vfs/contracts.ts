@@ -1,0 +1,148 @@
+/**
+ * Layer: vfs. What a file system, an inode and an open file are. It must not know any particular file system, nor
+ * processes and descriptors.
+ *
+ * Results are numbers: zero or more is success, below zero is -errno. Where an object is the answer the type says
+ * `T | number`, and a number is then always -errno. Every method answers at once; only streams (pipes, standard
+ * input and output, terminals) may answer -EAGAIN, and they have a wait queue that says when to try again.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import type { WaitQueue } from "../wait/wait-queue.ts";
+
+/** What stat(2) tells. Times are seconds and nanoseconds since the epoch; `size` in bytes, `blocks` in 512 bytes. */
+export interface Stat {
+  dev: number;
+  ino: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  size: number;
+  blocks: number;
+  atimeSeconds: number;
+  atimeNanoseconds: number;
+  mtimeSeconds: number;
+  mtimeNanoseconds: number;
+  ctimeSeconds: number;
+  ctimeNanoseconds: number;
+}
+
+/** Changes setattr makes: only what is present. `mode` holds permission bits only. */
+export interface AttributeChanges {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  atime?: { readonly seconds: number; readonly nanoseconds: number };
+  mtime?: { readonly seconds: number; readonly nanoseconds: number };
+}
+
+/** Who creates a file: becomes its owner. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A file, directory, link or device. The file system that made it knows the rest behind this face. */
+export interface Inode {
+  readonly fs: FileSystem;
+  readonly ino: number;
+  /** File type bits (S_IFMT) of the mode; they never change while the inode lives. */
+  readonly type: number;
+}
+
+export interface DirectoryEntry {
+  readonly name: ByteString;
+  readonly ino: number;
+  /** A DT_ constant. */
+  readonly type: number;
+  /** Where the entry after this one is found: what to pass as `from` next. Above zero; stable under removals. */
+  readonly next: number;
+}
+
+/** The object behind an open file description. It has no offset: the description has. */
+export interface OpenFile {
+  readonly inode: Inode;
+  /** False for streams: the position is ignored and lseek answers ESPIPE. */
+  readonly seekable: boolean;
+  /** Streams: woken when readiness changes. Undefined where a call never waits. */
+  readonly waiters: WaitQueue | undefined;
+  /** Copy up to `length` bytes at `position` to `into[at…]`. Bytes moved, 0 at the end, or -errno. Keeps no view. */
+  read(position: number, into: Uint8Array, at: number, length: number): number;
+  /** Copy `length` bytes from `from[at…]` to `position`, or to the end if `position` is APPEND. Bytes moved or -errno. */
+  write(position: number, from: Uint8Array, at: number, length: number): number;
+  /** POLLIN, POLLOUT, POLLERR, POLLHUP bits true now. */
+  readiness(): number;
+  /** Bytes that can be read at once, where that is known (FIONREAD). */
+  available(): number;
+  /** Up to `limit` entries from cookie `from` (0 is the start), "." and ".." left out; empty at the end. */
+  entries(from: number, limit: number): readonly DirectoryEntry[] | number;
+  /** fsync(2) and fdatasync(2). */
+  sync(dataOnly: boolean): number;
+  /** posix_fallocate(3) over [offset, offset + length): the size grows, nothing is lost. */
+  allocate(offset: number, length: number): number;
+  /** The last descriptor is gone. Called once. */
+  close(): void;
+}
+
+/** Write position that means "at the end, atomically" (O_APPEND). */
+export const APPEND = -1;
+
+export interface FileSystemStatistics {
+  blockSize: number;
+  blocks: number;
+  blocksFree: number;
+  files: number;
+  filesFree: number;
+}
+
+/**
+ * One mounted file system. `name` arguments are single components: never empty, "." or "..", no "/" and no NUL, at most
+ * NAME_MAX bytes: the path walk has seen to it. Permissions, read-only mounts and mount points are the walk's matter too.
+ */
+export interface FileSystem {
+  /** As /proc/mounts shows it: "memfs", "hostfs", "devfs". */
+  readonly type: string;
+  readonly dev: number;
+  readonly root: Inode;
+  lookup(directory: Inode, name: ByteString): Inode | number;
+  /** Make a regular file; EEXIST if the name is there. */
+  create(directory: Inode, name: ByteString, mode: number, owner: Owner): Inode | number;
+  mkdir(directory: Inode, name: ByteString, mode: number, owner: Owner): Inode | number;
+  symlink(directory: Inode, name: ByteString, target: ByteString, owner: Owner): Inode | number;
+  link(directory: Inode, name: ByteString, target: Inode): number;
+  unlink(directory: Inode, name: ByteString): number;
+  rmdir(directory: Inode, name: ByteString): number;
+  /** rename(2) within this file system; flags as renameat2(2). */
+  rename(oldDirectory: Inode, oldName: ByteString, newDirectory: Inode, newName: ByteString, flags: number): number;
+  readlink(link: Inode): ByteString | number;
+  /** Open an inode of this file system; O_TRUNC is already carried out by the caller through setattr. */
+  open(inode: Inode, flags: number): OpenFile | number;
+  stat(inode: Inode, out: Stat): number;
+  setattr(inode: Inode, changes: AttributeChanges): number;
+  /** The directory above, for "..": the root answers itself. */
+  parent(directory: Inode): Inode | number;
+  statistics(): FileSystemStatistics;
+}
+
+/** A fresh Stat with every field zero: callers keep one and reuse it. */
+export function emptyStat(): Stat {
+  return {
+    dev: 0,
+    ino: 0,
+    mode: 0,
+    nlink: 0,
+    uid: 0,
+    gid: 0,
+    rdev: 0,
+    size: 0,
+    blocks: 0,
+    atimeSeconds: 0,
+    atimeNanoseconds: 0,
+    mtimeSeconds: 0,
+    mtimeNanoseconds: 0,
+    ctimeSeconds: 0,
+    ctimeNanoseconds: 0,
+  };
+}
