@@ -69,3 +69,24 @@ export interface SpawnOptions {
   readonly env: readonly ByteString[];
   readonly cwd: ByteString;
 }
+
+/** begin()'s answer when the thread is gone (it exited or was killed inside the call): the gate must trap. */
+export const GONE = -65_537;
+
+/**
+ * One call of a calling convention, as the engine binds it. A codec table (wasi, syscalls) is a list of these.
+ *
+ * `begin` decodes, checks, copies in, calls the operation and encodes. It answers the value the guest gets, BLOCKED when
+ * the operation parked the thread (its pending record then stands in `thread.pending`), or GONE. Each i64 parameter
+ * arrives as two arguments, low word then high word, both i32. `finish` encodes the outcome of a call that was parked;
+ * it gets the same arguments again and must not read guest memory that `begin` already read.
+ */
+export interface GuestCall {
+  readonly name: string;
+  /** Parameter types: i is i32, I is i64. */
+  readonly parameters: string;
+  /** Result type: "i", "I" or none. */
+  readonly result: "i" | "I" | "";
+  begin(thread: Thread, ...args: number[]): number;
+  finish?(thread: Thread, args: readonly number[], outcome: Outcome): number;
+}
