@@ -1,0 +1,86 @@
+/**
+ * Builds dist/: the API, the command line, and the programs of the locked processes, each as one file. It runs whenever
+ * the hash of the sources changed; `--types` adds the type declarations that the published package carries.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const home = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(home, "dist");
+const stamp = join(dist, ".built");
+
+const shared = { bundle: true, platform: "node", target: "node26", legalComments: "none", logLevel: "warning" };
+/** What stands behind the locks may open nothing later: one file, no import left to resolve. */
+const lockedPrograms = { ...shared, format: "cjs", minifyWhitespace: true };
+
+const outputs = [
+  { ...shared, format: "esm", entryPoints: ["src/sandbox/index.ts"], outfile: "index.js" },
+  { ...shared, format: "esm", entryPoints: ["src/cli/main.ts"], outfile: "cli.js" },
+  { ...shared, format: "cjs", entryPoints: ["src/lockdown/launch/thread.ts"], outfile: "launcher-thread.cjs" },
+  { ...lockedPrograms, entryPoints: ["src/cell/main.ts"], outfile: "cell.cjs" },
+  { ...lockedPrograms, entryPoints: ["src/fileserver/main.ts"], outfile: "fileserver.cjs" },
+];
+
+function filesOf(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesOf(join(path, name)));
+}
+
+function sourceHash() {
+  const hash = createHash("sha256");
+  for (const root of ["src", "policies", "scripts", "package.json", "package-lock.json"]) {
+    for (const file of filesOf(join(home, root))) {
+      const bytes = readFileSync(file);
+      hash.update(`${file.slice(home.length)}\0${bytes.length}\0`).update(bytes);
+    }
+  }
+  return hash.digest("hex");
+}
+
+function previousHash() {
+  try {
+    return readFileSync(stamp, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+async function buildAll(hash) {
+  process.stderr.write("linden: building dist/ …\n");
+  const fresh = join(home, `dist.${process.pid}`);
+  mkdirSync(fresh);
+  try {
+    for (const output of outputs) {
+      await build({ ...output, absWorkingDir: home, outfile: join(fresh, output.outfile) });
+    }
+    writeFileSync(join(fresh, ".built"), hash);
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(fresh, dist);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+const hash = sourceHash();
+const started = new Date();
+if (previousHash() !== hash) await buildAll(hash);
+// A source changed while the build ran is newer than this and is seen at the next start.
+utimesSync(stamp, started, started);
+
+if (process.argv.includes("--types")) {
+  const tsc = spawnSync(
+    process.execPath,
+    [join(home, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.types.json"],
+    {
+      cwd: home,
+      stdio: "inherit",
+    },
+  );
+  process.exitCode = tsc.status ?? 1;
+}
