@@ -3,9 +3,16 @@
  * schema-checked; whatever comes from a cell is hostile input. It must not know how frames travel.
  *
  * A frame on the wire: u32 little-endian payload length, u8 type, u32 little-endian channel, payload.
- * The channel is the number the caller gave a process or a file request. Control payloads are JSON in UTF-8, data
- * payloads are raw bytes. A ByteString travels in JSON as the string it is.
+ * The channel is the number the caller gave a process, a module or a file request (1 and up, one number line for all
+ * three); frames about the whole cell have channel 0. Control payloads are JSON in UTF-8, data payloads are raw bytes,
+ * at least one. A ByteString travels in JSON as the string it is.
+ *
+ * Flow control. Each stream of a process (0, 1, 2) starts with STREAM_WINDOW_BYTES of credit at SPAWN, without a word.
+ * The sender never has more bytes out than its credit; the receiver gives credit back as bytes are consumed, so that
+ * credit never exceeds the window. Data of modules and files needs none: the pipe itself holds back.
  */
+import type { ByteString } from "../abi/byte-string.ts";
+
 export const HEADER_BYTES = 9;
 
 /** Caller to cell. */
@@ -14,7 +21,7 @@ export const DOWN = {
   BOOT: 1,
   /** Bytes of a module; channel = module number. Followed by MODULE_END. */
   MODULE_DATA: 2,
-  /** JSON { name }: the module of this channel is complete. Answered by MODULE_READY or REFUSED. */
+  /** JSON ModuleEnd: the module of this channel is complete. Answered by MODULE_READY or REFUSED. */
   MODULE_END: 3,
   /** JSON SpawnRequest; channel = process. Answered by STARTED or REFUSED, later EXITED. */
   SPAWN: 4,
@@ -25,11 +32,13 @@ export const DOWN = {
   SIGNAL: 7,
   /** JSON { stream: 1 | 2, bytes }: the caller consumed that much output. */
   CREDIT: 8,
-  /** JSON FileRequest; channel = request. Data of a write follows as FILE_DATA, then FILE_END. */
+  /**
+   * JSON FileRequest; channel = request. Data of a write follows as FILE_DATA, then FILE_END. Answered by FILE_REPLY or
+   * REFUSED with kind "file" and an errno; a write may be refused before its FILE_END, and what still comes is dropped.
+   */
   FILE: 9,
   FILE_DATA: 10,
   FILE_END: 11,
-  /** Bytes of a foreign module to rewrite (rewriter cells only), ended by MODULE_END with { rewrite: true }. */
 } as const;
 
 /** Cell to caller. */
@@ -38,45 +47,60 @@ export const UP = {
   READY: 64,
   /** Empty: the kernel stands. */
   BOOTED: 65,
+  /** Empty: the module can be spawned. */
   MODULE_READY: 66,
+  /** Empty: the process of this channel exists. */
   STARTED: 67,
   /** JSON Refusal: the request of this channel was not carried out. */
   REFUSED: 68,
+  /** Raw bytes the process wrote, within the credit granted. */
   STDOUT: 69,
   STDERR: 70,
   /** JSON { bytes }: that much more standard input may be sent. */
   STDIN_CREDIT: 71,
-  /** JSON ExitReport. */
+  /** JSON ExitReport: the last frame of this process; all its output came before. */
   EXITED: 72,
   /** JSON FileReply; for reads FILE_DATA frames come before it. */
   FILE_REPLY: 73,
   FILE_DATA: 74,
-  /** Bytes of a rewritten module, then MODULE_READY. */
+  /** Bytes of the rewritten module, when MODULE_END asked for them; MODULE_READY follows the last. */
   REWRITTEN: 75,
   /** JSON { message }: our bug; the cell is dead after this. */
   FATAL: 76,
 } as const;
 
+/** "module": not valid or not accepted; "program": it cannot be started; "limit"; "file": see errno. */
+export const REFUSAL_KINDS = ["module", "program", "limit", "file"] as const;
+
 export type Refusal = {
-  /** Which kind: "module" (not valid or not accepted), "program" (no such program), "limit", "file". */
-  readonly kind: string;
+  readonly kind: (typeof REFUSAL_KINDS)[number];
   readonly message: string;
+  /** Linux error number; always there for kind "file". */
   readonly errno?: number;
+};
+
+export type ModuleEnd = {
+  /** For messages and backtraces. */
+  readonly name: string;
+  /** The bytes are what a rewriter made (from the caller's verified cache); otherwise they are foreign. */
+  readonly rewritten: boolean;
+  /** Send the rewritten bytes back as REWRITTEN before MODULE_READY. Only with `rewritten: false`. */
+  readonly giveBack: boolean;
 };
 
 export type MountRequest =
   | {
       readonly kind: "memory";
-      readonly at: string;
+      readonly at: ByteString;
       readonly bytes: number;
       readonly inodes: number;
       readonly readOnly: boolean;
     }
-  | { readonly kind: "host"; readonly at: string; readonly index: number; readonly readOnly: boolean };
+  | { readonly kind: "host"; readonly at: ByteString; readonly index: number; readonly readOnly: boolean };
 
 export type BootRequest = {
   readonly mounts: readonly MountRequest[];
-  readonly env: readonly string[];
+  readonly env: readonly ByteString[];
   readonly limits: {
     readonly memoryBytes: number;
     readonly descriptors: number;
@@ -91,9 +115,9 @@ export type BootRequest = {
 export type SpawnRequest = {
   /** Module number sent before. */
   readonly module: number;
-  readonly argv: readonly string[];
-  readonly env: readonly string[];
-  readonly cwd: string;
+  readonly argv: readonly ByteString[];
+  readonly env: readonly ByteString[];
+  readonly cwd: ByteString;
   /** Which standard streams are terminals, as isatty(3) tells the guest. */
   readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly memoryBytes: number;
@@ -105,3 +129,87 @@ export type ExitReport = {
   readonly message: string;
   readonly stats: { readonly cpuMs: number; readonly calls: number; readonly peakMemory: number };
 };
+
+/** A file operation of the caller on the sandbox's files. Paths are absolute and are walked as the guest's are. */
+export type FileRequest =
+  /** The whole file as FILE_DATA; EFBIG when it is longer than `limit` bytes. */
+  | { readonly op: "read"; readonly path: ByteString; readonly limit: number }
+  /** Create or truncate (or append to) a regular file; the data follows. `mode` for a new file. */
+  | { readonly op: "write"; readonly path: ByteString; readonly append: boolean; readonly mode: number }
+  /** One page of entries, "." and ".." left out. `from` 0 is the start, else `next` of the last reply. */
+  | { readonly op: "list"; readonly path: ByteString; readonly from: number }
+  | { readonly op: "mkdir"; readonly path: ByteString; readonly recursive: boolean; readonly mode: number }
+  /** unlink(2), or rmdir(2) for a directory; with `recursive` all that is below it first. */
+  | { readonly op: "remove"; readonly path: ByteString; readonly recursive: boolean }
+  | { readonly op: "rename"; readonly path: ByteString; readonly to: ByteString }
+  | { readonly op: "exists"; readonly path: ByteString }
+  | { readonly op: "stat"; readonly path: ByteString; readonly follow: boolean };
+
+export const FILE_TYPES = ["file", "directory", "symlink", "fifo", "socket", "character", "block"] as const;
+export type FileType = (typeof FILE_TYPES)[number];
+
+/** Entries of one list reply at most. */
+export const LIST_ENTRIES = 256;
+
+export type FileReply =
+  /** `bytes` of FILE_DATA came before. */
+  | { readonly op: "read"; readonly bytes: number }
+  | { readonly op: "write"; readonly bytes: number }
+  | {
+      readonly op: "list";
+      readonly entries: readonly { readonly name: ByteString; readonly type: FileType }[];
+      /** Where the next page starts; 0: this was the last. */
+      readonly next: number;
+    }
+  | { readonly op: "mkdir" }
+  | { readonly op: "remove" }
+  | { readonly op: "rename" }
+  | { readonly op: "exists"; readonly exists: boolean }
+  | {
+      readonly op: "stat";
+      readonly type: FileType;
+      /** Permission bits, 0 to 0o7777. */
+      readonly mode: number;
+      readonly size: number;
+      /** Milliseconds since the epoch, with fractions. */
+      readonly mtimeMs: number;
+    };
+
+/** What each frame to a cell carries: a message, raw bytes, or nothing. */
+export type DownPayloads = {
+  [DOWN.BOOT]: BootRequest;
+  [DOWN.MODULE_DATA]: Uint8Array;
+  [DOWN.MODULE_END]: ModuleEnd;
+  [DOWN.SPAWN]: SpawnRequest;
+  [DOWN.STDIN]: Uint8Array;
+  [DOWN.STDIN_END]: undefined;
+  [DOWN.SIGNAL]: { readonly signal: number };
+  [DOWN.CREDIT]: { readonly stream: 1 | 2; readonly bytes: number };
+  [DOWN.FILE]: FileRequest;
+  [DOWN.FILE_DATA]: Uint8Array;
+  [DOWN.FILE_END]: undefined;
+};
+
+/** What each frame from a cell carries. */
+export type UpPayloads = {
+  [UP.READY]: undefined;
+  [UP.BOOTED]: undefined;
+  [UP.MODULE_READY]: undefined;
+  [UP.STARTED]: undefined;
+  [UP.REFUSED]: Refusal;
+  [UP.STDOUT]: Uint8Array;
+  [UP.STDERR]: Uint8Array;
+  [UP.STDIN_CREDIT]: { readonly bytes: number };
+  [UP.EXITED]: ExitReport;
+  [UP.FILE_REPLY]: FileReply;
+  [UP.FILE_DATA]: Uint8Array;
+  [UP.REWRITTEN]: Uint8Array;
+  [UP.FATAL]: { readonly message: string };
+};
+
+type FrameOf<P> = {
+  [T in keyof P]: { readonly type: T; readonly channel: number; readonly payload: P[T] };
+}[keyof P];
+
+export type DownFrame = FrameOf<DownPayloads>;
+export type UpFrame = FrameOf<UpPayloads>;

@@ -1,0 +1,62 @@
+/**
+ * Layer: wire. One table: for each frame type whether it is empty, raw or a message, how long it may be, and whether its
+ * channel names something. Encoder and decoder both read it. It must not know how frames are cut.
+ */
+import { CONTROL_BYTES, FRAME_BYTES } from "../limits.ts";
+import { DOWN, UP } from "./frames.ts";
+import * as messages from "./messages.ts";
+
+export type Format = {
+  readonly name: string;
+  readonly kind: "empty" | "data" | "message";
+  /** Payload bytes at most. */
+  readonly limit: number;
+  /** The frame belongs to a process, module or request, so its channel is not 0. */
+  readonly channelled: boolean;
+  readonly read?: (value: unknown) => unknown;
+};
+
+/** Bytes of a message that has no list in it. */
+const SMALL = 64 * 1024;
+/** LIST_ENTRIES names of 255 bytes, each byte as \u00XX at worst, with room. */
+const LIST = 512 * 1024;
+
+const empty = (name: string, channelled = true): Format => ({ name, kind: "empty", limit: 0, channelled });
+const data = (name: string): Format => ({ name, kind: "data", limit: FRAME_BYTES, channelled: true });
+const message = (name: string, read: (value: unknown) => unknown, limit = SMALL, channelled = true): Format => ({
+  name,
+  kind: "message",
+  limit,
+  channelled,
+  read,
+});
+
+export const DOWN_FORMATS: ReadonlyMap<number, Format> = new Map([
+  [DOWN.BOOT, message("BOOT", messages.readBoot, CONTROL_BYTES, false)],
+  [DOWN.MODULE_DATA, data("MODULE_DATA")],
+  [DOWN.MODULE_END, message("MODULE_END", messages.readModuleEnd)],
+  [DOWN.SPAWN, message("SPAWN", messages.readSpawn, CONTROL_BYTES)],
+  [DOWN.STDIN, data("STDIN")],
+  [DOWN.STDIN_END, empty("STDIN_END")],
+  [DOWN.SIGNAL, message("SIGNAL", messages.readSignal)],
+  [DOWN.CREDIT, message("CREDIT", messages.readCredit)],
+  [DOWN.FILE, message("FILE", messages.readFileRequest)],
+  [DOWN.FILE_DATA, data("FILE_DATA")],
+  [DOWN.FILE_END, empty("FILE_END")],
+]);
+
+export const UP_FORMATS: ReadonlyMap<number, Format> = new Map([
+  [UP.READY, empty("READY", false)],
+  [UP.BOOTED, empty("BOOTED", false)],
+  [UP.MODULE_READY, empty("MODULE_READY")],
+  [UP.STARTED, empty("STARTED")],
+  [UP.REFUSED, message("REFUSED", messages.readRefusal)],
+  [UP.STDOUT, data("STDOUT")],
+  [UP.STDERR, data("STDERR")],
+  [UP.STDIN_CREDIT, message("STDIN_CREDIT", messages.readStdinCredit)],
+  [UP.EXITED, message("EXITED", messages.readExit)],
+  [UP.FILE_REPLY, message("FILE_REPLY", messages.readFileReply, LIST)],
+  [UP.FILE_DATA, data("FILE_DATA")],
+  [UP.REWRITTEN, data("REWRITTEN")],
+  [UP.FATAL, message("FATAL", messages.readFatal, SMALL, false)],
+]);

@@ -1,0 +1,212 @@
+/**
+ * Layer: wire. The schema of every control payload, in both directions: an untrusted JSON value in, a fresh checked
+ * message out. It must not know sizes on the wire or how frames are cut.
+ */
+import * as limits from "../limits.ts";
+import {
+  type BootRequest,
+  type DownPayloads,
+  type ExitReport,
+  FILE_TYPES,
+  type FileReply,
+  type FileRequest,
+  LIST_ENTRIES,
+  type ModuleEnd,
+  type MountRequest,
+  REFUSAL_KINDS,
+  type Refusal,
+  type SpawnRequest,
+} from "./frames.ts";
+import { Fields, fail } from "./shape.ts";
+
+const U32 = 0xffff_ffff;
+const MAX = Number.MAX_SAFE_INTEGER;
+/** UTF-16 units of a message for people. */
+const MESSAGE_LENGTH = 4096;
+const MOUNTS = 256;
+const NAME_BYTES = 255;
+const SIGNALS = 64;
+/** Memory of one wasm32 guest at most, bytes. */
+const MEMORY_BYTES = 2 ** 32;
+
+export function readBoot(value: unknown): BootRequest {
+  const it = new Fields(value, "BOOT", ["mounts", "env", "limits", "rootReadOnly", "hostname"]);
+  const caps = it.object("limits", ["memoryBytes", "descriptors", "processes", "fsBytes", "fsInodes"]);
+  return {
+    mounts: it.list("mounts", MOUNTS).map(readMount),
+    env: it.byteStrings("env", limits.ARGUMENT_BYTES),
+    limits: {
+      memoryBytes: caps.integer("memoryBytes", 0, MEMORY_BYTES),
+      descriptors: caps.integer("descriptors", 3, 1 << 20),
+      processes: caps.integer("processes", 1, 4096),
+      fsBytes: caps.integer("fsBytes", 0, MAX),
+      fsInodes: caps.integer("fsInodes", 1, U32),
+    },
+    rootReadOnly: it.boolean("rootReadOnly"),
+    hostname: it.text("hostname", 64),
+  };
+}
+
+function readMount(value: unknown): MountRequest {
+  const all = ["kind", "at", "readOnly"];
+  const kind = new Fields(value, "mount", all, ["bytes", "inodes", "index"]).oneOf("kind", ["memory", "host"]);
+  if (kind === "host") {
+    const it = new Fields(value, "mount", [...all, "index"]);
+    return { kind, at: it.path("at"), index: it.integer("index", 0, MOUNTS - 1), readOnly: it.boolean("readOnly") };
+  }
+  const it = new Fields(value, "mount", [...all, "bytes", "inodes"]);
+  return {
+    kind,
+    at: it.path("at"),
+    bytes: it.integer("bytes", 0, MAX),
+    inodes: it.integer("inodes", 1, U32),
+    readOnly: it.boolean("readOnly"),
+  };
+}
+
+export function readModuleEnd(value: unknown): ModuleEnd {
+  const it = new Fields(value, "MODULE_END", ["name", "rewritten", "giveBack"]);
+  const end = { name: it.text("name", 255), rewritten: it.boolean("rewritten"), giveBack: it.boolean("giveBack") };
+  if (end.rewritten && end.giveBack) fail("MODULE_END", "asks back what is already rewritten");
+  return end;
+}
+
+export function readSpawn(value: unknown): SpawnRequest {
+  const it = new Fields(value, "SPAWN", ["module", "argv", "env", "cwd", "terminals", "memoryBytes"]);
+  const terminals = it.object("terminals", ["stdin", "stdout", "stderr"]);
+  return {
+    module: it.integer("module", 1, U32),
+    argv: it.byteStrings("argv", limits.ARGUMENT_BYTES),
+    env: it.byteStrings("env", limits.ARGUMENT_BYTES),
+    cwd: it.path("cwd"),
+    terminals: {
+      stdin: terminals.boolean("stdin"),
+      stdout: terminals.boolean("stdout"),
+      stderr: terminals.boolean("stderr"),
+    },
+    memoryBytes: it.integer("memoryBytes", 0, MEMORY_BYTES),
+  };
+}
+
+export function readSignal(value: unknown): { readonly signal: number } {
+  return { signal: new Fields(value, "SIGNAL", ["signal"]).integer("signal", 1, SIGNALS) };
+}
+
+export function readCredit(value: unknown): DownPayloads[8] {
+  const it = new Fields(value, "CREDIT", ["stream", "bytes"]);
+  return {
+    stream: it.integer("stream", 1, 2) === 1 ? 1 : 2,
+    bytes: it.integer("bytes", 1, limits.STREAM_WINDOW_BYTES),
+  };
+}
+
+export function readStdinCredit(value: unknown): { readonly bytes: number } {
+  return { bytes: new Fields(value, "STDIN_CREDIT", ["bytes"]).integer("bytes", 1, limits.STREAM_WINDOW_BYTES) };
+}
+
+const FILE_OPS = ["read", "write", "list", "mkdir", "remove", "rename", "exists", "stat"] as const;
+
+export function readFileRequest(value: unknown): FileRequest {
+  const every = ["limit", "append", "mode", "from", "recursive", "to", "follow"];
+  const op = new Fields(value, "FILE", ["op", "path"], every).oneOf("op", FILE_OPS);
+  const only = (...keys: string[]) => new Fields(value, `FILE ${op}`, ["op", "path", ...keys]);
+  switch (op) {
+    case "read": {
+      const it = only("limit");
+      return { op, path: it.path("path"), limit: it.integer("limit", 0, MAX) };
+    }
+    case "write": {
+      const it = only("append", "mode");
+      return { op, path: it.path("path"), append: it.boolean("append"), mode: it.integer("mode", 0, 0o777) };
+    }
+    case "list": {
+      const it = only("from");
+      return { op, path: it.path("path"), from: it.integer("from", 0, MAX) };
+    }
+    case "mkdir": {
+      const it = only("recursive", "mode");
+      return { op, path: it.path("path"), recursive: it.boolean("recursive"), mode: it.integer("mode", 0, 0o777) };
+    }
+    case "remove": {
+      const it = only("recursive");
+      return { op, path: it.path("path"), recursive: it.boolean("recursive") };
+    }
+    case "rename": {
+      const it = only("to");
+      return { op, path: it.path("path"), to: it.path("to") };
+    }
+    case "exists":
+      return { op, path: only().path("path") };
+    case "stat": {
+      const it = only("follow");
+      return { op, path: it.path("path"), follow: it.boolean("follow") };
+    }
+  }
+}
+
+export function readRefusal(value: unknown): Refusal {
+  const it = new Fields(value, "REFUSED", ["kind", "message"], ["errno"]);
+  const kind = it.oneOf("kind", REFUSAL_KINDS);
+  const message = it.text("message", MESSAGE_LENGTH);
+  if (it.has("errno")) return { kind, message, errno: it.integer("errno", 1, 4095) };
+  if (kind === "file") fail("REFUSED", 'of kind "file" lacks its errno');
+  return { kind, message };
+}
+
+export function readExit(value: unknown): ExitReport {
+  const it = new Fields(value, "EXITED", ["code", "signal", "message", "stats"]);
+  const stats = it.object("stats", ["cpuMs", "calls", "peakMemory"]);
+  return {
+    code: it.integer("code", 0, 255),
+    signal: it.integer("signal", 0, SIGNALS),
+    message: it.text("message", MESSAGE_LENGTH),
+    stats: {
+      cpuMs: stats.number("cpuMs", 0, MAX),
+      calls: stats.integer("calls", 0, MAX),
+      peakMemory: stats.integer("peakMemory", 0, MAX),
+    },
+  };
+}
+
+export function readFileReply(value: unknown): FileReply {
+  const every = ["bytes", "entries", "next", "exists", "type", "mode", "size", "mtimeMs"];
+  const op = new Fields(value, "FILE_REPLY", ["op"], every).oneOf("op", FILE_OPS);
+  const only = (...keys: string[]) => new Fields(value, `FILE_REPLY ${op}`, ["op", ...keys]);
+  switch (op) {
+    case "read":
+    case "write":
+      return { op, bytes: only("bytes").integer("bytes", 0, MAX) };
+    case "list": {
+      const it = only("entries", "next");
+      return { op, entries: it.list("entries", LIST_ENTRIES).map(readEntry), next: it.integer("next", 0, MAX) };
+    }
+    case "mkdir":
+    case "remove":
+    case "rename":
+      only();
+      return { op };
+    case "exists":
+      return { op, exists: only("exists").boolean("exists") };
+    case "stat": {
+      const it = only("type", "mode", "size", "mtimeMs");
+      return {
+        op,
+        type: it.oneOf("type", FILE_TYPES),
+        mode: it.integer("mode", 0, 0o7777),
+        size: it.integer("size", 0, MAX),
+        mtimeMs: it.number("mtimeMs", -MAX, MAX),
+      };
+    }
+  }
+}
+
+function readEntry(value: unknown) {
+  const it = new Fields(value, "FILE_REPLY entry", ["name", "type"]);
+  const name = it.bytes("name", NAME_BYTES);
+  if (name === "" || name === "." || name === ".." || name.includes("/")) fail("FILE_REPLY entry", "is no file name");
+  return { name, type: it.oneOf("type", FILE_TYPES) };
+}
+
+export function readFatal(value: unknown): { readonly message: string } {
+  return { message: new Fields(value, "FATAL", ["message"]).text("message", MESSAGE_LENGTH) };
+}

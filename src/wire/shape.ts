@@ -1,0 +1,122 @@
+/**
+ * Layer: wire. Reading untrusted JSON values: own properties only, everything ranged and capped, nothing kept of the
+ * parsed object. It must not know any message.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { WireViolation } from "./violation.ts";
+
+/** An object that has exactly these keys, in any order, behind readers that name the place in what they throw. */
+export class Fields {
+  readonly #object: object;
+  readonly #what: string;
+
+  constructor(value: unknown, what: string, required: readonly string[], optional: readonly string[] = []) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) fail(what, "is no object");
+    this.#object = value;
+    this.#what = what;
+    for (const key of required) if (!Object.hasOwn(value, key)) fail(what, `lacks "${key}"`);
+    for (const key of Object.keys(value)) {
+      if (!required.includes(key) && !optional.includes(key)) fail(what, "has a key that is not known");
+    }
+  }
+
+  has(key: string): boolean {
+    return Object.hasOwn(this.#object, key);
+  }
+
+  raw(key: string): unknown {
+    return Object.getOwnPropertyDescriptor(this.#object, key)?.value;
+  }
+
+  object(key: string, required: readonly string[], optional: readonly string[] = []): Fields {
+    return new Fields(this.raw(key), `${this.#what}.${key}`, required, optional);
+  }
+
+  /** A safe integer in [from, to]. */
+  integer(key: string, from: number, to: number): number {
+    const value = this.raw(key);
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < from || value > to) {
+      fail(`${this.#what}.${key}`, `is no integer from ${from} to ${to}`);
+    }
+    return value;
+  }
+
+  /** A finite number in [from, to]. */
+  number(key: string, from: number, to: number): number {
+    const value = this.raw(key);
+    if (typeof value !== "number" || !(value >= from && value <= to)) {
+      fail(`${this.#what}.${key}`, `is no number from ${from} to ${to}`);
+    }
+    return value;
+  }
+
+  boolean(key: string): boolean {
+    const value = this.raw(key);
+    if (typeof value !== "boolean") fail(`${this.#what}.${key}`, "is no boolean");
+    return value;
+  }
+
+  /** Text for people, at most `limit` UTF-16 units. */
+  text(key: string, limit: number): string {
+    const value = this.raw(key);
+    if (typeof value !== "string" || value.length > limit) fail(`${this.#what}.${key}`, `is no text up to ${limit}`);
+    return value;
+  }
+
+  oneOf<T extends string>(key: string, known: readonly T[]): T {
+    const value = this.raw(key);
+    const found = known.find((each) => each === value);
+    if (found === undefined) fail(`${this.#what}.${key}`, `is none of ${known.join(", ")}`);
+    return found;
+  }
+
+  /** Bytes without NUL, at most `limit`. */
+  bytes(key: string, limit: number): ByteString {
+    return checkBytes(this.raw(key), `${this.#what}.${key}`, limit);
+  }
+
+  /** An absolute path without NUL. */
+  path(key: string): ByteString {
+    const path = this.bytes(key, PATH_BYTES);
+    if (!path.startsWith("/")) fail(`${this.#what}.${key}`, "is no absolute path");
+    return path;
+  }
+
+  list(key: string, limit: number): readonly unknown[] {
+    const value = this.raw(key);
+    if (!Array.isArray(value) || value.length > limit) fail(`${this.#what}.${key}`, `is no list up to ${limit}`);
+    return value;
+  }
+
+  /** A list of byte strings whose lengths, plus one each for a NUL, sum up to `bytes` at most. */
+  byteStrings(key: string, bytes: number): readonly ByteString[] {
+    let rest = bytes;
+    return this.list(key, bytes).map((value) => {
+      const each = checkBytes(value, `${this.#what}.${key}`, rest - 1);
+      rest -= each.length + 1;
+      return each;
+    });
+  }
+}
+
+/** PATH_MAX, include/uapi/linux/limits.h, without its NUL. */
+const PATH_BYTES = 4095;
+
+function checkBytes(value: unknown, what: string, limit: number): ByteString {
+  if (typeof value !== "string" || value.length > limit || !isBytesWithoutNul(value)) {
+    fail(what, `is no byte string without NUL up to ${limit}`);
+  }
+  return value as ByteString;
+}
+
+function isBytesWithoutNul(value: string): boolean {
+  for (let at = 0; at < value.length; at += 1) {
+    const code = value.charCodeAt(at);
+    if (code === 0 || code > 0xff) return false;
+  }
+  return true;
+}
+
+export function fail(what: string, problem: string): never {
+  throw new WireViolation("schema", `${what} ${problem}`);
+}
