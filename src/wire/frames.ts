@@ -17,7 +17,7 @@ export const HEADER_BYTES = 9;
 
 /** Caller to cell. */
 export const DOWN = {
-  /** JSON BootRequest: build kernel and mounts. Once, first. */
+  /** JSON BootRequest: build kernel and mounts. Once, before any SPAWN and FILE; modules may come earlier (warm cells). */
   BOOT: 1,
   /** Bytes of a module; channel = module number. Followed by MODULE_END. */
   MODULE_DATA: 2,
@@ -79,9 +79,14 @@ export type Refusal = {
   readonly errno?: number;
 };
 
+/** How a module is started: `_start`, or ruby.wasm's own sequence of exports. */
+export const ENTRIES = ["wasi-command", "ruby"] as const;
+export type Entry = (typeof ENTRIES)[number];
+
 export type ModuleEnd = {
   /** For messages and backtraces. */
   readonly name: string;
+  readonly entry: Entry;
   /** The bytes are what a rewriter made (from the caller's verified cache); otherwise they are foreign. */
   readonly rewritten: boolean;
   /** Send the rewritten bytes back as REWRITTEN before MODULE_READY. Only with `rewritten: false`. */

@@ -6,6 +6,7 @@ import * as limits from "../limits.ts";
 import {
   type BootRequest,
   type DownPayloads,
+  ENTRIES,
   type ExitReport,
   FILE_TYPES,
   type FileReply,
@@ -65,8 +66,13 @@ function readMount(value: unknown): MountRequest {
 }
 
 export function readModuleEnd(value: unknown): ModuleEnd {
-  const it = new Fields(value, "MODULE_END", ["name", "rewritten", "giveBack"]);
-  const end = { name: it.text("name", 255), rewritten: it.boolean("rewritten"), giveBack: it.boolean("giveBack") };
+  const it = new Fields(value, "MODULE_END", ["name", "entry", "rewritten", "giveBack"]);
+  const end = {
+    name: it.text("name", 255),
+    entry: it.oneOf("entry", ENTRIES),
+    rewritten: it.boolean("rewritten"),
+    giveBack: it.boolean("giveBack"),
+  };
   if (end.rewritten && end.giveBack) fail("MODULE_END", "asks back what is already rewritten");
   return end;
 }

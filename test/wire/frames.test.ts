@@ -27,7 +27,7 @@ const DOWN_FRAMES: readonly DownFrame[] = [
     },
   },
   { type: DOWN.MODULE_DATA, channel: 1, payload: new Uint8Array([0, 97, 115, 109]) },
-  { type: DOWN.MODULE_END, channel: 1, payload: { name: "a.wasm", rewritten: false, giveBack: true } },
+  { type: DOWN.MODULE_END, channel: 1, payload: { name: "a.wasm", entry: "ruby", rewritten: false, giveBack: true } },
   {
     type: DOWN.SPAWN,
     channel: 2,
@@ -240,7 +240,7 @@ test("requests to a cell are checked as strictly", () => {
   down(DOWN.FILE, 1, { op: "read", path: "/a" });
   down(DOWN.FILE, 1, { op: "constructor", path: "/a" });
   down(DOWN.FILE, 1, { op: "exists", path: "/a", limit: 1 });
-  down(DOWN.MODULE_END, 1, { name: "a", rewritten: true, giveBack: true });
+  down(DOWN.MODULE_END, 1, { name: "a", entry: "ruby", rewritten: true, giveBack: true });
   down(DOWN.CREDIT, 1, { stream: 0, bytes: 1 });
   down(DOWN.CREDIT, 1, { stream: 1, bytes: STREAM_WINDOW_BYTES + 1 });
 });
