@@ -1,0 +1,122 @@
+/**
+ * Layer: vfs. open(2): find or make a file, check, truncate, open. It must not know of descriptors: the kernel makes the
+ * open file description. O_APPEND, O_NONBLOCK, O_CLOEXEC and O_PATH are the kernel's; umask is already applied.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EROFS } from "../abi/errno.ts";
+import {
+  O_ACCMODE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  R_OK,
+  W_OK,
+} from "../abi/fcntl.ts";
+import { S_IFDIR, S_IFLNK, S_IFREG } from "../abi/stat.ts";
+import type { Inode, OpenFile } from "./contracts.ts";
+import type { Location } from "./mounts.ts";
+import type { WalkContext } from "./permissions.ts";
+import { mayAccess, mayChange, mayCreateIn } from "./permissions.ts";
+import { FOLLOW, PathWalk } from "./walk.ts";
+
+export interface Opened {
+  readonly location: Location;
+  readonly file: OpenFile;
+  /** O_CREAT made it. */
+  readonly created: boolean;
+}
+
+/**
+ * open(2). The last link is followed only with FOLLOW in `walkFlags` and without O_NOFOLLOW. Errors as walk() and as the
+ * man page; O_CREAT with O_DIRECTORY is EINVAL, as since Linux 6.4.
+ */
+export function openAt(
+  context: WalkContext,
+  from: Location,
+  path: ByteString,
+  flags: number,
+  mode: number,
+  walkFlags: number,
+): Opened | number {
+  const create = (flags & O_CREAT) !== 0;
+  if (create && (flags & O_DIRECTORY) !== 0) return -EINVAL;
+  const exclusive = create && (flags & O_EXCL) !== 0;
+  const follow = (walkFlags & FOLLOW) !== 0 && (flags & O_NOFOLLOW) === 0 && !exclusive;
+  const way = new PathWalk(context, walkFlags);
+  const refused = way.begin(from, path);
+  if (refused < 0) return refused;
+  const found = create ? toEndOrNew(context, way, mode, follow) : way.toEnd(follow);
+  if (found < 0) return found;
+  const { location } = way;
+  if (found === CREATED) return opened(location, flags, true);
+  if (create) {
+    if (exclusive) return -EEXIST;
+    if (location.inode.type === S_IFDIR) return -EISDIR;
+  }
+  return openExisting(context, location, flags);
+}
+
+/** Open what a walk has found: checks of type and permission, O_TRUNC. */
+export function openExisting(context: WalkContext, location: Location, flags: number): Opened | number {
+  const { inode } = location;
+  if ((flags & O_DIRECTORY) !== 0 && inode.type !== S_IFDIR) return -ENOTDIR;
+  const truncate = (flags & O_TRUNC) !== 0;
+  const writes = (flags & O_ACCMODE) !== O_RDONLY || truncate;
+  if (inode.type === S_IFLNK) return -ELOOP;
+  if (inode.type === S_IFDIR && writes) return -EISDIR;
+  let want = writes ? W_OK : 0;
+  if ((flags & O_ACCMODE) !== O_WRONLY) want |= R_OK;
+  // A device on a read-only mount may be written: that changes no file.
+  const changes = writes && inode.type === S_IFREG;
+  if (changes && truncate && location.mount.readOnly) return -EROFS;
+  const denied = mayAccess(context, inode, want);
+  if (denied < 0) return denied;
+  if (changes && location.mount.readOnly) return -EROFS;
+  if (truncate && inode.type === S_IFREG) {
+    const error = inode.fs.setattr(inode, { size: 0 });
+    if (error < 0) return error;
+  }
+  return opened(location, flags, false);
+}
+
+const CREATED = 1;
+
+function opened(location: Location, flags: number, created: boolean): Opened | number {
+  const file = location.inode.fs.open(location.inode, flags);
+  return typeof file === "number" ? file : { location, file, created };
+}
+
+/** Walk to the end, making a regular file where there is none: CREATED, 0 when it was there, or -errno. */
+function toEndOrNew(context: WalkContext, way: PathWalk, mode: number, follow: boolean): number {
+  for (;;) {
+    const error = way.toLast();
+    if (error < 0) return error;
+    if (way.special) return way.enterSpecial();
+    if (way.trailingSlash) return -EISDIR;
+    const child = way.lookupLast();
+    if (child === -ENOENT) return createLast(context, way, mode);
+    if (typeof child === "number") return child;
+    if (child.type !== S_IFLNK || !follow) {
+      way.enter(child);
+      return 0;
+    }
+    const broken = way.followLink(child);
+    if (broken < 0) return broken;
+  }
+}
+
+function createLast(context: WalkContext, way: PathWalk, mode: number): number {
+  const { location, name } = way;
+  const readOnly = mayChange(location);
+  if (readOnly < 0) return readOnly;
+  const denied = mayCreateIn(context, location.inode);
+  if (denied < 0) return denied;
+  const made: Inode | number = location.mount.fs.create(location.inode, name, mode & 0o7777, context.credentials);
+  if (typeof made === "number") return made;
+  way.enter(made);
+  return CREATED;
+}

@@ -1,0 +1,263 @@
+/**
+ * Layer: vfs. From a path to a place: path_resolution(7). It must not know what is done there afterwards, nor any
+ * particular file system.
+ *
+ * The walk is a loop: symbolic links push what remains of the path on a stack that MAXSYMLINKS bounds.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from "../abi/errno.ts";
+import { MAXSYMLINKS, NAME_MAX, PATH_MAX, X_OK } from "../abi/fcntl.ts";
+import { S_IFDIR, S_IFLNK } from "../abi/stat.ts";
+import type { Inode } from "./contracts.ts";
+import type { Location, Mount } from "./mounts.ts";
+import { sameInode, sameLocation } from "./mounts.ts";
+import type { WalkContext } from "./permissions.ts";
+import { mayAccess } from "./permissions.ts";
+
+/** Follow a symbolic link that is the last component. A trailing slash follows it in any case. */
+export const FOLLOW = 1;
+/**
+ * Never leave `from`, as openat2(2) RESOLVE_BENEATH: `..` above it, an absolute path or an absolute link is -EXDEV. Only
+ * when `from` is the process's root do absolute links resolve inside it.
+ */
+export const BENEATH = 2;
+
+/** Where a name is or would be: the directory (searchable by the caller) and the last component. */
+export interface ParentLocation {
+  readonly location: Location;
+  /** A single component; ".", ".." or "" (the path was only slashes) where `special` is true. */
+  readonly name: ByteString;
+  readonly special: boolean;
+  /** The path ended in a slash. */
+  readonly mustBeDirectory: boolean;
+}
+
+/** The place a path leads to. -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EINVAL (NUL), -EXDEV (BENEATH). */
+export function walk(context: WalkContext, from: Location, path: ByteString, flags: number): Location | number {
+  const way = new PathWalk(context, flags);
+  let error = way.begin(from, path);
+  if (error < 0) return error;
+  error = way.toEnd((flags & FOLLOW) !== 0);
+  return error < 0 ? error : way.location;
+}
+
+/** The directory that holds the last component, which need not exist. Errors as walk(). */
+export function walkParent(
+  context: WalkContext,
+  from: Location,
+  path: ByteString,
+  flags: number,
+): ParentLocation | number {
+  const way = new PathWalk(context, flags);
+  let error = way.begin(from, path);
+  if (error < 0) return error;
+  error = way.toLast();
+  if (error < 0) return error;
+  return { location: way.location, name: way.name, special: way.special, mustBeDirectory: way.trailingSlash };
+}
+
+/** What the name of a ParentLocation is now, not looking under mounts: -ENOENT if nothing. */
+export function lookupName(place: ParentLocation): Inode | number {
+  if (place.name.length > NAME_MAX) return -ENAMETOOLONG;
+  return place.location.mount.fs.lookup(place.location.inode, place.name);
+}
+
+/** The state of one resolution. Methods answer 0 or -errno; the place reached is `mount` and `inode`. */
+export class PathWalk {
+  mount: Mount;
+  inode: Inode;
+  /** After toLast(): the last component, not yet entered. */
+  name = "" as ByteString;
+  trailingSlash = false;
+  readonly #context: WalkContext;
+  readonly #beneath: boolean;
+  /** BENEATH: the directories between `from` and here, so that `..` returns the way it came whoever renames meanwhile. */
+  readonly #trail: Location[] = [];
+  #fromRoot = false;
+  #links = 0;
+  #path = "" as ByteString;
+  #position = 0;
+  #restPaths: ByteString[] | undefined;
+  #restPositions: number[] | undefined;
+
+  constructor(context: WalkContext, flags: number) {
+    this.#context = context;
+    this.#beneath = (flags & BENEATH) !== 0;
+    this.mount = context.root.mount;
+    this.inode = context.root.inode;
+  }
+
+  get location(): Location {
+    return { mount: this.mount, inode: this.inode };
+  }
+
+  /** Whether `name` is ".", ".." or missing, so that nothing can be made or removed by it. */
+  get special(): boolean {
+    return this.name === "" || this.name === "." || this.name === "..";
+  }
+
+  begin(from: Location, path: ByteString): number {
+    if (path.length === 0) return -ENOENT;
+    if (path.length >= PATH_MAX) return -ENAMETOOLONG;
+    if (path.includes("\0")) return -EINVAL;
+    this.#path = path;
+    if (this.#beneath) this.#fromRoot = sameLocation(from, this.#context.root);
+    if (path.charCodeAt(0) === 47) return this.#beneath ? -EXDEV : 0;
+    if (from.inode.type !== S_IFDIR) return -ENOTDIR;
+    this.mount = from.mount;
+    this.inode = from.inode;
+    return 0;
+  }
+
+  /** Walk all components but the last, which is left in `name`. */
+  toLast(): number {
+    for (;;) {
+      const path = this.#path;
+      const start = skipSlashes(path, this.#position);
+      if (start === path.length) {
+        // A link to "/" ends where it jumped; the rest of the path around it goes on from there.
+        if (this.#resume()) continue;
+        this.name = "" as ByteString;
+        return 0;
+      }
+      const denied = mayAccess(this.#context, this.inode, X_OK);
+      if (denied < 0) return denied;
+      const slash = path.indexOf("/", start);
+      const end = slash < 0 ? path.length : slash;
+      const name = path.slice(start, end) as ByteString;
+      const next = skipSlashes(path, end);
+      if (next < path.length) this.#position = next;
+      else if (!this.#resume()) {
+        this.name = name;
+        this.trailingSlash = end < next;
+        return 0;
+      }
+      const error = this.#through(name);
+      if (error < 0) return error;
+    }
+  }
+
+  /** Walk to the end. The last link is followed if `follow`; a trailing slash asks for a directory. */
+  toEnd(follow: boolean): number {
+    let mustBeDirectory = false;
+    for (;;) {
+      const error = this.toLast();
+      if (error < 0) return error;
+      if (this.special) return this.enterSpecial();
+      if (this.trailingSlash) mustBeDirectory = true;
+      const child = this.lookupLast();
+      if (typeof child === "number") return child;
+      if (child.type !== S_IFLNK || !(follow || mustBeDirectory)) {
+        this.enter(child);
+        return mustBeDirectory && this.inode.type !== S_IFDIR ? -ENOTDIR : 0;
+      }
+      const broken = this.followLink(child);
+      if (broken < 0) return broken;
+    }
+  }
+
+  /** What `name` is in the directory reached. */
+  lookupLast(): Inode | number {
+    return this.#lookup(this.name);
+  }
+
+  /** After toLast() with a special name: go where it leads. */
+  enterSpecial(): number {
+    return this.name === ".." ? this.#up() : 0;
+  }
+
+  /** Step into a child of the directory reached, over mounts. */
+  enter(child: Inode): void {
+    if (this.#beneath && child.type === S_IFDIR) this.#trail.push(this.location);
+    this.inode = child;
+    if (child.type === S_IFDIR) this.#crossDown();
+  }
+
+  /** Go on with a link's target, from the directory that holds the link. */
+  followLink(link: Inode): number {
+    if (this.#links >= MAXSYMLINKS) return -ELOOP;
+    this.#links++;
+    const target = link.fs.readlink(link);
+    if (typeof target === "number") return target;
+    if (target.charCodeAt(0) === 47) {
+      if (this.#beneath && !this.#fromRoot) return -EXDEV;
+      this.#trail.length = 0;
+      this.mount = this.#context.root.mount;
+      this.inode = this.#context.root.inode;
+    }
+    this.#path = target;
+    this.#position = 0;
+    return 0;
+  }
+
+  #lookup(name: ByteString): Inode | number {
+    if (name.length > NAME_MAX) return -ENAMETOOLONG;
+    return this.mount.fs.lookup(this.inode, name);
+  }
+
+  /** Pass through a component that is not the last. */
+  #through(name: ByteString): number {
+    if (name === ".") return 0;
+    if (name === "..") return this.#up();
+    const child = this.#lookup(name);
+    if (typeof child === "number") return child;
+    if (child.type === S_IFLNK) {
+      this.#restPaths ??= [];
+      this.#restPositions ??= [];
+      this.#restPaths.push(this.#path);
+      this.#restPositions.push(this.#position);
+      return this.followLink(child);
+    }
+    this.enter(child);
+    return this.inode.type === S_IFDIR ? 0 : -ENOTDIR;
+  }
+
+  /** Take up the path in which the link just walked through stood. False when there is none. */
+  #resume(): boolean {
+    const path = this.#restPaths?.pop();
+    const position = this.#restPositions?.pop();
+    if (path === undefined || position === undefined) return false;
+    this.#path = path;
+    this.#position = position;
+    return true;
+  }
+
+  #up(): number {
+    if (this.#beneath) {
+      const back = this.#trail.pop();
+      if (back === undefined) return -EXDEV;
+      this.mount = back.mount;
+      this.inode = back.inode;
+      return 0;
+    }
+    const { root } = this.#context;
+    for (;;) {
+      if (this.mount === root.mount && sameInode(this.inode, root.inode)) return 0;
+      if (!sameInode(this.inode, this.mount.fs.root)) break;
+      const { at } = this.mount;
+      if (at === undefined) return 0;
+      this.mount = at.mount;
+      this.inode = at.inode;
+    }
+    const parent = this.mount.fs.parent(this.inode);
+    if (typeof parent === "number") return parent;
+    this.inode = parent;
+    this.#crossDown();
+    return 0;
+  }
+
+  #crossDown(): void {
+    while (this.mount.children.length > 0) {
+      const cover = this.#context.mounts.coverOf(this.mount, this.inode);
+      if (cover === undefined) return;
+      this.mount = cover;
+      this.inode = cover.fs.root;
+    }
+  }
+}
+
+function skipSlashes(path: string, position: number): number {
+  let at = position;
+  while (path.charCodeAt(at) === 47) at++;
+  return at;
+}
