@@ -37,6 +37,36 @@ export const MODULE_LOCALS_SUM = 4_000_000;
 export const MODULE_BODY_BYTES = 2 * 1024 * 1024;
 /** Elements of all tables of a module together. Enforced by the rewriter. */
 export const MODULE_TABLE_ELEMENTS = 1_000_000;
+/** Tables of a module. Enforced by the rewriter. */
+export const MODULE_TABLES = 16;
+/** Function types of a module. Enforced by the rewriter. */
+export const MODULE_TYPES = 20_000;
+/** Parameters of one function type. Enforced by the rewriter. */
+export const MODULE_PARAMETERS = 256;
+/** Results of one function type; V8 checks each at every branch. Enforced by the rewriter. */
+export const MODULE_RESULTS = 64;
+/** Imports of a module. Enforced by the rewriter. */
+export const MODULE_IMPORTS = 1000;
+/** Exports of a module. Enforced by the rewriter. */
+export const MODULE_EXPORTS = 50_000;
+/** Globals of a module. Enforced by the rewriter. */
+export const MODULE_GLOBALS = 10_000;
+/** Exception tags of a module. Enforced by the rewriter. */
+export const MODULE_TAGS = 1000;
+/** Bytes of one import or export name. Enforced by the rewriter. */
+export const MODULE_NAME_BYTES = 1024;
+/** Element segments of a module. Enforced by the rewriter. */
+export const MODULE_ELEMENT_SEGMENTS = 10_000;
+/** Data segments of a module; V8 takes no more than this either. Enforced by the rewriter. */
+export const MODULE_DATA_SEGMENTS = 100_000;
+/** Operations of one constant expression. Enforced by the rewriter. */
+export const MODULE_CONSTANT_OPERATIONS = 100;
+/** Blocks inside one another in one function: a switch needs one a case. Enforced by the rewriter. */
+export const MODULE_NESTING = 10_000;
+/** Targets of one br_table. Enforced by the rewriter. */
+export const MODULE_BR_TABLE = 50_000;
+/** Bytes of the function names kept for messages; a bigger name section is dropped. Enforced by the rewriter. */
+export const MODULE_NAMES_KEPT_BYTES = 16 * 1024 * 1024;
 /** Bytes of arguments and environment of one process, as execve(2)'s E2BIG. Enforced by the kernel. */
 export const ARGUMENT_BYTES = 2 * 1024 * 1024;
 

@@ -1,0 +1,54 @@
+/**
+ * Layer: engine. The part of the WebAssembly JavaScript interface Linden uses, typed. It must not know a guest. Read
+ * once when the engine starts: what a later script does to the global changes nothing here.
+ */
+
+/** A compiled module; opaque. */
+export interface WasmModule {
+  readonly [module: symbol]: unknown;
+}
+
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  /** Grow by pages of 64 KiB; a RangeError when it cannot be had. */
+  grow(pages: number): number;
+}
+
+export interface WasmInstance {
+  /** Null prototype, frozen. */
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+export type WasmFunction = (...args: number[]) => unknown;
+
+/** Null-prototype, frozen objects only: a module must not reach anything by inheritance. */
+export type WasmImports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface WasmImportDescriptor {
+  readonly module: string;
+  readonly name: string;
+  readonly kind: string;
+}
+
+type ErrorClass = new (message?: string) => Error;
+
+interface WebAssemblyInterface {
+  readonly Module: {
+    new (bytes: Uint8Array<ArrayBuffer>): WasmModule;
+    imports(module: WasmModule): WasmImportDescriptor[];
+  };
+  readonly Instance: new (module: WasmModule, imports: WasmImports) => WasmInstance;
+  readonly Memory: new (descriptor: { initial: number; maximum: number }) => WasmMemory;
+  readonly CompileError: ErrorClass;
+  readonly LinkError: ErrorClass;
+  readonly RuntimeError: ErrorClass;
+  readonly Exception: new (...args: never[]) => object;
+  /** An import that suspends the guest's stack until the promise it answers settles. */
+  readonly Suspending: new (
+    answer: () => Promise<number>,
+  ) => object;
+  /** Enter an export on a stack of its own. */
+  promising(entry: WasmFunction): (...args: number[]) => Promise<unknown>;
+}
+
+export const wasm: WebAssemblyInterface = (globalThis as unknown as { WebAssembly: WebAssemblyInterface }).WebAssembly;
