@@ -1,0 +1,169 @@
+/**
+ * Layer: kernel. Open file descriptions and the descriptor table of a process. It must not know paths, blocking, or any
+ * calling convention: rights are only kept here, the codec that has them checks them.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { EBADF, EMFILE } from "../abi/errno.ts";
+import { O_ACCMODE, O_PATH, O_RDONLY, O_WRONLY } from "../abi/fcntl.ts";
+import type { OpenFile } from "../vfs/contracts.ts";
+import type { Location } from "../vfs/mounts.ts";
+
+/** Every right there is: what a descriptor has until a codec narrows it. */
+export const ALL_RIGHTS = 0xffff_ffff;
+
+/**
+ * An open file description, as open(2) calls it: what dup shares. Counted: descriptors and parked calls each hold one
+ * reference, and the file is closed with the last.
+ */
+export class OpenDescription {
+  readonly file: OpenFile;
+  /** Where the file was found; undefined for pipes and standard streams. */
+  readonly location: Location | undefined;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  /** Access mode and status flags: O_APPEND, O_NONBLOCK, O_SYNC, O_DSYNC, O_PATH. */
+  flags: number;
+  /** Bytes from the start for files, a cookie of readDirectory for directories. */
+  offset = 0;
+  #references = 0;
+
+  constructor(file: OpenFile, location: Location | undefined, flags: number) {
+    this.file = file;
+    this.location = location;
+    this.flags = flags;
+    const access = flags & O_ACCMODE;
+    this.readable = access !== O_WRONLY && (flags & O_PATH) === 0;
+    this.writable = access !== O_RDONLY && (flags & O_PATH) === 0;
+  }
+
+  get references(): number {
+    return this.#references;
+  }
+
+  acquire(): void {
+    this.#references += 1;
+  }
+
+  release(): void {
+    this.#references -= 1;
+    if (this.#references === 0) this.file.close();
+  }
+}
+
+/** One entry of a descriptor table. */
+export class Descriptor {
+  readonly description: OpenDescription;
+  closeOnExec: boolean;
+  /** u32 masks over WASI's rights 0 to 29. */
+  rights = ALL_RIGHTS;
+  inheriting = ALL_RIGHTS;
+  /** The name under which WASI finds this directory at start. */
+  preopen: ByteString | undefined = undefined;
+
+  constructor(description: OpenDescription, closeOnExec: boolean) {
+    this.description = description;
+    this.closeOnExec = closeOnExec;
+  }
+}
+
+/** A dense array: numbers are chosen by guests, and a Map of chosen numbers can be made slow. */
+export class DescriptorTable {
+  /** RLIMIT_NOFILE: numbers 0 to limit - 1. */
+  readonly limit: number;
+  readonly #entries: (Descriptor | undefined)[] = [];
+  /** No free number lies below this one. */
+  #lowest = 0;
+  #open = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** How many descriptors are open. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** One more than the highest number ever used. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  get(fd: number): Descriptor | undefined {
+    return fd >>> 0 < this.#entries.length ? this.#entries[fd] : undefined;
+  }
+
+  /** The number the next `install` will answer, or -EMFILE: what open(2) settles before it creates a file. */
+  vacancy(from = 0): number {
+    let fd = Math.max(from, this.#lowest);
+    while (fd < this.#entries.length && this.#entries[fd] !== undefined) fd += 1;
+    if (from <= this.#lowest) this.#lowest = fd;
+    return fd < this.limit ? fd : -EMFILE;
+  }
+
+  /** Put a description under the lowest free number at or above `from`. The number, or -EMFILE. */
+  install(description: OpenDescription, closeOnExec = false, from = 0): number {
+    const fd = this.vacancy(from);
+    if (fd < 0) return fd;
+    this.#put(fd, new Descriptor(description, closeOnExec));
+    description.acquire();
+    return fd;
+  }
+
+  /** Close. 0 or -EBADF. */
+  close(fd: number): number {
+    const entry = this.get(fd);
+    if (entry === undefined) return -EBADF;
+    this.#entries[fd] = undefined;
+    this.#open -= 1;
+    if (fd < this.#lowest) this.#lowest = fd;
+    entry.description.release();
+    return 0;
+  }
+
+  /** Move `from`, with its rights, over `to`, which closes. Both must be open. 0 or -EBADF. */
+  renumber(from: number, to: number): number {
+    const entry = this.get(from);
+    const old = this.get(to);
+    if (entry === undefined || old === undefined) return -EBADF;
+    if (from === to) return 0;
+    this.#entries[to] = entry;
+    this.#entries[from] = undefined;
+    this.#open -= 1;
+    if (from < this.#lowest) this.#lowest = from;
+    old.description.release();
+    return 0;
+  }
+
+  /** Put a description under one given number, closing what was there (dup2). The number, or -EBADF. */
+  place(fd: number, description: OpenDescription, closeOnExec = false): number {
+    if (!Number.isInteger(fd) || fd < 0 || fd >= this.limit) return -EBADF;
+    description.acquire();
+    const old = this.get(fd);
+    if (old !== undefined) this.#open -= 1;
+    this.#put(fd, new Descriptor(description, closeOnExec));
+    old?.description.release();
+    return fd;
+  }
+
+  /** Close everything: the process ended. */
+  closeAll(): void {
+    for (let fd = 0; fd < this.#entries.length; fd++) this.close(fd);
+    this.#entries.length = 0;
+    this.#lowest = 0;
+  }
+
+  /** Open descriptors in rising order. */
+  *[Symbol.iterator](): IterableIterator<[number, Descriptor]> {
+    for (let fd = 0; fd < this.#entries.length; fd++) {
+      const entry = this.#entries[fd];
+      if (entry !== undefined) yield [fd, entry];
+    }
+  }
+
+  #put(fd: number, entry: Descriptor): void {
+    while (this.#entries.length < fd) this.#entries.push(undefined);
+    this.#entries[fd] = entry;
+    this.#open += 1;
+  }
+}

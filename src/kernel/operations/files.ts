@@ -1,0 +1,248 @@
+/**
+ * Layer: kernel, operations. Files by path and what is known of them. It finds the descriptor a path starts from and
+ * applies the umask; the walk and its checks are the vfs's. It must not know encodings, nor rights of descriptors.
+ *
+ * `directoryFd` may be AT_FDCWD. `walkFlags` are the vfs's FOLLOW and BENEATH. Without BENEATH an absolute path starts
+ * at the process's root and its descriptor is not looked at, as openat(2) says.
+ */
+import type { ByteString } from "../../abi/byte-string.ts";
+import { EBADF, EINVAL, ENOTDIR } from "../../abi/errno.ts";
+import { AT_FDCWD, O_ACCMODE, O_APPEND, O_CLOEXEC, O_DSYNC, O_NONBLOCK, O_PATH, O_SYNC } from "../../abi/fcntl.ts";
+import { DT_DIR, S_IFDIR, S_IFREG } from "../../abi/stat.ts";
+import {
+  setAttributes,
+  readlinkAt as vfsReadlinkAt,
+  setAttributesAt as vfsSetAttributesAt,
+  statAt as vfsStatAt,
+} from "../../vfs/attributes.ts";
+import type { AttributeChanges, DirectoryEntry, Stat } from "../../vfs/contracts.ts";
+import {
+  linkAt as vfsLinkAt,
+  makeDirectoryAt as vfsMakeDirectoryAt,
+  makeSymlinkAt as vfsMakeSymlinkAt,
+} from "../../vfs/create.ts";
+import type { Location } from "../../vfs/mounts.ts";
+import { openAt as vfsOpenAt } from "../../vfs/open.ts";
+import { removeDirectoryAt as vfsRemoveDirectoryAt, unlinkAt as vfsUnlinkAt } from "../../vfs/remove.ts";
+import { renameAt as vfsRenameAt } from "../../vfs/rename.ts";
+import { BENEATH, walk } from "../../vfs/walk.ts";
+import type { Outcome } from "../contracts.ts";
+import { OpenDescription } from "../descriptors.ts";
+import type { Process, Thread } from "../process.ts";
+
+/** Entries one readDirectory answers at most. */
+export const DIRECTORY_ENTRIES = 1024;
+
+/** What an open file description remembers of open(2)'s flags. */
+const KEPT_FLAGS = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC;
+/** What F_SETFL changes. */
+const SETTABLE_FLAGS = O_APPEND | O_NONBLOCK;
+
+/**
+ * openat(2): the new descriptor, with all rights. -EMFILE before anything is made. Deviation: O_PATH is -EINVAL.
+ */
+export function openAt(
+  thread: Thread,
+  directoryFd: number,
+  path: ByteString,
+  flags: number,
+  mode: number,
+  walkFlags: number,
+): Outcome {
+  const { process } = thread;
+  const { descriptors } = process;
+  if ((flags & O_PATH) !== 0) return -EINVAL;
+  const from = startOf(process, directoryFd, path, walkFlags);
+  if (typeof from === "number") return from;
+  const vacancy = descriptors.vacancy();
+  if (vacancy < 0) return vacancy;
+  const opened = vfsOpenAt(process, from, path, flags, mode & ~process.umask, walkFlags);
+  if (typeof opened === "number") return opened;
+  const description = new OpenDescription(opened.file, opened.location, flags & KEPT_FLAGS);
+  return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
+}
+
+/** fstat(2). */
+export function statFd(thread: Thread, fd: number, out: Stat): Outcome {
+  const inode = thread.process.descriptors.get(fd)?.description.file.inode;
+  return inode === undefined ? -EBADF : inode.fs.stat(inode, out);
+}
+
+/** fstatat(2). */
+export function statAt(thread: Thread, directoryFd: number, path: ByteString, walkFlags: number, out: Stat): Outcome {
+  const from = startOf(thread.process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsStatAt(thread.process, from, path, walkFlags, out);
+}
+
+/** futimens(3), and fchmod(2), fchown(2) alike. `touch`: the times given are the present (UTIME_NOW). */
+export function setTimesFd(thread: Thread, fd: number, changes: AttributeChanges, touch = false): Outcome {
+  const description = thread.process.descriptors.get(fd)?.description;
+  if (description === undefined) return -EBADF;
+  if (description.location !== undefined) return setAttributes(thread.process, description.location, changes, touch);
+  const { inode } = description.file;
+  return inode.fs.setattr(inode, changes);
+}
+
+/** utimensat(2), fchmodat(2), fchownat(2), truncate(2). */
+export function setAttributesAt(
+  thread: Thread,
+  directoryFd: number,
+  path: ByteString,
+  walkFlags: number,
+  changes: AttributeChanges,
+  touch = false,
+): Outcome {
+  const from = startOf(thread.process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsSetAttributesAt(thread.process, from, path, changes, touch, walkFlags);
+}
+
+/** ftruncate(2). -EINVAL: not open for writing, no regular file, or a size below zero or above 2^53 - 1. */
+export function truncateFd(thread: Thread, fd: number, size: number): Outcome {
+  const description = thread.process.descriptors.get(fd)?.description;
+  if (description === undefined) return -EBADF;
+  const { inode } = description.file;
+  if (!Number.isSafeInteger(size) || size < 0) return -EINVAL;
+  if (!description.writable || inode.type !== S_IFREG) return -EINVAL;
+  return inode.fs.setattr(inode, { size });
+}
+
+/** mkdirat(2). */
+export function makeDirectoryAt(
+  thread: Thread,
+  directoryFd: number,
+  path: ByteString,
+  mode: number,
+  walkFlags: number,
+): Outcome {
+  const { process } = thread;
+  const from = startOf(process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsMakeDirectoryAt(process, from, path, mode & ~process.umask, walkFlags);
+}
+
+/** rmdir(2). */
+export function removeDirectoryAt(thread: Thread, directoryFd: number, path: ByteString, walkFlags: number): Outcome {
+  const from = startOf(thread.process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsRemoveDirectoryAt(thread.process, from, path, walkFlags);
+}
+
+/** unlinkat(2). */
+export function unlinkAt(thread: Thread, directoryFd: number, path: ByteString, walkFlags: number): Outcome {
+  const from = startOf(thread.process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsUnlinkAt(thread.process, from, path, walkFlags);
+}
+
+/** renameat2(2). */
+export function renameAt(
+  thread: Thread,
+  oldFd: number,
+  oldPath: ByteString,
+  newFd: number,
+  newPath: ByteString,
+  flags: number,
+  walkFlags: number,
+): Outcome {
+  const { process } = thread;
+  const oldFrom = startOf(process, oldFd, oldPath, walkFlags);
+  if (typeof oldFrom === "number") return oldFrom;
+  const newFrom = startOf(process, newFd, newPath, walkFlags);
+  if (typeof newFrom === "number") return newFrom;
+  return vfsRenameAt(process, oldFrom, oldPath, newFrom, newPath, flags, walkFlags);
+}
+
+/** linkat(2). FOLLOW in `oldWalkFlags` is AT_SYMLINK_FOLLOW. */
+export function linkAt(
+  thread: Thread,
+  oldFd: number,
+  oldPath: ByteString,
+  oldWalkFlags: number,
+  newFd: number,
+  newPath: ByteString,
+  newWalkFlags: number,
+): Outcome {
+  const { process } = thread;
+  const oldFrom = startOf(process, oldFd, oldPath, oldWalkFlags);
+  if (typeof oldFrom === "number") return oldFrom;
+  const newFrom = startOf(process, newFd, newPath, newWalkFlags);
+  if (typeof newFrom === "number") return newFrom;
+  return vfsLinkAt(process, oldFrom, oldPath, oldWalkFlags, newFrom, newPath, newWalkFlags);
+}
+
+/** symlinkat(2). */
+export function makeSymlinkAt(
+  thread: Thread,
+  target: ByteString,
+  directoryFd: number,
+  path: ByteString,
+  walkFlags: number,
+): Outcome {
+  const from = startOf(thread.process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsMakeSymlinkAt(thread.process, target, from, path, walkFlags);
+}
+
+/** readlinkat(2): the whole target, to be cut by the caller. */
+export function readlinkAt(
+  thread: Thread,
+  directoryFd: number,
+  path: ByteString,
+  walkFlags: number,
+): ByteString | number {
+  const from = startOf(thread.process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsReadlinkAt(thread.process, from, path, walkFlags);
+}
+
+/**
+ * getdents(2): up to `limit` (at most DIRECTORY_ENTRIES) entries from cookie `from` (0 is the start), "." and ".."
+ * first; empty at the end. -EBADF, -ENOTDIR, -EINVAL (a cookie that cannot be).
+ */
+export function readDirectory(
+  thread: Thread,
+  fd: number,
+  from: number,
+  limit: number,
+): readonly DirectoryEntry[] | number {
+  const description = thread.process.descriptors.get(fd)?.description;
+  if (description === undefined) return -EBADF;
+  const { file, location } = description;
+  if (file.inode.type !== S_IFDIR || location === undefined) return -ENOTDIR;
+  if (!description.readable) return -EBADF;
+  if (!Number.isSafeInteger(from) || from < 0) return -EINVAL;
+  const most = Math.max(1, Math.min(DIRECTORY_ENTRIES, limit));
+  const entries: DirectoryEntry[] = [];
+  if (from === 0) entries.push({ name: "." as ByteString, ino: file.inode.ino, type: DT_DIR, next: 1 });
+  if (from <= 1 && entries.length < most) {
+    const above = walk(thread.process, location, ".." as ByteString, 0);
+    const ino = typeof above === "number" ? file.inode.ino : above.inode.ino;
+    entries.push({ name: ".." as ByteString, ino, type: DT_DIR, next: DOTS });
+  }
+  if (entries.length >= most) return entries;
+  const found = file.entries(Math.max(0, from - DOTS), most - entries.length);
+  if (typeof found === "number") return found;
+  for (const { name, ino, type, next } of found) entries.push({ name, ino, type, next: next + DOTS });
+  return entries;
+}
+
+/** Cookies 0 and 1 stand for "." and ".."; a file system's own begin after them. */
+const DOTS = 2;
+
+/** F_GETFL: access mode and status flags. */
+export function getStatusFlags(thread: Thread, fd: number): Outcome {
+  return thread.process.descriptors.get(fd)?.description.flags ?? -EBADF;
+}
+
+/** F_SETFL: O_APPEND and O_NONBLOCK change, everything else in `flags` is left out. */
+export function setStatusFlags(thread: Thread, fd: number, flags: number): Outcome {
+  const description = thread.process.descriptors.get(fd)?.description;
+  if (description === undefined) return -EBADF;
+  description.flags = (description.flags & ~SETTABLE_FLAGS) | (flags & SETTABLE_FLAGS);
+  return 0;
+}
+
+/** Where a path's walk starts. -EBADF, -ENOTDIR. */
+function startOf(process: Process, fd: number, path: ByteString, walkFlags: number): Location | number {
+  if (fd === AT_FDCWD) return process.cwd;
+  if ((walkFlags & BENEATH) === 0 && path.charCodeAt(0) === 47) return process.root;
+  const entry = process.descriptors.get(fd);
+  if (entry === undefined) return -EBADF;
+  const { location } = entry.description;
+  return location === undefined || location.inode.type !== S_IFDIR ? -ENOTDIR : location;
+}

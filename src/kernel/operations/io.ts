@@ -1,0 +1,262 @@
+/**
+ * Layer: kernel, operations. Bytes through descriptors: read(2), write(2), lseek(2) and their kin. It decides blocking,
+ * O_APPEND and O_NONBLOCK; it must not know encodings, nor what kind of file it moves bytes of.
+ *
+ * Every operation takes the calling thread first and answers an Outcome; GONE says that the call ended its process. A
+ * vector's ranges lie in guest memory; one call moves at most TRANSFER_BYTES, a short count is legal.
+ */
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EPIPE, ESPIPE } from "../../abi/errno.ts";
+import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET } from "../../abi/fcntl.ts";
+import { SIGPIPE } from "../../abi/signal.ts";
+import { S_IFDIR, S_IFREG } from "../../abi/stat.ts";
+import { PIPE_BUF, TRANSFER_BYTES } from "../../limits.ts";
+import type { IoVector } from "../../mem/guest-memory.ts";
+import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
+import { GONE, type Outcome } from "../contracts.ts";
+import type { OpenDescription } from "../descriptors.ts";
+import { parked } from "../pending.ts";
+import type { Thread } from "../process.ts";
+
+/** read(2), readv(2). -EBADF, -EISDIR, -EAGAIN (O_NONBLOCK), -EFAULT. */
+export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
+  const { process } = thread;
+  const description = process.descriptors.get(fd)?.description;
+  if (description === undefined || !description.readable) return -EBADF;
+  const { file } = description;
+  const moved = copyIn(process.memory.bytes, file, vector, description.offset);
+  if (moved > 0) {
+    if (file.seekable) description.offset += moved;
+    return moved;
+  }
+  if (moved === -EAGAIN && waits(description)) return parkRead(thread, description, vector);
+  return moved;
+}
+
+/** write(2), writev(2). -EBADF, -EAGAIN (O_NONBLOCK), -EFBIG, -ENOSPC, -EFAULT; -EPIPE comes with SIGPIPE. */
+export function write(thread: Thread, fd: number, vector: IoVector): Outcome {
+  const { process } = thread;
+  const description = process.descriptors.get(fd)?.description;
+  if (description === undefined || !description.writable) return -EBADF;
+  const { file } = description;
+  if (!file.seekable) return writeStream(thread, description, vector);
+  const append = (description.flags & O_APPEND) !== 0;
+  const position = append ? APPEND : description.offset;
+  if (position > LAST_WRITE) return -EFBIG;
+  const moved = copyOut(process.memory.bytes, file, vector, position);
+  if (moved > 0) description.offset = append ? sizeOf(thread, file) : position + moved;
+  return moved;
+}
+
+/** pread(2), preadv(2): the offset stays. -ESPIPE for streams, -EINVAL for a negative position. */
+export function pread(thread: Thread, fd: number, vector: IoVector, position: number): Outcome {
+  const { process } = thread;
+  const description = process.descriptors.get(fd)?.description;
+  if (description === undefined || !description.readable) return -EBADF;
+  if (!description.file.seekable) return -ESPIPE;
+  if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
+  return copyIn(process.memory.bytes, description.file, vector, position);
+}
+
+/** pwrite(2), pwritev(2). As on Linux, O_APPEND makes it append whatever the position. */
+export function pwrite(thread: Thread, fd: number, vector: IoVector, position: number): Outcome {
+  const { process } = thread;
+  const description = process.descriptors.get(fd)?.description;
+  if (description === undefined || !description.writable) return -EBADF;
+  if (!description.file.seekable) return -ESPIPE;
+  if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
+  if (position > LAST_WRITE) return -EFBIG;
+  const append = (description.flags & O_APPEND) !== 0;
+  return copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position);
+}
+
+/** lseek(2): the new offset. -EINVAL (whence, or below zero or above 2^53 - 1), -ESPIPE. A directory's is a cookie. */
+export function seek(thread: Thread, fd: number, offset: number, whence: number): Outcome {
+  const description = opened(thread, fd);
+  if (description === undefined) return -EBADF;
+  const { file } = description;
+  if (!file.seekable && file.inode.type !== S_IFDIR) return -ESPIPE;
+  let from = 0;
+  if (whence === SEEK_CUR) from = description.offset;
+  else if (whence === SEEK_END) from = sizeOf(thread, file);
+  else if (whence !== SEEK_SET) return -EINVAL;
+  if (from < 0) return from;
+  const to = from + offset;
+  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(to) || to < 0) return -EINVAL;
+  description.offset = to;
+  return to;
+}
+
+/** fsync(2), fdatasync(2). -EINVAL for what cannot be synced. */
+export function sync(thread: Thread, fd: number, dataOnly: boolean): Outcome {
+  const description = opened(thread, fd);
+  return description === undefined ? -EBADF : description.file.sync(dataOnly);
+}
+
+/** posix_fallocate(3). -EINVAL, -EFBIG, -ESPIPE, -ENODEV (no regular file), -ENOSPC. */
+export function allocate(thread: Thread, fd: number, offset: number, length: number): Outcome {
+  const description = opened(thread, fd);
+  if (description === undefined || !description.writable) return -EBADF;
+  if (!(offset >= 0) || !(length > 0)) return -EINVAL;
+  if (offset + length > Number.MAX_SAFE_INTEGER) return -EFBIG;
+  const { file } = description;
+  if (file.inode.type === S_IFREG) return file.allocate(offset, length);
+  return file.seekable ? -ENODEV : -ESPIPE;
+}
+
+/** close(2). */
+export function close(thread: Thread, fd: number): Outcome {
+  return thread.process.descriptors.close(fd);
+}
+
+/** WASI's fd_renumber: `from` moves over `to`. -EBADF unless both are open. */
+export function renumber(thread: Thread, from: number, to: number): Outcome {
+  return thread.process.descriptors.renumber(from, to);
+}
+
+/** F_DUPFD, dup(2): the lowest free number from `lowest`. The copy is no preopen. -EBADF, -EINVAL, -EMFILE. */
+export function duplicate(thread: Thread, fd: number, lowest: number, closeOnExec: boolean): Outcome {
+  const { descriptors } = thread.process;
+  const entry = descriptors.get(fd);
+  if (entry === undefined) return -EBADF;
+  if (!(lowest >= 0 && lowest < descriptors.limit)) return -EINVAL;
+  const copy = descriptors.install(entry.description, closeOnExec, lowest);
+  const made = descriptors.get(copy);
+  if (made !== undefined) {
+    made.rights = entry.rights;
+    made.inheriting = entry.inheriting;
+  }
+  return copy;
+}
+
+/** A write may not begin beyond this: offsets stay exact integers. */
+const LAST_WRITE = Number.MAX_SAFE_INTEGER - TRANSFER_BYTES;
+
+function opened(thread: Thread, fd: number): OpenDescription | undefined {
+  const description = thread.process.descriptors.get(fd)?.description;
+  return description === undefined || (description.flags & O_PATH) !== 0 ? undefined : description;
+}
+
+function waits(description: OpenDescription): boolean {
+  return (description.flags & O_NONBLOCK) === 0 && description.file.waiters !== undefined;
+}
+
+/** The file's size in bytes, or -errno. */
+function sizeOf(thread: Thread, file: OpenFile): number {
+  const { stat } = thread.process.kernel;
+  const error = file.inode.fs.stat(file.inode, stat);
+  return error < 0 ? error : stat.size;
+}
+
+/** From file to guest. Bytes moved, or the error if none were. */
+function copyIn(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: number): number {
+  const { addresses, lengths, count } = vector;
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    const address = addresses[i] ?? 0;
+    const wanted = lengths[i] ?? 0;
+    if (address + wanted > bytes.length) return total > 0 ? total : -EFAULT;
+    const length = Math.min(wanted, TRANSFER_BYTES - total);
+    const moved = file.read(position + total, bytes, address, length);
+    if (moved < 0) return total > 0 ? total : moved;
+    total += moved;
+    if (moved < wanted) return total;
+  }
+  // Without a range there still is an error to find: a directory's EISDIR.
+  return count === 0 ? file.read(position, bytes, 0, 0) : total;
+}
+
+/** From guest to file; `position` may be APPEND. Bytes moved, or the error if none were. */
+function copyOut(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: number): number {
+  const { addresses, lengths, count } = vector;
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    const address = addresses[i] ?? 0;
+    const wanted = lengths[i] ?? 0;
+    if (address + wanted > bytes.length) return total > 0 ? total : -EFAULT;
+    const length = Math.min(wanted, TRANSFER_BYTES - total);
+    const moved = file.write(position === APPEND ? APPEND : position + total, bytes, address, length);
+    if (moved < 0) return total > 0 ? total : moved;
+    total += moved;
+    if (moved < wanted) return total;
+  }
+  return total;
+}
+
+function parkRead(thread: Thread, description: OpenDescription, vector: IoVector): Outcome {
+  description.acquire();
+  return thread.process.kernel.scheduler.park({
+    ...parked(thread),
+    kind: "read",
+    description,
+    addresses: vector.addresses.slice(0, vector.count),
+    lengths: vector.lengths.slice(0, vector.count),
+  });
+}
+
+/** A blocking write to a stream ends when everything is written; up to PIPE_BUF goes in one piece. */
+function writeStream(thread: Thread, description: OpenDescription, vector: IoVector): Outcome {
+  const { process } = thread;
+  const { file } = description;
+  const { bytes } = process.memory;
+  for (let i = 0; i < vector.count; i++) {
+    if ((vector.addresses[i] ?? 0) + (vector.lengths[i] ?? 0) > bytes.length) return -EFAULT;
+  }
+  let total = 0;
+  let moved: number;
+  if (vector.count > 1 && vector.total <= PIPE_BUF) {
+    const { scratch } = process.kernel;
+    const length = gather(bytes, vector, 0, scratch, Math.min(vector.total, PIPE_BUF));
+    moved = file.write(0, scratch, 0, length);
+    if (moved > 0) total = moved;
+  } else {
+    moved = copyOut(bytes, file, vector, 0);
+    if (moved > 0) total = moved;
+  }
+  if (moved === -EPIPE) {
+    process.kernel.signal(process, SIGPIPE);
+    return thread.killed ? GONE : moved;
+  }
+  if (moved < 0 && moved !== -EAGAIN) return moved;
+  const wanted = Math.min(vector.total, TRANSFER_BYTES);
+  if (total >= wanted || !waits(description)) return moved;
+  return parkWrite(thread, description, vector, total, wanted);
+}
+
+function parkWrite(
+  thread: Thread,
+  description: OpenDescription,
+  vector: IoVector,
+  before: number,
+  wanted: number,
+): Outcome {
+  const rest = new Uint8Array(wanted - before);
+  gather(thread.process.memory.bytes, vector, before, rest, rest.length);
+  description.acquire();
+  return thread.process.kernel.scheduler.park({
+    ...parked(thread),
+    kind: "write",
+    description,
+    bytes: rest,
+    sent: 0,
+    before,
+  });
+}
+
+/** Copy up to `limit` bytes of the vector, after the first `skip`, to the start of `into`. How many they were. */
+function gather(bytes: Uint8Array, vector: IoVector, skip: number, into: Uint8Array, limit: number): number {
+  let skipping = skip;
+  let filled = 0;
+  for (let i = 0; i < vector.count && filled < limit; i++) {
+    const wanted = vector.lengths[i] ?? 0;
+    if (skipping >= wanted) {
+      skipping -= wanted;
+      continue;
+    }
+    const address = (vector.addresses[i] ?? 0) + skipping;
+    const length = Math.min(wanted - skipping, limit - filled);
+    into.set(bytes.subarray(address, address + length), filled);
+    filled += length;
+    skipping = 0;
+  }
+  return filled;
+}

@@ -1,0 +1,51 @@
+/**
+ * Layer: kernel, operations. Clocks and sleep: clock_gettime(2), clock_getres(2), clock_nanosleep(2). It must not know
+ * encodings.
+ */
+import { CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME, CLOCK_THREAD_CPUTIME_ID } from "../../abi/clock.ts";
+import { EINVAL } from "../../abi/errno.ts";
+import type { WallTime } from "../../wait/clock.ts";
+import type { Outcome } from "../contracts.ts";
+import { parked } from "../pending.ts";
+import type { Thread } from "../process.ts";
+
+const NS_PER_S = 1_000_000_000;
+
+/** The step of a clock: 1 ns for all, as Linux says with high-resolution timers. 0 or -EINVAL. */
+export function clockResolution(_thread: Thread, id: number, out: WallTime): Outcome {
+  if (id < CLOCK_REALTIME || id > CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
+  out.seconds = 0;
+  out.nanoseconds = 1;
+  return 0;
+}
+
+/** The time of a clock. The CPU clocks tell what the whole host process used. 0 or -EINVAL. */
+export function clockRead(thread: Thread, id: number, out: WallTime): Outcome {
+  const { clock } = thread.process.kernel.host;
+  switch (id) {
+    case CLOCK_REALTIME:
+      clock.wallTime(out);
+      return 0;
+    case CLOCK_MONOTONIC:
+      split(clock.monotonicNs(), out);
+      return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID:
+      split(clock.cpuNs(), out);
+      return 0;
+    default:
+      return -EINVAL;
+  }
+}
+
+/** Sleep until a monotonic time in nanoseconds; Infinity is for ever. 0 afterwards, at once if it has passed. */
+export function sleepUntil(thread: Thread, deadlineNs: number): Outcome {
+  const { kernel } = thread.process;
+  if (!(deadlineNs > kernel.host.clock.monotonicNs())) return 0;
+  return kernel.scheduler.park({ ...parked(thread, deadlineNs), kind: "sleep" });
+}
+
+function split(ns: number, out: WallTime): void {
+  out.seconds = Math.floor(ns / NS_PER_S);
+  out.nanoseconds = Math.floor(ns % NS_PER_S);
+}

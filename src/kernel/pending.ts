@@ -1,0 +1,161 @@
+/**
+ * Layer: kernel. Blocked calls as plain data, and how each is continued. A record holds its open file and kernel copies
+ * of its arguments, never a view, a closure or a descriptor number. It must not know when it is continued.
+ */
+import { EAGAIN, EFAULT, EPIPE } from "../abi/errno.ts";
+import { SIGPIPE } from "../abi/signal.ts";
+import { TRANSFER_BYTES } from "../limits.ts";
+import type { Timed } from "../wait/deadlines.ts";
+import type { Waiter } from "../wait/wait-queue.ts";
+import { BLOCKED, GONE, type Outcome } from "./contracts.ts";
+import type { OpenDescription } from "./descriptors.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Thread } from "./process.ts";
+import { scan } from "./readiness.ts";
+
+interface PendingCall extends Waiter, Timed {
+  readonly thread: Thread;
+  woken: boolean;
+  /** Set when the deadline, not an event, ended the wait. */
+  timedOut: boolean;
+}
+
+/** A read of a stream. The ranges are guest addresses, checked when the call was made; memory never shrinks. */
+export interface PendingRead extends PendingCall {
+  readonly kind: "read";
+  readonly description: OpenDescription;
+  readonly addresses: Uint32Array;
+  readonly lengths: Uint32Array;
+}
+
+/** A write to a stream. `bytes` is what the guest asked to write and the stream did not take at once. */
+export interface PendingWrite extends PendingCall {
+  readonly kind: "write";
+  readonly description: OpenDescription;
+  readonly bytes: Uint8Array;
+  /** How many of `bytes` were written since. */
+  sent: number;
+  /** Bytes the call had written before it was parked. */
+  readonly before: number;
+}
+
+/** One descriptor of a poll. The caller owns the object and reads `revents` when the call ended. */
+export interface PollItem {
+  readonly fd: number;
+  readonly events: number;
+  revents: number;
+}
+
+export interface PendingPoll extends PendingCall {
+  readonly kind: "poll";
+  readonly items: readonly PollItem[];
+  /** What `items[i].fd` meant when the call was made; undefined where it was not open. */
+  readonly descriptions: readonly (OpenDescription | undefined)[];
+}
+
+export interface PendingSleep extends PendingCall {
+  readonly kind: "sleep";
+}
+
+/** A call that is finished but whose thread gave way to others. */
+export interface PendingYield extends PendingCall {
+  readonly kind: "yield";
+  readonly outcome: Outcome;
+}
+
+/** A long getrandom: a part each turn. */
+export interface PendingRandom extends PendingCall {
+  readonly kind: "random";
+  readonly address: number;
+  readonly length: number;
+  filled: number;
+}
+
+export type Pending = PendingRead | PendingWrite | PendingPoll | PendingSleep | PendingYield | PendingRandom;
+
+/** The part every record starts with. */
+export function parked(thread: Thread, deadlineNs = Infinity) {
+  return { thread, deadlineNs, heapIndex: -1, woken: false, timedOut: false, queues: [] };
+}
+
+/**
+ * Try a woken call again. BLOCKED when it was woken in vain and is parked once more, GONE when the try ended its thread
+ * (SIGPIPE), else the outcome. Only the scheduler calls this.
+ */
+export function continuePending(kernel: Kernel, thread: Thread): Outcome {
+  const pending = thread.pending;
+  if (pending === undefined) return GONE;
+  const outcome = attempt(kernel, pending);
+  if (outcome !== BLOCKED) {
+    if (thread.pending === pending) {
+      kernel.scheduler.unpark(pending);
+      thread.pending = undefined;
+    }
+    return thread.killed ? GONE : outcome;
+  }
+  kernel.scheduler.repark(pending);
+  return BLOCKED;
+}
+
+function attempt(kernel: Kernel, pending: Pending): Outcome {
+  switch (pending.kind) {
+    case "read":
+      return attemptRead(pending);
+    case "write":
+      return attemptWrite(kernel, pending);
+    case "poll": {
+      const ready = scan(pending.items, pending.descriptions);
+      return ready > 0 || pending.timedOut ? ready : BLOCKED;
+    }
+    case "sleep":
+      return pending.timedOut ? 0 : BLOCKED;
+    case "yield":
+      return pending.outcome;
+    case "random":
+      return attemptRandom(kernel, pending);
+  }
+}
+
+function attemptRandom(kernel: Kernel, pending: PendingRandom): Outcome {
+  const { memory } = pending.thread.process;
+  if (!memory.contains(pending.address, pending.length)) return -EFAULT;
+  const part = Math.min(pending.length - pending.filled, TRANSFER_BYTES);
+  kernel.host.random(memory.bytes, pending.address + pending.filled, part);
+  pending.filled += part;
+  return pending.filled === pending.length ? pending.length : BLOCKED;
+}
+
+function attemptRead(pending: PendingRead): Outcome {
+  const bytes = pending.thread.process.memory.bytes;
+  const { addresses, lengths } = pending;
+  let total = 0;
+  for (let i = 0; i < addresses.length; i++) {
+    const address = addresses[i] ?? 0;
+    const length = lengths[i] ?? 0;
+    if (length === 0) continue;
+    if (address + length > bytes.length) return total > 0 ? total : -EFAULT;
+    const moved = pending.description.file.read(0, bytes, address, length);
+    if (moved < 0) {
+      if (total > 0) return total;
+      return moved === -EAGAIN ? BLOCKED : moved;
+    }
+    total += moved;
+    if (moved < length) break;
+  }
+  return total;
+}
+
+function attemptWrite(kernel: Kernel, pending: PendingWrite): Outcome {
+  const { bytes } = pending;
+  while (pending.sent < bytes.length) {
+    const moved = pending.description.file.write(0, bytes, pending.sent, bytes.length - pending.sent);
+    if (moved === -EAGAIN || moved === 0) return BLOCKED;
+    if (moved < 0) {
+      if (moved === -EPIPE) kernel.signal(pending.thread.process, SIGPIPE);
+      const written = pending.before + pending.sent;
+      return written > 0 ? written : moved;
+    }
+    pending.sent += moved;
+  }
+  return pending.before + pending.sent;
+}

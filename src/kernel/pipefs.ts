@@ -1,0 +1,186 @@
+/**
+ * Layer: kernel. The file system that pipes and standard streams live in, as Linux's pipefs: it is mounted nowhere and
+ * only gives them inodes and attributes. It must not know what flows through them.
+ */
+import { EINVAL, ENOTDIR, ENXIO, EPERM, ESPIPE } from "../abi/errno.ts";
+import { S_IFDIR } from "../abi/stat.ts";
+import type {
+  AttributeChanges,
+  DirectoryEntry,
+  FileSystem,
+  FileSystemStatistics,
+  Inode,
+  OpenFile,
+  Owner,
+  Stat,
+} from "../vfs/contracts.ts";
+import type { Clock } from "../wait/clock.ts";
+import { WaitQueue, type WakeSink } from "../wait/wait-queue.ts";
+
+/** Device number: Linux gives pipefs an anonymous one, major 0. */
+const PIPEFS_DEV = 13;
+const BLOCK_BYTES = 4096;
+
+/** Deviation from pipe(7): times are those of creation and what utimensat set; traffic does not change them. */
+export class StreamInode implements Inode {
+  readonly fs: FileSystem;
+  readonly ino: number;
+  readonly type: number;
+  readonly rdev: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  atime = { seconds: 0, nanoseconds: 0 };
+  mtime = { seconds: 0, nanoseconds: 0 };
+  ctime = { seconds: 0, nanoseconds: 0 };
+
+  constructor(fs: FileSystem, ino: number, type: number, mode: number, rdev: number, owner: Owner) {
+    this.fs = fs;
+    this.ino = ino;
+    this.type = type;
+    this.mode = mode;
+    this.rdev = rdev;
+    this.uid = owner.uid;
+    this.gid = owner.gid;
+  }
+}
+
+export class PipeFileSystem implements FileSystem {
+  readonly type = "pipefs";
+  readonly dev = PIPEFS_DEV;
+  readonly root: Inode;
+  readonly #clock: Clock;
+  readonly #sink: WakeSink;
+  #nextIno = 2;
+
+  constructor(clock: Clock, sink: WakeSink) {
+    this.#clock = clock;
+    this.#sink = sink;
+    this.root = new StreamInode(this, 1, S_IFDIR, 0o500, 0, { uid: 0, gid: 0 });
+  }
+
+  /** A fresh inode; `type` is an S_IFMT value. */
+  inode(type: number, mode: number, rdev: number, owner: Owner): StreamInode {
+    const inode = new StreamInode(this, this.#nextIno, type, mode, rdev, owner);
+    this.#nextIno += 1;
+    this.#clock.wallTime(inode.ctime);
+    inode.atime = { ...inode.ctime };
+    inode.mtime = { ...inode.ctime };
+    return inode;
+  }
+
+  /** A queue whose waiters go to this kernel's ready list. */
+  queue(): WaitQueue {
+    return new WaitQueue(this.#sink);
+  }
+
+  stat(inode: Inode, out: Stat): number {
+    if (!(inode instanceof StreamInode)) return -EINVAL;
+    out.dev = this.dev;
+    out.ino = inode.ino;
+    out.mode = inode.type | inode.mode;
+    out.nlink = 1;
+    out.uid = inode.uid;
+    out.gid = inode.gid;
+    out.rdev = inode.rdev;
+    out.size = 0;
+    out.blocks = 0;
+    out.atimeSeconds = inode.atime.seconds;
+    out.atimeNanoseconds = inode.atime.nanoseconds;
+    out.mtimeSeconds = inode.mtime.seconds;
+    out.mtimeNanoseconds = inode.mtime.nanoseconds;
+    out.ctimeSeconds = inode.ctime.seconds;
+    out.ctimeNanoseconds = inode.ctime.nanoseconds;
+    return 0;
+  }
+
+  /** A pipe has no size: -EINVAL, as ftruncate(2) says. */
+  setattr(inode: Inode, changes: AttributeChanges): number {
+    if (!(inode instanceof StreamInode) || changes.size !== undefined) return -EINVAL;
+    if (changes.mode !== undefined) inode.mode = changes.mode & 0o7777;
+    if (changes.uid !== undefined) inode.uid = changes.uid;
+    if (changes.gid !== undefined) inode.gid = changes.gid;
+    if (changes.atime !== undefined) inode.atime = { ...changes.atime };
+    if (changes.mtime !== undefined) inode.mtime = { ...changes.mtime };
+    this.#clock.wallTime(inode.ctime);
+    return 0;
+  }
+
+  statistics(): FileSystemStatistics {
+    return { blockSize: BLOCK_BYTES, blocks: 0, blocksFree: 0, files: 0, filesFree: 0 };
+  }
+
+  open(): number {
+    return -ENXIO;
+  }
+
+  parent(): Inode {
+    return this.root;
+  }
+
+  lookup(): number {
+    return -ENOTDIR;
+  }
+
+  create(): number {
+    return -EPERM;
+  }
+
+  mkdir(): number {
+    return -EPERM;
+  }
+
+  symlink(): number {
+    return -EPERM;
+  }
+
+  link(): number {
+    return -EPERM;
+  }
+
+  unlink(): number {
+    return -EPERM;
+  }
+
+  rmdir(): number {
+    return -EPERM;
+  }
+
+  rename(): number {
+    return -EPERM;
+  }
+
+  readlink(): number {
+    return -EINVAL;
+  }
+}
+
+/** What every stream answers alike: it is no directory, has no position and nothing to store. */
+export abstract class StreamFile implements OpenFile {
+  readonly inode: StreamInode;
+  readonly seekable = false;
+  readonly waiters: WaitQueue;
+
+  constructor(inode: StreamInode, waiters: WaitQueue) {
+    this.inode = inode;
+    this.waiters = waiters;
+  }
+
+  abstract read(position: number, into: Uint8Array, at: number, length: number): number;
+  abstract write(position: number, from: Uint8Array, at: number, length: number): number;
+  abstract readiness(): number;
+  abstract available(): number;
+  abstract close(): void;
+
+  entries(): readonly DirectoryEntry[] | number {
+    return -ENOTDIR;
+  }
+
+  sync(): number {
+    return -EINVAL;
+  }
+
+  allocate(): number {
+    return -ESPIPE;
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * Layer: kernel. Who runs next: woken threads, deadlines, and giving way. It enters guests, and nothing else does. It
+ * must not know what a call does.
+ *
+ * Synchronous answers never return to the host's event loop, and neither do threads that only wake each other. So time
+ * is counted from the last turn of that loop (`#turn`), whoever ran since; past YIELD_NS the loop has its turn first.
+ */
+import { YIELD_NS } from "../limits.ts";
+import { Deadlines } from "../wait/deadlines.ts";
+import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
+import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
+import type { Kernel } from "./kernel.ts";
+import { continuePending, type Pending, parked } from "./pending.ts";
+import type { Process, Thread } from "./process.ts";
+
+/** Guests entered in one dispatch at most; the rest wait for the next. */
+const DISPATCH_ENTRIES = 64;
+/** The clock is read once in this many calls: a power of two. */
+const CALLS_PER_LOOK = 64;
+
+/** Something dispatch has to do: enter a program, end one, or continue a parked call. */
+type Ready =
+  | { readonly kind: "start"; readonly process: Process }
+  | { readonly kind: "end"; readonly process: Process }
+  | Pending;
+
+type Scheduled = "no" | "soon" | "past events";
+
+export class Scheduler implements WakeSink {
+  readonly #kernel: Kernel;
+  readonly #host: Host;
+  readonly #deadlines = new Deadlines<Pending>();
+  #ready: Ready[] = [];
+  /** Index of the first of `#ready` not yet taken. */
+  #next = 0;
+  #scheduled: Scheduled = "no";
+  #dispatching = false;
+  #calls = 0;
+  /** When the host's event loop last had its turn, in monotonic nanoseconds. */
+  #turn: number;
+  #alarm: number | undefined = undefined;
+
+  constructor(kernel: Kernel, host: Host) {
+    this.#kernel = kernel;
+    this.#host = host;
+    this.#turn = host.clock.monotonicNs();
+  }
+
+  /** Entries that wait for dispatch. */
+  get ready(): number {
+    return this.#ready.length - this.#next;
+  }
+
+  /** Records with a deadline. */
+  get deadlines(): number {
+    return this.#deadlines.size;
+  }
+
+  /** The host calls in from its event loop: guests have had no time since. */
+  eventsTurned(): void {
+    this.#turn = this.#host.clock.monotonicNs();
+  }
+
+  /** Whether a guest has run long enough without the event loop. Cheap: asked after every call. */
+  shouldYield(): boolean {
+    this.#calls += 1;
+    return (this.#calls & (CALLS_PER_LOOK - 1)) === 0 && this.timeIsUp();
+  }
+
+  timeIsUp(): boolean {
+    return this.#host.clock.monotonicNs() - this.#turn > YIELD_NS;
+  }
+
+  /** Enter the program of a new process at the next dispatch. */
+  start(process: Process): void {
+    this.#push({ kind: "start", process });
+  }
+
+  /** Unwind a program at the next dispatch, when it has left its stack. */
+  end(process: Process): void {
+    this.#push({ kind: "end", process });
+  }
+
+  /** Park a thread: it stands in its queues and its deadline is set. Always BLOCKED. */
+  park(pending: Pending): Outcome {
+    pending.thread.pending = pending;
+    this.repark(pending);
+    return BLOCKED;
+  }
+
+  /** Put a record that was woken in vain, or read from a snapshot, back where it waits. */
+  repark(pending: Pending): void {
+    pending.woken = false;
+    switch (pending.kind) {
+      case "read":
+      case "write":
+        pending.description.file.waiters?.add(pending);
+        break;
+      case "poll":
+        for (const description of pending.descriptions) description?.file.waiters?.add(pending);
+        break;
+      case "sleep":
+        break;
+      case "yield":
+      case "random":
+        this.wake(pending);
+        return;
+    }
+    if (pending.deadlineNs !== Infinity) {
+      this.#deadlines.add(pending);
+      this.#setAlarm();
+    }
+  }
+
+  /** Forget a record: it leaves its queues and the heap, and gives back its open files. */
+  unpark(pending: Pending): void {
+    leaveQueues(pending);
+    if (pending.heapIndex >= 0) {
+      this.#deadlines.remove(pending);
+      this.#setAlarm();
+    }
+    switch (pending.kind) {
+      case "read":
+      case "write":
+        pending.description.release();
+        break;
+      case "poll":
+        for (const description of pending.descriptions) description?.release();
+        break;
+    }
+  }
+
+  /** A thread that is not waiting for anything gives way; `outcome` is what its call will answer. Always BLOCKED. */
+  yieldThread(thread: Thread, outcome: Outcome): Outcome {
+    const pending: Pending = { ...parked(thread), kind: "yield", outcome };
+    thread.pending = pending;
+    pending.woken = true;
+    this.#push(pending, this.timeIsUp());
+    return BLOCKED;
+  }
+
+  /** Every waiter of this kernel's queues is one of its own pending records. */
+  wake(waiter: Waiter): void {
+    waiter.woken = true;
+    this.#push(waiter as Pending);
+  }
+
+  /** The host's alarm rang: wake whoever's deadline has passed. */
+  expire(): void {
+    this.eventsTurned();
+    this.#alarm = undefined;
+    for (let first = this.#deadlines.first; first !== undefined; first = this.#deadlines.first) {
+      if (first.deadlineNs > this.#turn) break;
+      this.#deadlines.remove(first);
+      first.timedOut = true;
+      leaveQueues(first);
+      if (!first.woken) this.wake(first);
+    }
+    this.#setAlarm();
+  }
+
+  /** Continue and enter what is ready, for a bounded time. The host calls this after `defer` or `deferPastEvents`. */
+  dispatch(): void {
+    if (this.#dispatching) return;
+    const scheduled = this.#scheduled;
+    this.#scheduled = "no";
+    if (scheduled !== "soon") this.eventsTurned();
+    else if (this.timeIsUp()) {
+      this.#schedule(true);
+      return;
+    }
+    this.#dispatching = true;
+    try {
+      for (let entries = 0; entries < DISPATCH_ENTRIES; entries++) {
+        const ready = this.#take();
+        if (ready === undefined) break;
+        this.#enter(ready);
+        if (this.timeIsUp()) break;
+      }
+    } finally {
+      this.#dispatching = false;
+    }
+    if (this.ready > 0) this.#schedule(this.timeIsUp());
+  }
+
+  #enter(ready: Ready): void {
+    if (ready.kind === "start") {
+      if (ready.process.ending === undefined) ready.process.program?.start();
+      return;
+    }
+    if (ready.kind === "end") {
+      if (ready.process.status === undefined) ready.process.program?.kill();
+      return;
+    }
+    const thread = ready.thread;
+    // Killed or already continued since it was woken.
+    if (thread.pending !== ready) return;
+    const outcome = continuePending(this.#kernel, thread);
+    if (outcome === BLOCKED || outcome === GONE) return;
+    thread.process.program?.resume(thread, outcome);
+  }
+
+  #take(): Ready | undefined {
+    const ready = this.#ready[this.#next];
+    if (ready === undefined) return undefined;
+    this.#next += 1;
+    if (this.#next === this.#ready.length) {
+      this.#ready.length = 0;
+      this.#next = 0;
+    } else if (this.#next >= 1024) {
+      this.#ready = this.#ready.slice(this.#next);
+      this.#next = 0;
+    }
+    return ready;
+  }
+
+  #push(ready: Ready, pastEvents = false): void {
+    this.#ready.push(ready);
+    this.#schedule(pastEvents);
+  }
+
+  #schedule(pastEvents: boolean): void {
+    if (this.#dispatching || this.#scheduled !== "no") return;
+    this.#scheduled = pastEvents ? "past events" : "soon";
+    if (pastEvents) this.#host.deferPastEvents();
+    else this.#host.defer();
+  }
+
+  #setAlarm(): void {
+    const at = this.#deadlines.first?.deadlineNs;
+    if (at === this.#alarm) return;
+    this.#alarm = at;
+    this.#host.alarm(at);
+  }
+}
