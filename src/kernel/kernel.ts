@@ -110,6 +110,7 @@ export class Kernel {
     const process = new Process(this, {
       pid: this.#nextPid,
       parent,
+      image: options.image,
       argv: options.argv,
       env: options.env,
       mounts: this.mounts,

@@ -6,10 +6,10 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials, WalkContext } from "../vfs/permissions.ts";
-import type { ExitStatus, Program } from "./contracts.ts";
+import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 import { DescriptorTable } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Pending } from "./pending.ts";
+import type { Pending, PollItem } from "./pending.ts";
 
 /** Signals are numbered 1 to 64. */
 export const SIGNALS = 64;
@@ -22,6 +22,7 @@ export const DISPOSITION_IGNORE = 1;
 export interface ProcessOptions {
   readonly pid: number;
   readonly parent: Process | undefined;
+  readonly image: ProgramImage;
   readonly argv: readonly ByteString[];
   readonly env: readonly ByteString[];
   readonly mounts: MountTable;
@@ -41,6 +42,7 @@ export class Process implements WalkContext {
   readonly pid: number;
   /** Who will be told of its end; undefined once that process is gone, or when the host spawned it. */
   parent: Process | undefined;
+  readonly image: ProgramImage;
   readonly argv: readonly ByteString[];
   readonly env: readonly ByteString[];
   readonly mounts: MountTable;
@@ -67,6 +69,7 @@ export class Process implements WalkContext {
     this.kernel = kernel;
     this.pid = options.pid;
     this.parent = options.parent;
+    this.image = options.image;
     this.argv = options.argv;
     this.env = options.env;
     this.mounts = options.mounts;
@@ -89,6 +92,8 @@ export class Thread {
   readonly tid: number;
   /** The call it is blocked in. */
   pending: Pending | undefined = undefined;
+  /** The items of the last poll that was parked, for whoever encodes its end; undefined after any other park. */
+  polled: readonly PollItem[] | undefined = undefined;
   /** Its process is ending: it must not run guest code again. */
   killed = false;
 

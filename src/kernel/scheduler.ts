@@ -84,6 +84,7 @@ export class Scheduler implements WakeSink {
   /** Park a thread: it stands in its queues and its deadline is set. Always BLOCKED. */
   park(pending: Pending): Outcome {
     pending.thread.pending = pending;
+    pending.thread.polled = pending.kind === "poll" ? pending.items : undefined;
     this.repark(pending);
     return BLOCKED;
   }

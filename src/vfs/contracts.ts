@@ -50,6 +50,8 @@ export interface Inode {
   readonly ino: number;
   /** File type bits (S_IFMT) of the mode; they never change while the inode lives. */
   readonly type: number;
+  /** Of /dev/stdin and its kin: to open it means to duplicate this descriptor of the process that opens it. */
+  readonly descriptor?: number | undefined;
 }
 
 export interface DirectoryEntry {

@@ -6,8 +6,19 @@
  * at the process's root and its descriptor is not looked at, as openat(2) says.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, EINVAL, ENOTDIR } from "../../abi/errno.ts";
-import { AT_FDCWD, O_ACCMODE, O_APPEND, O_CLOEXEC, O_DSYNC, O_NONBLOCK, O_PATH, O_SYNC } from "../../abi/fcntl.ts";
+import { EACCES, EBADF, EINVAL, ENOENT, ENOTDIR } from "../../abi/errno.ts";
+import {
+  AT_FDCWD,
+  O_ACCMODE,
+  O_APPEND,
+  O_CLOEXEC,
+  O_DSYNC,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  O_SYNC,
+  O_WRONLY,
+} from "../../abi/fcntl.ts";
 import { DT_DIR, S_IFDIR, S_IFREG } from "../../abi/stat.ts";
 import {
   setAttributes,
@@ -58,8 +69,23 @@ export function openAt(
   if (vacancy < 0) return vacancy;
   const opened = vfsOpenAt(process, from, path, flags, mode & ~process.umask, walkFlags);
   if (typeof opened === "number") return opened;
+  const { descriptor } = opened.location.inode;
+  if (descriptor !== undefined) {
+    opened.file.close();
+    return openAlias(process, descriptor, flags);
+  }
   const description = new OpenDescription(opened.file, opened.location, flags & KEPT_FLAGS);
   return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
+}
+
+/** /dev/stdin and its kin. -ENOENT when that descriptor is closed, -EACCES when it does not allow what is asked. */
+function openAlias(process: Process, descriptor: number, flags: number): Outcome {
+  const description = process.descriptors.get(descriptor)?.description;
+  if (description === undefined) return -ENOENT;
+  const access = flags & O_ACCMODE;
+  if (access !== O_WRONLY && !description.readable) return -EACCES;
+  if (access !== O_RDONLY && !description.writable) return -EACCES;
+  return process.descriptors.install(description, (flags & O_CLOEXEC) !== 0);
 }
 
 /** fstat(2). */
