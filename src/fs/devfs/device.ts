@@ -1,0 +1,95 @@
+/**
+ * Layer: fs/devfs. The devices: what reading and writing them does. It must not know of descriptors and processes.
+ *
+ * Source: null(4), full(4), random(4); numbers from Documentation/admin-guide/devices.txt.
+ */
+import { EBADF, EINVAL, EIO, ENOSPC, ENOTDIR } from "../../abi/errno.ts";
+import { POLLIN, POLLOUT } from "../../abi/poll.ts";
+import { S_IFCHR } from "../../abi/stat.ts";
+import type { DirectoryEntry, FileSystem, Inode, OpenFile } from "../../vfs/contracts.ts";
+
+/** Fill [at, at + length) with unpredictable bytes. */
+export type Random = (into: Uint8Array, at: number, length: number) => void;
+
+export type DeviceKind = "null" | "zero" | "full" | "random" | "alias";
+
+/** A character device. `minor` and `major` make its rdev. */
+export class DeviceInode implements Inode {
+  readonly fs: FileSystem;
+  readonly ino: number;
+  readonly type = S_IFCHR;
+  readonly kind: DeviceKind;
+  /** Encoded as new_encode_dev() of the kernel does for small numbers: major << 8 | minor. */
+  readonly rdev: number;
+  /** Opening it means: duplicate this descriptor of the process. Only for the kind "alias". */
+  readonly descriptor: number | undefined;
+
+  constructor(fs: FileSystem, ino: number, kind: DeviceKind, rdev: number, descriptor?: number) {
+    this.fs = fs;
+    this.ino = ino;
+    this.kind = kind;
+    this.rdev = rdev;
+    this.descriptor = descriptor;
+  }
+}
+
+/** Which descriptor of the opening process this inode stands for (/dev/stdin and friends), or undefined. */
+export function aliasedDescriptor(inode: Inode): number | undefined {
+  return inode instanceof DeviceInode ? inode.descriptor : undefined;
+}
+
+/** An open device. For an alias it answers -EIO to everything: the kernel duplicates the descriptor instead. */
+export class DeviceFile implements OpenFile {
+  readonly inode: DeviceInode;
+  readonly seekable = true;
+  readonly waiters = undefined;
+  readonly #random: Random;
+
+  constructor(inode: DeviceInode, random: Random) {
+    this.inode = inode;
+    this.#random = random;
+  }
+
+  read(_position: number, into: Uint8Array, at: number, length: number): number {
+    switch (this.inode.kind) {
+      case "null":
+        return 0;
+      case "zero":
+      case "full":
+        into.fill(0, at, at + length);
+        return length;
+      case "random":
+        this.#random(into, at, length);
+        return length;
+      case "alias":
+        return -EIO;
+    }
+  }
+
+  write(_position: number, _from: Uint8Array, _at: number, length: number): number {
+    if (this.inode.kind === "alias") return -EIO;
+    return this.inode.kind === "full" ? -ENOSPC : length;
+  }
+
+  readiness(): number {
+    return POLLIN | POLLOUT;
+  }
+
+  available(): number {
+    return 0;
+  }
+
+  entries(): readonly DirectoryEntry[] | number {
+    return -ENOTDIR;
+  }
+
+  sync(): number {
+    return -EINVAL;
+  }
+
+  allocate(): number {
+    return -EBADF;
+  }
+
+  close(): void {}
+}
