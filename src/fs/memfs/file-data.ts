@@ -1,0 +1,170 @@
+/**
+ * Layer: fs/memfs. The bytes of one file: pages of up to 64 KiB, absent where a hole is. It must not know of inodes,
+ * times and names.
+ *
+ * A page holds as many bytes as were needed so far (small files stay small); what lies behind is zero. Bytes of a page
+ * beyond the file's size are zero as well, so that growing a file needs no clearing.
+ */
+import { EFBIG, ENOSPC } from "../../abi/errno.ts";
+import type { Budget } from "./budget.ts";
+import { PAGE_NUMBERS, PageTree } from "./page-tree.ts";
+
+const PAGE_BYTES = 65_536;
+/** Pages hold a multiple of this; it is also what st_blocks counts. */
+const BLOCK_BYTES = 512;
+/** Bytes a file may have: 64 TiB. EFBIG beyond. Positions are then exact as doubles and page numbers are small integers. */
+export const FILE_BYTES = PAGE_NUMBERS * PAGE_BYTES;
+/** Up to here a loop is faster than making a view for set(). */
+const LOOP_BYTES = 48;
+
+export class FileData {
+  readonly #budget: Budget;
+  readonly #pages = new PageTree();
+  #size = 0;
+  /** Bytes of all pages. */
+  #stored = 0;
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** In units of 512 bytes, holes not counted. */
+  get blocks(): number {
+    return this.#stored / BLOCK_BYTES;
+  }
+
+  /** The pages present, for a snapshot. */
+  pages(): Iterable<readonly [number, Uint8Array]> {
+    return this.#pages.pages();
+  }
+
+  read(position: number, into: Uint8Array, at: number, length: number): number {
+    const left = this.#size - position;
+    if (left <= 0) return 0;
+    const total = Math.min(length, left);
+    let number = Math.floor(position / PAGE_BYTES);
+    let offset = position - number * PAGE_BYTES;
+    for (let done = 0; done < total; number++, offset = 0) {
+      const count = Math.min(total - done, PAGE_BYTES - offset);
+      readPage(this.#pages.get(number), offset, into, at + done, count);
+      done += count;
+    }
+    return total;
+  }
+
+  /** Bytes written, fewer when the budget ends; -ENOSPC if none could be; -EFBIG from FILE_BYTES on. */
+  write(position: number, from: Uint8Array, at: number, length: number): number {
+    if (length === 0) return 0;
+    if (position >= FILE_BYTES) return -EFBIG;
+    const total = Math.min(length, FILE_BYTES - position);
+    let number = Math.floor(position / PAGE_BYTES);
+    let offset = position - number * PAGE_BYTES;
+    let done = 0;
+    while (done < total) {
+      let count = Math.min(total - done, PAGE_BYTES - offset);
+      const page = this.#pageFor(number, offset + count, offset + 1);
+      if (page === undefined) break;
+      if (page.length < offset + count) count = page.length - offset;
+      if (count <= 0) break;
+      const start = at + done;
+      if (count <= LOOP_BYTES) for (let i = 0; i < count; i++) page[offset + i] = from[start + i] ?? 0;
+      else page.set(from.subarray(start, start + count), offset);
+      done += count;
+      offset += count;
+      if (offset === PAGE_BYTES) {
+        number++;
+        offset = 0;
+      }
+    }
+    if (done === 0) return -ENOSPC;
+    if (position + done > this.#size) this.#size = position + done;
+    return done;
+  }
+
+  /** 0, or -EFBIG. Growing stores nothing. */
+  truncate(size: number): number {
+    if (size > FILE_BYTES) return -EFBIG;
+    if (size < this.#size) {
+      const number = Math.floor(size / PAGE_BYTES);
+      const offset = size - number * PAGE_BYTES;
+      const overhead = this.#pages.overhead;
+      const dropped = this.#pages.truncate(offset === 0 ? number : number + 1);
+      this.#stored -= dropped;
+      this.#budget.refundBytes(dropped + overhead - this.#pages.overhead);
+      if (offset !== 0) this.#pages.get(number)?.fill(0, offset);
+    }
+    this.#size = size;
+    return 0;
+  }
+
+  /** Store [offset, offset + length) so that writing there cannot end with -ENOSPC. 0, -ENOSPC or -EFBIG. */
+  allocate(offset: number, length: number): number {
+    const end = offset + length;
+    if (end > FILE_BYTES) return -EFBIG;
+    // Refuse before anything is taken: what a page misses at most is a page.
+    const last = Math.ceil(end / PAGE_BYTES);
+    let missing = 0;
+    for (let number = Math.floor(offset / PAGE_BYTES); number < last; number++) {
+      const needed = roundUp(Math.min(PAGE_BYTES, end - number * PAGE_BYTES));
+      missing += Math.max(0, needed - (this.#pages.get(number)?.length ?? 0));
+      if (missing > this.#budget.bytesFree) return -ENOSPC;
+    }
+    for (let number = Math.floor(offset / PAGE_BYTES); number < last; number++) {
+      const needed = Math.min(PAGE_BYTES, end - number * PAGE_BYTES);
+      if ((this.#pageFor(number, needed, needed)?.length ?? 0) < needed) return -ENOSPC;
+    }
+    if (end > this.#size) this.#size = end;
+    return 0;
+  }
+
+  /** Put a page of a snapshot back. False where it cannot be: no budget, no such page number, too long. */
+  restorePage(number: number, bytes: Uint8Array): boolean {
+    if (!(Number.isInteger(number) && number >= 0 && number < PAGE_NUMBERS)) return false;
+    if (bytes.length > PAGE_BYTES || number * PAGE_BYTES + bytes.length > roundUp(this.#size)) return false;
+    const page = this.#pageFor(number, bytes.length, bytes.length);
+    if (page === undefined || page.length < bytes.length) return bytes.length === 0;
+    page.set(bytes);
+    return true;
+  }
+
+  /** A page of `needed` bytes. Where the budget ends: one of `least` bytes or more, or what was there before. */
+  #pageFor(number: number, needed: number, least: number): Uint8Array | undefined {
+    const old = this.#pages.get(number);
+    const held = old === undefined ? 0 : old.length;
+    if (old !== undefined && held >= needed) return old;
+    const treeBytes = old === undefined ? this.#pages.growth(number) : 0;
+    // The page after a full one will be filled too: writing on and on must not copy each page again and again.
+    const follows = held === 0 && number > 0 && this.#pages.get(number - 1)?.length === PAGE_BYTES;
+    let size = follows ? PAGE_BYTES : roundUp(Math.min(PAGE_BYTES, Math.max(needed, held * 2)));
+    if (!this.#budget.chargeBytes(size - held + treeBytes)) {
+      const affordable = held + this.#budget.bytesFree - treeBytes;
+      size = Math.min(roundUp(needed), affordable - (affordable % BLOCK_BYTES));
+      if (size < least || size <= held) return old;
+      this.#budget.chargeBytes(size - held + treeBytes);
+    }
+    const page = new Uint8Array(size);
+    if (old !== undefined) page.set(old);
+    this.#pages.set(number, page);
+    this.#stored += size - held;
+    return page;
+  }
+}
+
+function readPage(page: Uint8Array | undefined, offset: number, into: Uint8Array, at: number, count: number): void {
+  const held = page === undefined ? 0 : Math.min(count, page.length - offset);
+  if (page === undefined || held <= 0) {
+    into.fill(0, at, at + count);
+    return;
+  }
+  if (held <= LOOP_BYTES) for (let i = 0; i < held; i++) into[at + i] = page[offset + i] ?? 0;
+  else into.set(page.subarray(offset, offset + held), at);
+  if (held < count) into.fill(0, at + held, at + count);
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+}

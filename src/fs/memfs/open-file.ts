@@ -1,0 +1,131 @@
+/**
+ * Layer: fs/memfs. Open files and directories. It must not know of descriptors, offsets and access modes: the open file
+ * description has those.
+ */
+import { EINVAL, EISDIR, ENODEV, ENOENT, ENOTDIR } from "../../abi/errno.ts";
+import { POLLIN, POLLOUT } from "../../abi/poll.ts";
+import { DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK } from "../../abi/stat.ts";
+import type { DirectoryEntry, OpenFile } from "../../vfs/contracts.ts";
+import { APPEND } from "../../vfs/contracts.ts";
+import type { DirectoryInode, FileInode, MemoryInode } from "./inode.ts";
+
+/** What an open file needs of its file system. */
+export interface Keeper {
+  /** Bytes were read, or entries. */
+  accessed(inode: MemoryInode): void;
+  /** The contents changed. */
+  modified(inode: MemoryInode): void;
+  closed(inode: MemoryInode): void;
+}
+
+export class OpenRegularFile implements OpenFile {
+  readonly inode: FileInode;
+  readonly seekable = true;
+  readonly waiters = undefined;
+  readonly #keeper: Keeper;
+
+  constructor(inode: FileInode, keeper: Keeper) {
+    this.inode = inode;
+    this.#keeper = keeper;
+  }
+
+  read(position: number, into: Uint8Array, at: number, length: number): number {
+    const count = this.inode.data.read(position, into, at, length);
+    if (length > 0) this.#keeper.accessed(this.inode);
+    return count;
+  }
+
+  write(position: number, from: Uint8Array, at: number, length: number): number {
+    const { data } = this.inode;
+    const count = data.write(position === APPEND ? data.size : position, from, at, length);
+    if (count > 0) this.#keeper.modified(this.inode);
+    return count;
+  }
+
+  readiness(): number {
+    return POLLIN | POLLOUT;
+  }
+
+  /** From the start of the file: an open file has no offset. */
+  available(): number {
+    return this.inode.data.size;
+  }
+
+  entries(): number {
+    return -ENOTDIR;
+  }
+
+  sync(): number {
+    return 0;
+  }
+
+  allocate(offset: number, length: number): number {
+    if (offset < 0 || length <= 0) return -EINVAL;
+    const error = this.inode.data.allocate(offset, length);
+    if (error === 0) this.#keeper.modified(this.inode);
+    return error;
+  }
+
+  close(): void {
+    this.#keeper.closed(this.inode);
+  }
+}
+
+export class OpenDirectory implements OpenFile {
+  readonly inode: DirectoryInode;
+  readonly seekable = true;
+  readonly waiters = undefined;
+  readonly #keeper: Keeper;
+
+  constructor(inode: DirectoryInode, keeper: Keeper) {
+    this.inode = inode;
+    this.#keeper = keeper;
+  }
+
+  read(): number {
+    return -EISDIR;
+  }
+
+  write(): number {
+    return -EISDIR;
+  }
+
+  readiness(): number {
+    return POLLIN | POLLOUT;
+  }
+
+  available(): number {
+    return 0;
+  }
+
+  /** A removed directory is -ENOENT, as getdents(2) has it. */
+  entries(from: number, limit: number): readonly DirectoryEntry[] | number {
+    if (this.inode.nlink === 0) return -ENOENT;
+    const found: DirectoryEntry[] = [];
+    if (limit > 0) {
+      this.inode.names.from(from, (entry, inode) => {
+        found.push({ name: entry.name, ino: inode.ino, type: entryType(inode), next: entry.cookie + 1 });
+        return found.length < limit;
+      });
+    }
+    this.#keeper.accessed(this.inode);
+    return found;
+  }
+
+  sync(): number {
+    return 0;
+  }
+
+  allocate(): number {
+    return -ENODEV;
+  }
+
+  close(): void {
+    this.#keeper.closed(this.inode);
+  }
+}
+
+function entryType(inode: MemoryInode): number {
+  if (inode.type === S_IFDIR) return DT_DIR;
+  return inode.type === S_IFLNK ? DT_LNK : DT_REG;
+}

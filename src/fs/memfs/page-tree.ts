@@ -1,0 +1,145 @@
+/**
+ * Layer: fs/memfs. Pages by number: a radix tree, so that a guest that writes one byte here and there gets no long arrays
+ * and no hash table keyed by numbers it chose. It must not know what pages hold.
+ */
+
+const BITS = 8;
+const FAN_OUT = 1 << BITS;
+/** Bytes one node of the tree is charged at. */
+export const NODE_BYTES = FAN_OUT * 8;
+/** Page numbers are below this, so that they stay small integers. */
+export const PAGE_NUMBERS = 2 ** 30;
+
+type Slot = Uint8Array | Slot[] | undefined;
+
+export class PageTree {
+  /** Levels of nodes; a tree of n levels holds page numbers below 256^n. */
+  #height = 1;
+  #root: Slot[] | undefined;
+  #nodes = 0;
+
+  /** Bytes of the tree itself, without the pages. */
+  get overhead(): number {
+    return this.#nodes * NODE_BYTES;
+  }
+
+  /** Bytes the tree itself would grow by, were this page set. */
+  growth(number: number): number {
+    const height = heightFor(number);
+    if (this.#root === undefined) return height * NODE_BYTES;
+    if (height > this.#height) return (height - this.#height + height - 1) * NODE_BYTES;
+    let node: Slot[] = this.#root;
+    for (let level = this.#height - 1; level > 0; level--) {
+      const next: Slot = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
+      if (!Array.isArray(next)) return level * NODE_BYTES;
+      node = next;
+    }
+    return 0;
+  }
+
+  get(number: number): Uint8Array | undefined {
+    let node = this.#root;
+    if (node === undefined || number >= FAN_OUT ** this.#height) return undefined;
+    for (let level = this.#height - 1; level > 0; level--) {
+      const next: Slot = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
+      if (!Array.isArray(next)) return undefined;
+      node = next;
+    }
+    const page = node[number & (FAN_OUT - 1)];
+    return Array.isArray(page) ? undefined : page;
+  }
+
+  set(number: number, page: Uint8Array): void {
+    const height = heightFor(number);
+    if (this.#root === undefined) {
+      this.#root = this.#newNode();
+      this.#height = height;
+    }
+    while (this.#height < height) {
+      const above = this.#newNode();
+      above[0] = this.#root;
+      this.#root = above;
+      this.#height++;
+    }
+    let node: Slot[] = this.#root;
+    for (let level = this.#height - 1; level > 0; level--) {
+      const at = (number >>> (level * BITS)) & (FAN_OUT - 1);
+      let next: Slot = node[at];
+      if (!Array.isArray(next)) {
+        next = this.#newNode();
+        node[at] = next;
+      }
+      node = next;
+    }
+    node[number & (FAN_OUT - 1)] = page;
+  }
+
+  /** Every page and its number, in order. */
+  *pages(): Generator<readonly [number, Uint8Array]> {
+    if (this.#root === undefined) return;
+    // As deep as the tree: four at most.
+    const stack = [{ node: this.#root, base: 0, level: this.#height - 1, at: 0 }];
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      if (top.at === FAN_OUT) {
+        stack.pop();
+        continue;
+      }
+      const slot = top.node[top.at];
+      const number = top.base + top.at * FAN_OUT ** top.level;
+      top.at++;
+      if (Array.isArray(slot)) stack.push({ node: slot, base: number, level: top.level - 1, at: 0 });
+      else if (slot !== undefined) yield [number, slot];
+    }
+  }
+
+  /** Forget all pages from this number on. Answers the bytes of the pages dropped. */
+  truncate(from: number): number {
+    const root = this.#root;
+    if (root === undefined || from >= FAN_OUT ** this.#height) return 0;
+    if (from === 0) {
+      this.#root = undefined;
+      this.#height = 1;
+      return this.#drop(root);
+    }
+    let dropped = 0;
+    let node: Slot[] = root;
+    for (let level = this.#height - 1; ; level--) {
+      const at = (from >>> (level * BITS)) & (FAN_OUT - 1);
+      for (let i = level === 0 ? at : at + 1; i < FAN_OUT; i++) {
+        const slot = node[i];
+        if (slot === undefined) continue;
+        dropped += this.#drop(slot);
+        node[i] = undefined;
+      }
+      const next = node[at];
+      if (level === 0 || !Array.isArray(next)) return dropped;
+      node = next;
+    }
+  }
+
+  /** Uncount the nodes under a slot taken out. Answers the bytes of its pages. */
+  #drop(slot: Slot): number {
+    let bytes = 0;
+    const rest: Slot[] = [slot];
+    for (let top = rest.pop(); top !== undefined; top = rest.pop()) {
+      if (!Array.isArray(top)) {
+        bytes += top.length;
+        continue;
+      }
+      this.#nodes--;
+      for (const child of top) if (child !== undefined) rest.push(child);
+    }
+    return bytes;
+  }
+
+  #newNode(): Slot[] {
+    this.#nodes++;
+    return new Array<Slot>(FAN_OUT).fill(undefined);
+  }
+}
+
+function heightFor(number: number): number {
+  let height = 1;
+  while (number >= FAN_OUT ** height) height++;
+  return height;
+}
