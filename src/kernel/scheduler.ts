@@ -81,8 +81,12 @@ export class Scheduler implements WakeSink {
     this.#push({ kind: "end", process });
   }
 
-  /** Park a thread: it stands in its queues and its deadline is set. Always BLOCKED. */
+  /** Park a thread: it stands in its queues and its deadline is set. BLOCKED, or GONE when its process is ending. */
   park(pending: Pending): Outcome {
+    if (pending.thread.killed) {
+      this.unpark(pending);
+      return GONE;
+    }
     pending.thread.pending = pending;
     pending.thread.polled = pending.kind === "poll" ? pending.items : undefined;
     this.repark(pending);
@@ -131,8 +135,10 @@ export class Scheduler implements WakeSink {
     }
   }
 
-  /** A thread that is not waiting for anything gives way; `outcome` is what its call will answer. Always BLOCKED. */
+  /** A thread that is not waiting for anything gives way; `outcome` is what its call will answer. BLOCKED, or GONE. */
   yieldThread(thread: Thread, outcome: Outcome): Outcome {
+    if (thread.killed) return GONE;
+    thread.polled = undefined;
     const pending: Pending = { ...parked(thread), kind: "yield", outcome };
     thread.pending = pending;
     pending.woken = true;
