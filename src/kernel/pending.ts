@@ -90,6 +90,7 @@ export function continuePending(kernel: Kernel, thread: Thread): Outcome {
     if (thread.pending === pending) {
       kernel.scheduler.unpark(pending);
       thread.pending = undefined;
+      thread.ended = pending;
     }
     return thread.killed ? GONE : outcome;
   }

@@ -92,6 +92,8 @@ export class Thread {
   readonly tid: number;
   /** The call it is blocked in. */
   pending: Pending | undefined = undefined;
+  /** The record of the blocked call that ended last: what its codec needs to encode the outcome. */
+  ended: Pending | undefined = undefined;
   /** The items of the last poll that was parked, for whoever encodes its end; undefined after any other park. */
   polled: readonly PollItem[] | undefined = undefined;
   /** Its process is ending: it must not run guest code again. */
