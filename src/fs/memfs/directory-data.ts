@@ -47,6 +47,11 @@ export class DirectoryData {
     this.#inOrder.push(entry);
   }
 
+  /** Cookies below this one were in use before a snapshot. */
+  skipTo(cookie: number): void {
+    this.#nextCookie = Math.max(this.#nextCookie, cookie);
+  }
+
   /** The name keeps its place and gets another inode. */
   replace(name: ByteString, inode: MemoryInode): void {
     const entry = this.#byName.get(name);
