@@ -1,0 +1,120 @@
+/**
+ * Layer: lockdown. Classic BPF as seccomp takes it (bpf(4) of the BSDs; Linux's filter.h, seccomp(2)): an assembler and a
+ * simulator. It must not know policies.
+ */
+
+/** Opcodes, include/uapi/linux/bpf_common.h. */
+const LOAD_WORD = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const JUMP = 0x05; // BPF_JMP | BPF_JA
+const JUMP_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const JUMP_AT_LEAST = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+const AND = 0x54; // BPF_ALU | BPF_AND | BPF_K
+const RETURN = 0x06; // BPF_RET | BPF_K
+
+/** include/uapi/linux/seccomp.h */
+export const SECCOMP_RET_KILL_PROCESS = 0x80000000;
+export const SECCOMP_RET_ERRNO = 0x00050000;
+export const SECCOMP_RET_ALLOW = 0x7fff0000;
+
+/** BPF_MAXINSNS, include/uapi/linux/bpf_common.h: instructions of one program. */
+export const MAXIMUM_INSTRUCTIONS = 4096;
+/** A conditional jump's offset is a byte. */
+const MAXIMUM_OFFSET = 255;
+
+type Instruction = { readonly code: number; readonly yes: number; readonly no: number; readonly k: number };
+/** A place in a program: how many instructions there are from it to the end. */
+export type Label = number;
+
+export class ProgramTooLong extends Error {
+  override readonly name = "ProgramTooLong";
+}
+
+/**
+ * Builds a program from its end to its start. BPF only jumps forward, so whoever writes a jump here already knows where
+ * its target is, and a target too far for a byte gets a long jump placed right behind the conditional one.
+ */
+export class BackwardAssembler {
+  readonly #reversed: Instruction[] = [];
+
+  #push(code: number, k: number, yes = 0, no = 0): Label {
+    if (this.#reversed.length === MAXIMUM_INSTRUCTIONS) {
+      throw new ProgramTooLong(`the filter needs more than ${MAXIMUM_INSTRUCTIONS} instructions`);
+    }
+    this.#reversed.push({ code, k: k >>> 0, yes, no });
+    return this.#reversed.length;
+  }
+
+  /** Where the instruction written last stands. */
+  get here(): Label {
+    return this.#reversed.length;
+  }
+
+  answer(value: number): Label {
+    return this.#push(RETURN, value);
+  }
+
+  load(offset: number): Label {
+    return this.#push(LOAD_WORD, offset);
+  }
+
+  and(mask: number): Label {
+    return this.#push(AND, mask);
+  }
+
+  jumpIfEqual(value: number, yes: Label, no: Label): Label {
+    return this.#branch(JUMP_EQUAL, value, yes, no);
+  }
+
+  jumpIfAtLeast(value: number, yes: Label, no: Label): Label {
+    return this.#branch(JUMP_AT_LEAST, value, yes, no);
+  }
+
+  #branch(code: number, value: number, yes: Label, no: Label): Label {
+    // A long jump written for one target moves the other one instruction further away: leave room for it.
+    const nearYes = this.here - yes < MAXIMUM_OFFSET ? yes : this.#push(JUMP, this.here - yes);
+    const nearNo = this.here - no <= MAXIMUM_OFFSET ? no : this.#push(JUMP, this.here - no);
+    return this.#push(code, value, this.here - nearYes, this.here - nearNo);
+  }
+
+  /** The bytes of struct sock_filter[] in this machine's (little-endian) order. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(new ArrayBuffer(this.#reversed.length * 8));
+    const words = new DataView(bytes.buffer);
+    let at = bytes.length;
+    for (const { code, yes, no, k } of this.#reversed) {
+      at -= 8;
+      words.setUint16(at, code, true);
+      words.setUint8(at + 2, yes);
+      words.setUint8(at + 3, no);
+      words.setUint32(at + 4, k, true);
+    }
+    return bytes;
+  }
+}
+
+/** What a filter sees of a call: struct seccomp_data. */
+export type Call = { readonly number: number; readonly audit: number; readonly args: readonly bigint[] };
+
+/** Runs a program over a call as the kernel would and answers its 32-bit verdict. Throws on a malformed program. */
+export function simulate(program: Uint8Array<ArrayBuffer>, call: Call): number {
+  const data = new DataView(new ArrayBuffer(64));
+  data.setUint32(0, call.number >>> 0, true);
+  data.setUint32(4, call.audit >>> 0, true);
+  call.args.forEach((value, index) => {
+    data.setBigUint64(16 + 8 * index, value & 0xffffffffffffffffn, true);
+  });
+  const words = new DataView(program.buffer, program.byteOffset, program.length);
+  let accumulator = 0;
+  for (let at = 0; at < program.length; at += 8) {
+    const code = words.getUint16(at, true);
+    const k = words.getUint32(at + 4, true);
+    if (code === LOAD_WORD) accumulator = data.getUint32(k, true);
+    else if (code === AND) accumulator = (accumulator & k) >>> 0;
+    else if (code === RETURN) return k;
+    else if (code === JUMP) at += 8 * k;
+    else if (code === JUMP_EQUAL) at += 8 * words.getUint8(at + (accumulator === k ? 2 : 3));
+    else if (code === JUMP_AT_LEAST) at += 8 * words.getUint8(at + (accumulator >= k ? 2 : 3));
+    else throw new RangeError(`instruction ${at / 8} has the unknown code ${code}`);
+  }
+  throw new RangeError("the program runs past its end");
+}

@@ -1,0 +1,28 @@
+/** Layer: lockdown. The one way a lock fails: loudly, naming the step. It must not know the steps' work. */
+import * as errnoNumbers from "../abi/errno.ts";
+
+/** A wanted layer could not be put in place: the process that asked must not go on. */
+export class LockFailed extends Error {
+  override readonly name = "LockFailed";
+  /** Which step, in words, such as "Landlock". */
+  readonly step: string;
+
+  constructor(step: string, reason: string) {
+    super(`the lock could not be closed at the step "${step}": ${reason}`);
+    this.step = step;
+  }
+}
+
+/** "EPERM (1)" for -1. */
+export function errnoName(result: number): string {
+  for (const [name, value] of Object.entries(errnoNumbers)) {
+    if (value === -result && typeof value === "number") return `${name} (${-result})`;
+  }
+  return `error ${-result}`;
+}
+
+/** Throws LockFailed unless a host call answered 0. A positive answer is a failure too (seccomp's TSYNC). */
+export function demand(step: string, result: number): void {
+  if (result === 0) return;
+  throw new LockFailed(step, result < 0 ? errnoName(result) : `thread ${result} could not be brought along`);
+}

@@ -1,0 +1,245 @@
+/**
+ * Layer: lockdown, launch. Starts cells and file servers that are locked before their first instruction. It lives in the
+ * caller's process and must not know what they do.
+ */
+import { randomFill } from "node:crypto";
+import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { promisify } from "node:util";
+import { openPath, type Pair, pipe, resizePipe, socketPair } from "../../host/descriptors.unsafe.ts";
+import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/process.unsafe.ts";
+import { errnoName } from "../failure.ts";
+import { resourceLimits } from "../lock.ts";
+import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
+import { engineFiles } from "./engine-files.ts";
+import { FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
+import { LaunchedProcess } from "./launched-process.ts";
+import type { LandlockRule } from "./plan.ts";
+import { LauncherThread, LaunchFailed } from "./thread.ts";
+import { unprivilegedUser } from "./users.ts";
+import { verifyLock } from "./verification.ts";
+
+export type LauncherOptions = {
+  /** "off": processes start without any layer but their own inner one. Whoever asks for it prints a warning. */
+  readonly lock?: "required" | "off";
+  /** Path of the cell's CommonJS bundle. */
+  readonly cellBundle: string;
+  /** Path of the file server's CommonJS bundle. */
+  readonly fileServerBundle: string;
+};
+
+export type ServedDirectory = {
+  /** A path of the caller, or a descriptor the caller keeps (O_PATH is enough). A single file works too. */
+  readonly source: string | number;
+  readonly readOnly: boolean;
+};
+
+export type LaunchedCell = {
+  readonly process: LaunchedProcess;
+  /** The other end of the cell's line to a file server. Goes to launchFileServer, or is closed by the caller. */
+  readonly line: number;
+};
+
+/** Bytes of the pipes that frames travel on; where an unprivileged user has used up his, the default stays. */
+const PIPE_BYTES = 256 * 1024;
+const NAMES = { cell: "linden-cell", fileServer: "linden-file-server" } as const;
+
+export class Launcher {
+  readonly #lock: "required" | "off";
+  readonly #engine: number;
+  readonly #bundles: Readonly<Record<LaunchArguments["role"], number>>;
+  readonly #rules: readonly LandlockRule[];
+  readonly #cells: LauncherThread;
+  /** Launcher threads of living file servers: each has directories of its own, so each needs a Landlock domain of its own. */
+  readonly #others = new Set<LauncherThread>();
+
+  private constructor(
+    lock: "required" | "off",
+    engine: number,
+    bundles: Readonly<Record<LaunchArguments["role"], number>>,
+    rules: readonly LandlockRule[],
+    cells: LauncherThread,
+  ) {
+    this.#lock = lock;
+    this.#engine = engine;
+    this.#bundles = bundles;
+    this.#rules = rules;
+    this.#cells = cells;
+  }
+
+  /** Opens engine and bundles and starts a locked launcher thread. Throws LockFailed naming the layer that cannot be had. */
+  static async start(options: LauncherOptions): Promise<Launcher> {
+    const lock = options.lock ?? "required";
+    // The pool's threads inherit the locks of whichever thread starts them: that must be this one, not the launcher's.
+    await promisify<Uint8Array, unknown>(randomFill)(new Uint8Array(1));
+    const opened: number[] = [];
+    const open = (path: string): number => {
+      const descriptor = openSync(path, "r");
+      opened.push(descriptor);
+      return descriptor;
+    };
+    try {
+      const engine = open(process.execPath);
+      const bundles = { cell: open(options.cellBundle), fileServer: open(options.fileServerBundle) };
+      const rules: LandlockRule[] = [{ descriptor: engine, grant: "execute" }];
+      for (const { path, grant } of engineFiles(process.execPath)) {
+        const descriptor = openPath(path);
+        if (descriptor < 0) continue; // no loader cache on this system, say: what is absent needs no rule
+        opened.push(descriptor);
+        rules.push({ descriptor, grant });
+      }
+      const thread = await LauncherThread.start({
+        lock: lock === "required",
+        rules,
+        canary: "/",
+        keep: [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE],
+      });
+      return new Launcher(lock, engine, bundles, rules, thread);
+    } catch (error) {
+      for (const descriptor of opened) closeSync(descriptor);
+      throw error;
+    }
+  }
+
+  /** What the launcher thread measured of its own lock. */
+  get report(): LauncherThread["report"] {
+    return this.#cells.report;
+  }
+
+  /** Starts a cell. It is locked once it says so and `process.verify()` agrees. */
+  async launchCell(options: { readonly cpuSeconds?: number } = {}): Promise<LaunchedCell> {
+    const line = demandPair("socketpair", socketPair());
+    try {
+      const user = this.#lock === "required" && process.geteuid?.() === 0 ? unprivilegedUser() : undefined;
+      const launched = await this.#launch(this.#cells, "cell", line.second, [], user, options);
+      return { process: launched, line: line.first };
+    } catch (error) {
+      closeSync(line.first);
+      throw error;
+    } finally {
+      closeSync(line.second);
+    }
+  }
+
+  /** Starts the file server of one sandbox. `line` is a cell's; it is handed over and closed here. */
+  async launchFileServer(options: {
+    readonly directories: readonly ServedDirectory[];
+    readonly line: number;
+  }): Promise<LaunchedProcess> {
+    const opened: number[] = [];
+    try {
+      const directories = options.directories.map(({ source, readOnly }) => {
+        if (typeof source === "number") return { descriptor: source, readOnly };
+        const descriptor = openPath(source);
+        if (descriptor < 0) throw new LaunchFailed(`cannot open the directory ${source}: ${errnoName(descriptor)}`);
+        opened.push(descriptor);
+        return { descriptor, readOnly };
+      });
+      const served = directories.map(({ descriptor, readOnly }): LandlockRule => {
+        return { descriptor, grant: readOnly ? "serveReadOnly" : "serve" };
+      });
+      const thread = await LauncherThread.start({
+        lock: this.#lock === "required",
+        rules: [...this.#rules, ...served],
+        canary: servesRoot(directories) ? null : "/",
+        keep: [],
+      });
+      this.#others.add(thread);
+      try {
+        const launched = await this.#launch(thread, "fileServer", options.line, directories, undefined, {});
+        void launched.exited.then(() => this.#drop(thread));
+        return launched;
+      } catch (error) {
+        await this.#drop(thread);
+        throw error;
+      }
+    } finally {
+      for (const descriptor of [...opened, options.line]) closeSync(descriptor);
+    }
+  }
+
+  /** Kills everything launched, waits for it, ends the launcher threads. */
+  async close(): Promise<void> {
+    await Promise.all([this.#cells, ...this.#others].map((thread) => thread.close()));
+    const descriptors = [...Object.values(this.#bundles), ...this.#rules.map(({ descriptor }) => descriptor)];
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
+
+  async #drop(thread: LauncherThread): Promise<void> {
+    await thread.close();
+    this.#others.delete(thread);
+  }
+
+  async #launch(
+    thread: LauncherThread,
+    role: LaunchArguments["role"],
+    line: number,
+    directories: readonly { readonly descriptor: number; readonly readOnly: boolean }[],
+    user: number | undefined,
+    options: { readonly cpuSeconds?: number },
+  ): Promise<LaunchedProcess> {
+    const pipes: Pair[] = [];
+    try {
+      for (let index = 0; index < 3; index++) pipes.push(demandPair("pipe", pipe()));
+      const [down, up, crash] = pipes as [Pair, Pair, Pair];
+      resizePipe(down.second, PIPE_BYTES);
+      resizePipe(up.first, PIPE_BYTES);
+      const launch: LaunchArguments = {
+        role,
+        parent: process.pid,
+        lock: this.#lock,
+        ...options,
+        ...(role === "cell"
+          ? {}
+          : {
+              directories: directories.map(({ readOnly }, index) => {
+                return { descriptor: FIRST_DIRECTORY_DESCRIPTOR + index, readOnly };
+              }),
+            }),
+      };
+      const served = directories.map(({ descriptor }) => descriptor);
+      const child = await thread.spawn({
+        // Not its path: under another user there may be no way to it. The descriptor is the caller's, closed by the exec.
+        file: `/proc/self/fd/${this.#engine}`,
+        name: NAMES[role],
+        argv: engineArguments(launch),
+        env: ENVIRONMENT,
+        stdio: [down.first, up.second, crash.second, line, this.#bundles[role], ...served],
+        ...(user === undefined ? {} : { user }),
+      });
+      for (const end of [down.first, up.second, crash.second]) closeSync(end);
+      const { report } = thread;
+      const verify = async () => {
+        if (this.#lock === "off") return undefined;
+        return verifyLock(child.pid, {
+          filters: report.filters + 1,
+          user: user ?? process.geteuid?.() ?? -1,
+          group: user ?? process.getegid?.() ?? -1,
+          boundingDropped: report.boundingDropped,
+          limits: resourceLimits({ role, cpuSeconds: options.cpuSeconds }),
+          landlockWitness: (pid, tasks) => thread.witness(pid, tasks, user),
+        });
+      };
+      return new LaunchedProcess({ child, thread, descriptors: [down.second, up.first, crash.first], verify });
+    } catch (error) {
+      for (const { first, second } of pipes) {
+        closeSync(first);
+        closeSync(second);
+      }
+      throw error;
+    }
+  }
+}
+
+function demandPair(what: string, result: Pair | number): Pair {
+  if (typeof result !== "number") return result;
+  throw new LaunchFailed(`the caller's process has no descriptors left: ${what} answered ${errnoName(result)}`);
+}
+
+/** Whether one of the directories is the root directory itself: then nothing on the host is outside. */
+function servesRoot(directories: readonly { readonly descriptor: number }[]): boolean {
+  const root = statSync("/");
+  return directories.some(({ descriptor }) => {
+    const found = fstatSync(descriptor);
+    return found.ino === root.ino && found.dev === root.dev;
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * Layer: lockdown. What a host policy is: data that says which system calls a process may make, each with its reason.
+ * Reading one checks every word of it: a policy with a mistake never becomes a filter. It must not know BPF.
+ */
+import * as errnoNumbers from "../abi/errno.ts";
+import { callNumbers } from "../host/call-numbers.ts";
+
+/** A policy as it stands in a file of policies/. */
+export type PolicyData = {
+  readonly about: string;
+  /** What happens to a call no rule allows. */
+  readonly default: ActionData;
+  readonly syscalls: readonly RuleData[];
+};
+export type ActionData = "allow" | "kill" | { readonly errno: string };
+export type RuleData = {
+  readonly syscall: string;
+  /** Why the process needs this call, or why the answer is what it is. */
+  readonly why: string;
+  /** All must hold; absent: the rule is for every use of the call. */
+  readonly args?: readonly ArgumentData[];
+  /** "allow" unless said otherwise. */
+  readonly action?: ActionData;
+};
+/** Numbers are decimal or "0x…" text; negative ones are taken as two's complement. */
+export type NumberData = number | string;
+export type ArgumentData = {
+  /** Which argument, 0 to 5. */
+  readonly arg: number;
+  /** 32: the kernel reads an int and ignores the upper half, so must the filter. 64 when absent. */
+  readonly bits?: 32 | 64;
+} & (
+  | { readonly eq: NumberData }
+  | { readonly mask: NumberData; readonly eq: NumberData }
+  | { readonly in: readonly NumberData[] }
+);
+
+export type Action =
+  | { readonly kind: "allow" }
+  | { readonly kind: "kill" }
+  | { readonly kind: "errno"; readonly errno: number };
+/** Holds when (argument & mask) is one of the values. */
+export type Condition = { readonly argument: number; readonly mask: bigint; readonly values: readonly bigint[] };
+export type Rule = {
+  readonly syscall: string;
+  readonly why: string;
+  readonly conditions: readonly Condition[];
+  readonly action: Action;
+};
+export type Policy = { readonly about: string; readonly fallback: Action; readonly rules: readonly Rule[] };
+
+/** A policy that cannot be what its author meant. */
+export class PolicyError extends Error {
+  override readonly name = "PolicyError";
+}
+
+const WORD = (1n << 64n) - 1n;
+const INT = (1n << 32n) - 1n;
+
+/** Checks policy data (which may come from a JSON file) and answers the policy. Throws PolicyError naming the rule. */
+export function readPolicy(data: unknown): Policy {
+  const source = record(data, "the policy", ["about", "default", "syscalls"]);
+  const about = text(source.about, "about");
+  const fallback = action(source.default, "default");
+  const list = source.syscalls;
+  if (!Array.isArray(list) || list.length === 0) throw new PolicyError("syscalls: expected a list of rules");
+  const rules = list.map((entry, index) => rule(entry, `syscalls[${index}]`));
+  const closed = new Set<string>();
+  for (const { syscall, conditions } of rules) {
+    if (closed.has(syscall)) {
+      throw new PolicyError(`${syscall}: a rule after the one without args could never be reached`);
+    }
+    if (conditions.length === 0) closed.add(syscall);
+  }
+  return { about, fallback, rules };
+}
+
+function rule(entry: unknown, where: string): Rule {
+  const source = record(entry, where, ["syscall", "why", "args", "action"]);
+  const syscall = text(source.syscall, `${where}.syscall`);
+  if (!callNumbers("x64").has(syscall) && !callNumbers("arm64").has(syscall)) {
+    throw new PolicyError(`${where}: there is no system call "${syscall}"`);
+  }
+  const why = text(source.why, `${where} (${syscall}).why`);
+  const args = source.args;
+  if (args !== undefined && (!Array.isArray(args) || args.length === 0)) {
+    throw new PolicyError(`${where} (${syscall}).args: expected a list with at least one condition`);
+  }
+  const conditions = (args ?? []).map((each: unknown, index: number) =>
+    condition(each, `${where} (${syscall}).args[${index}]`),
+  );
+  return { syscall, why, conditions, action: action(source.action ?? "allow", `${where} (${syscall}).action`) };
+}
+
+function condition(entry: unknown, where: string): Condition {
+  const source = record(entry, where, ["arg", "bits", "eq", "mask", "in"]);
+  const argument = source.arg;
+  if (typeof argument !== "number" || !Number.isInteger(argument) || argument < 0 || argument > 5) {
+    throw new PolicyError(`${where}.arg: expected 0 to 5`);
+  }
+  const bits = source.bits ?? 64;
+  if (bits !== 32 && bits !== 64) throw new PolicyError(`${where}.bits: expected 32 or 64`);
+  const width = bits === 32 ? INT : WORD;
+  const given = source.mask;
+  const mask = given === undefined ? width : word(given, `${where}.mask`) & width;
+  if (mask === 0n) throw new PolicyError(`${where}.mask: a mask of 0 says nothing about the argument`);
+  const list = source.in;
+  if ((list === undefined) === (source.eq === undefined)) throw new PolicyError(`${where}: expected either eq or in`);
+  if (list !== undefined && (!Array.isArray(list) || list.length === 0 || given !== undefined)) {
+    throw new PolicyError(`${where}.in: expected a list of values, without a mask`);
+  }
+  const values = (list ?? [source.eq]).map((value: unknown) => word(value, where) & width);
+  for (const value of values) {
+    if ((value & mask) !== value)
+      throw new PolicyError(`${where}: the value has bits outside the mask, it never holds`);
+  }
+  return { argument, mask, values };
+}
+
+function action(value: unknown, where: string): Action {
+  if (value === "allow" || value === "kill") return { kind: value };
+  if (typeof value === "object" && value !== null) {
+    const name = text(record(value, where, ["errno"]).errno, `${where}.errno`);
+    const errno: unknown = name in errnoNumbers ? Reflect.get(errnoNumbers, name) : undefined;
+    if (typeof errno === "number" && /^E[A-Z0-9]+$/.test(name)) return { kind: "errno", errno };
+  }
+  throw new PolicyError(`${where}: expected "allow", "kill" or {"errno": "E…"}`);
+}
+
+function word(value: unknown, where: string): bigint {
+  if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value) & WORD;
+  if (typeof value === "string" && /^(0x[0-9a-fA-F]{1,16}|-?[0-9]{1,20})$/.test(value)) return BigInt(value) & WORD;
+  throw new PolicyError(`${where}: expected a whole number, or text such as "0xffff0000"`);
+}
+
+function text(value: unknown, where: string): string {
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new PolicyError(`${where}: expected text`);
+}
+
+function record(value: unknown, where: string, keys: readonly string[]): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new PolicyError(`${where}: expected an object`);
+  }
+  for (const key of Object.keys(value)) {
+    if (!keys.includes(key)) throw new PolicyError(`${where}: unknown word "${key}"; expected ${keys.join(", ")}`);
+  }
+  return value as Record<string, unknown>;
+}
