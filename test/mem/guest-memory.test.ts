@@ -3,13 +3,15 @@ import { describe, it } from "node:test";
 import type { ByteString } from "../../src/abi/byte-string.ts";
 import { EFAULT, EINVAL } from "../../src/abi/errno.ts";
 import { UIO_MAXIOV } from "../../src/abi/fcntl.ts";
+import type { WasmMemory } from "../../src/engine/webassembly.ts";
 import { GuestMemory, IoVector } from "../../src/mem/guest-memory.ts";
+import { WebAssembly } from "../engine/web-assembly.ts";
 
 const PAGE = 65_536;
 
-function memoryOf(pages: number): { wasm: WebAssembly.Memory; memory: GuestMemory } {
+function memoryOf(pages: number): { wasm: WasmMemory; memory: GuestMemory } {
   const wasm = new WebAssembly.Memory({ initial: pages, maximum: 100 });
-  return { wasm, memory: new GuestMemory(wasm as { readonly buffer: ArrayBuffer }) };
+  return { wasm, memory: new GuestMemory(wasm) };
 }
 
 /** A small generator, so that a failure can be run again. */
