@@ -74,8 +74,8 @@ export class SimulatedHost implements Host {
 }
 
 export class RecordingProgram implements Program {
-  readonly memory = new GuestMemory({ buffer: new ArrayBuffer(MEMORY) });
-  readonly peakMemory = MEMORY;
+  readonly memory: GuestMemory;
+  readonly peakMemory: number;
   readonly process: Process;
   started = 0;
   kills = 0;
@@ -84,8 +84,10 @@ export class RecordingProgram implements Program {
   onStart: ((thread: Thread) => void) | undefined;
   onResume: ((thread: Thread, outcome: Outcome) => void) | undefined;
 
-  constructor(process: Process) {
+  constructor(process: Process, memoryBytes: number) {
     this.process = process;
+    this.memory = new GuestMemory({ buffer: new ArrayBuffer(memoryBytes) });
+    this.peakMemory = memoryBytes;
   }
 
   start(): void {
@@ -111,6 +113,8 @@ export interface Machine {
   readonly exits: { pid: number; status: ExitStatus }[];
   /** What the loader answers instead of a program. */
   loadError: number | undefined;
+  /** Of programs loaded from now on. */
+  memoryBytes: number;
 }
 
 export const IMAGE: ProgramImage = { name: "test" };
@@ -126,6 +130,7 @@ export function machine(limits: Partial<KernelLimits> = {}, root?: FileSystem): 
     programs,
     exits,
     loadError: undefined,
+    memoryBytes: MEMORY,
     kernel: new Kernel({
       host,
       mounts: new MountTable(fs),
@@ -134,7 +139,7 @@ export function machine(limits: Partial<KernelLimits> = {}, root?: FileSystem): 
       loader: {
         load(process) {
           if (made.loadError !== undefined) return made.loadError;
-          const program = new RecordingProgram(process);
+          const program = new RecordingProgram(process, made.memoryBytes);
           programs.push(program);
           return program;
         },

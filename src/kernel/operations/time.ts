@@ -13,7 +13,7 @@ const NS_PER_S = 1_000_000_000;
 
 /** The step of a clock: 1 ns for all, as Linux says with high-resolution timers. 0 or -EINVAL. */
 export function clockResolution(_thread: Thread, id: number, out: WallTime): Outcome {
-  if (id < CLOCK_REALTIME || id > CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
+  if (!Number.isInteger(id) || id < CLOCK_REALTIME || id > CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
   out.seconds = 0;
   out.nanoseconds = 1;
   return 0;
