@@ -3,7 +3,7 @@ import { constantExpression } from "./constant-expression.ts";
 import type { Decoder } from "./decoder.ts";
 import { refuseFeature } from "./features.ts";
 import type { Limits, ModuleShape } from "./module-shape.ts";
-import { RESERVED_PREFIX } from "./report.ts";
+import { RESERVED_PREFIX, START_EXPORT } from "./report.ts";
 import type { RewriteLimits } from "./rewrite-limits.ts";
 import { functionType, referenceType, valueType } from "./value-types.ts";
 
@@ -162,11 +162,15 @@ export const readExports: Read = (decoder, shape, limits) => {
     const space = spaces[kind] ?? decoder.malformed(`export kind ${kind}`, decoder.at - 1);
     const entry = { name, kind, index: index(decoder, space[0], space[1]) };
     if (seen.has(name)) decoder.malformed(`a second export ${JSON.stringify(name)}`, start);
+    seen.add(name);
     if (name.startsWith(RESERVED_PREFIX)) {
+      if (shape.rewritten) {
+        if (name === START_EXPORT) shape.start = entry.index;
+        continue;
+      }
       const remedy = `rename it: "${RESERVED_PREFIX}" is what Linden adds`;
       decoder.refuse("reserved export", `export ${JSON.stringify(name)}`, remedy, start);
     }
-    seen.add(name);
     shape.exports.push(entry);
   }
 };

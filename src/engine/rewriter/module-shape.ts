@@ -24,6 +24,8 @@ export interface Export {
 export type Span = readonly [start: number, end: number];
 
 export class ModuleShape {
+  /** Whether Linden wrote these bytes: its own names are expected then, and bodies are not read again. */
+  readonly rewritten: boolean;
   readonly types: FunctionType[] = [];
   readonly imports: ImportedFunction[] = [];
   /** Type index of each imported function. */
@@ -47,6 +49,10 @@ export class ModuleShape {
   readonly copied = new Map<number, Span>();
   /** Function names, by ascending index: where each stands. */
   readonly names: { readonly index: number; readonly span: Span }[] = [];
+
+  constructor(rewritten = false) {
+    this.rewritten = rewritten;
+  }
 
   typeOf(functionIndex: number): FunctionType {
     const type = this.types[this.functionTypes[functionIndex] ?? -1];

@@ -57,6 +57,7 @@ const READERS = new Map([
 ]);
 /** Checked to the last byte and copied, because nothing in them changes. */
 const COPIED = new Set([13, 6, 9, 10, 11]);
+const NO_MEMORY = { minimum: 0, maximum: 0 };
 
 /**
  * Rewrite one module. Throws ModuleRefused, and nothing else, when the module is malformed, uses a refused feature or
@@ -64,25 +65,34 @@ const COPIED = new Set([13, 6, 9, 10, 11]);
  */
 export function rewrite(bytes: Uint8Array, caps: Partial<RewriteLimits> = {}): RewrittenModule {
   const limits = { ...DEFAULT_LIMITS, ...caps };
-  const shape = read(bytes, limits);
+  const shape = read(bytes, limits, new ModuleShape());
   const tables = clampTables(shape.tables, limits.tableElements);
+  return { bytes: write(bytes, shape, tables), report: reportOf(shape, tables) };
+}
+
+/**
+ * The report of a module that `rewrite` wrote, from its bytes: for caches. Everything but function bodies is read and
+ * checked once more; that nobody changed the bodies is for the cache's hash to show. Throws ModuleRefused.
+ */
+export function inspect(bytes: Uint8Array): ModuleReport {
+  const shape = read(bytes, DEFAULT_LIMITS, new ModuleShape(true));
+  return reportOf(shape, shape.tables);
+}
+
+function reportOf(shape: ModuleShape, tables: readonly Table[]): ModuleReport {
   return {
-    bytes: write(bytes, shape, tables),
-    report: {
-      imports: shape.imports,
-      exports: shape.exportedFunctions(),
-      memory: shape.memory ?? { minimum: 0, maximum: 0 },
-      tableElements: tables.reduce((sum, table) => sum + (table.maximum ?? 0), 0),
-      hasStart: shape.start !== undefined,
-      functions: shape.functionTypes.length,
-      hasNames: shape.names.length > 0,
-    },
+    imports: shape.imports,
+    exports: shape.exportedFunctions(),
+    memory: shape.memory ?? NO_MEMORY,
+    tableElements: tables.reduce((sum, table) => sum + (table.maximum ?? 0), 0),
+    hasStart: shape.start !== undefined,
+    functions: shape.functionTypes.length,
+    hasNames: shape.names.length > 0,
   };
 }
 
-function read(bytes: Uint8Array, limits: RewriteLimits): ModuleShape {
+function read(bytes: Uint8Array, limits: RewriteLimits, shape: ModuleShape): ModuleShape {
   const decoder = new Decoder(bytes);
-  const shape = new ModuleShape();
   decoder.cap("bytes", bytes.length, limits.bytes);
   readHeader(decoder);
   let position = -1;
@@ -191,7 +201,7 @@ function writeTypes(shape: ModuleShape): Encoder {
   return out;
 }
 
-/** Functions as the guest ordered them, then the memory, with no maximum: what is handed in decides. */
+/** Functions as the guest ordered them, then the memory; without a maximum what is handed in decides. */
 function writeImports(shape: ModuleShape): Encoder {
   const out = new Encoder().u32(shape.imports.length + 1);
   shape.imports.forEach(({ module, name }, i) => {
@@ -201,8 +211,9 @@ function writeImports(shape: ModuleShape): Encoder {
       .byte(0)
       .u32(shape.importTypes[i] ?? 0);
   });
-  const minimum = shape.memory?.minimum ?? 0;
-  return out.name(MEMORY_MODULE).name(MEMORY_NAME).byte(2).byte(0).u32(minimum);
+  const { minimum, maximum } = shape.memory ?? NO_MEMORY;
+  out.name(MEMORY_MODULE).name(MEMORY_NAME).byte(2);
+  return maximum === undefined ? out.byte(0).u32(minimum) : out.byte(1).u32(minimum).u32(maximum);
 }
 
 function writeTables(tables: readonly Table[]): Encoder {

@@ -53,6 +53,11 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   const imported = shape.imports.length;
   const declared = shape.functionTypes.length - imported;
   if (bodies !== declared) decoder.malformed(`${bodies} bodies for ${declared} functions`, start);
+  shape.bodies = bodies;
+  if (shape.rewritten) {
+    decoder.at = decoder.end;
+    return;
+  }
   const spaces = {
     types: shape.types,
     functions: shape.functionTypes.length,
@@ -64,7 +69,6 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   };
   const reader = new CodeReader(decoder, spaces, limits);
   for (let i = 0; i < bodies; i++) reader.body(shape.typeOf(imported + i));
-  shape.bodies = bodies;
 }
 
 /** Segment kinds: 0 active in memory 0, 1 passive, 2 active in a named memory. */

@@ -1,0 +1,87 @@
+/**
+ * Layer: engine. Binds one call of a codec to one program: the JavaScript function a gate calls. The ordinary answer, an
+ * integer, takes the short way; everything else is the program's to decide. It must not know stacks.
+ */
+import { BLOCKED, GONE, type GuestCall } from "../kernel/contracts.ts";
+import type { Thread } from "../kernel/process.ts";
+
+/** What a binding needs of its program. */
+export interface CallSite {
+  readonly thread: Thread;
+  /** The program must not run any further. */
+  readonly condemned: boolean;
+  /** Whether the kernel wants the thread to give way. Asked once a call. */
+  shouldYield(): boolean;
+  /** The finished call's answer is to be given later. What the gate gets for now. */
+  giveWay(value: number): number;
+  /** Put a 64-bit result where the gate takes it from. */
+  putWide(value: number): void;
+  /** BLOCKED, GONE, an integer past 31 bits, or nonsense. What the gate gets. */
+  unusual(call: GuestCall, value: number, args: readonly number[]): number;
+  /** A handler threw: our bug. What the gate gets. */
+  fault(error: unknown): number;
+}
+
+export type Handler = (...words: number[]) => number;
+
+/** Words a gate passes: two for each i64. */
+export function wordsOf(parameters: string): number {
+  return parameters.replaceAll("I", "ii").length;
+}
+
+export function bind(call: GuestCall, site: CallSite): Handler {
+  const words = wordsOf(call.parameters);
+  if (words <= 4) return bindUpTo4(call, site, words);
+  if (words <= 8) return bindUpTo8(call, site, words);
+  return bindAny(call, site);
+}
+
+/** The short way out, shared by all arities. `undefined` when the answer is not ordinary. */
+function ordinary(call: GuestCall, site: CallSite, value: number): number | undefined {
+  if (value !== (value | 0) || value === BLOCKED || value === GONE) return undefined;
+  if (site.shouldYield()) return site.giveWay(value);
+  if (call.result === "I") site.putWide(value);
+  return value;
+}
+
+function bindUpTo4(call: GuestCall, site: CallSite, words: number): Handler {
+  return (a = 0, b = 0, c = 0, d = 0) => {
+    const { thread } = site;
+    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
+    thread.process.calls += 1;
+    try {
+      const value = call.begin(thread, a, b, c, d);
+      return ordinary(call, site, value) ?? site.unusual(call, value, [a, b, c, d].slice(0, words));
+    } catch (error) {
+      return site.fault(error);
+    }
+  };
+}
+
+function bindUpTo8(call: GuestCall, site: CallSite, words: number): Handler {
+  return (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0) => {
+    const { thread } = site;
+    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
+    thread.process.calls += 1;
+    try {
+      const value = call.begin(thread, a, b, c, d, e, f, g, h);
+      return ordinary(call, site, value) ?? site.unusual(call, value, [a, b, c, d, e, f, g, h].slice(0, words));
+    } catch (error) {
+      return site.fault(error);
+    }
+  };
+}
+
+function bindAny(call: GuestCall, site: CallSite): Handler {
+  return (...args) => {
+    const { thread } = site;
+    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
+    thread.process.calls += 1;
+    try {
+      const value = call.begin(thread, ...args);
+      return ordinary(call, site, value) ?? site.unusual(call, value, args);
+    } catch (error) {
+      return site.fault(error);
+    }
+  };
+}

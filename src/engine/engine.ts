@@ -1,0 +1,122 @@
+/**
+ * Layer: engine. The kernel's program loader: images from rewritten modules, programs from images, and what programs
+ * share. One engine serves one kernel, and dies with its first bug. It must not know any call.
+ */
+import { EAGAIN, ENOEXEC, ENOMEM } from "../abi/errno.ts";
+import type { Program, ProgramImage, ProgramLoader } from "../kernel/contracts.ts";
+import type { Process } from "../kernel/process.ts";
+import { MEMORY_BYTES } from "../limits.ts";
+import { ControlMemory } from "./control.ts";
+import { COMMAND } from "./entries/command.ts";
+import type { Entry } from "./entries/entry.ts";
+import { type CallTables, GuestImage } from "./image.ts";
+import { MemoryPool, PAGE_BYTES } from "./memory-pool.ts";
+import { GuestProgram, type Resources } from "./program.ts";
+import type { RewrittenModule } from "./rewriter/rewrite.ts";
+import { type WasmMemory, wasm } from "./webassembly.ts";
+
+/** Bytes V8 takes for one table element: 240 MB for ten million. */
+const ELEMENT_BYTES = 24;
+const MOST_PAGES = 65_536;
+/** Share of the memory limit that idle memories may hold. */
+const IDLE_SHARE = 0.25;
+
+const ENTRIES: ReadonlyMap<string, Entry> = new Map([COMMAND].map((entry) => [entry.name, entry]));
+
+export interface EngineOptions {
+  /** The codecs' calls by import module. */
+  readonly calls: CallTables;
+  /** Bytes of linear memory and tables of one program. */
+  readonly memoryBytes?: number;
+  /** Hears of our bugs: the sandbox must end. Every program has been condemned by then. */
+  fatal(error: unknown): void;
+}
+
+export class Engine implements ProgramLoader {
+  readonly #options: EngineOptions;
+  readonly #pages: number;
+  readonly #pool: MemoryPool;
+  readonly #control = new ControlMemory();
+  readonly #programs = new Set<GuestProgram>();
+  #dead = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    const bytes = options.memoryBytes ?? MEMORY_BYTES;
+    this.#pages = Math.min(MOST_PAGES, Math.floor(bytes / PAGE_BYTES));
+    this.#pool = new MemoryPool(bytes * IDLE_SHARE);
+  }
+
+  /** Programs that were loaded and have not ended. */
+  get programs(): number {
+    return this.#programs.size;
+  }
+
+  /**
+   * Compile a rewritten module. `entry` says how it is started ("wasi-command", "ruby"). Throws ModuleRefused;
+   * RangeError for an entry that does not exist.
+   */
+  image(name: string, rewritten: RewrittenModule, entry: string = COMMAND.name): GuestImage {
+    const found = ENTRIES.get(entry);
+    if (found === undefined) throw new RangeError(`no entry "${entry}": use ${[...ENTRIES.keys()].join(" or ")}`);
+    return new GuestImage(name, rewritten, found, this.#options.calls);
+  }
+
+  /** -ENOEXEC: not an image, or its segments do not fit. -ENOMEM: more memory than allowed or left. -EAGAIN: too many. */
+  load(process: Process, image: ProgramImage): Program | number {
+    if (!(image instanceof GuestImage)) return -ENOEXEC;
+    if (this.#dead) return -EAGAIN;
+    const { memory: bounds, tableElements } = image.report;
+    const tablePages = Math.ceil((tableElements * ELEMENT_BYTES) / PAGE_BYTES);
+    const maximum = Math.min(bounds.maximum ?? MOST_PAGES, this.#pages - tablePages);
+    if (bounds.minimum > maximum) return -ENOMEM;
+    const slot = this.#control.take();
+    if (slot === undefined) return -EAGAIN;
+    const memory = this.#pool.take(bounds.minimum, maximum);
+    if (memory === undefined) {
+      this.#control.give(slot);
+      return -ENOMEM;
+    }
+    return this.#instantiate(process, image, slot, memory, maximum);
+  }
+
+  #instantiate(
+    process: Process,
+    image: GuestImage,
+    slot: number,
+    memory: WasmMemory,
+    maximum: number,
+  ): Program | number {
+    const giveBack = (): void => {
+      this.#control.give(slot);
+      this.#pool.give(memory, maximum);
+    };
+    const resources: Resources = {
+      control: this.#control,
+      slot,
+      memory,
+      released: (program) => {
+        this.#programs.delete(program);
+        giveBack();
+      },
+      fatal: (error) => this.#fatal(error),
+    };
+    try {
+      const program = new GuestProgram(process, image, resources);
+      this.#programs.add(program);
+      return program;
+    } catch (error) {
+      giveBack();
+      if (error instanceof wasm.RuntimeError) return -ENOEXEC;
+      if (error instanceof RangeError) return -ENOMEM;
+      throw error;
+    }
+  }
+
+  #fatal(error: unknown): void {
+    for (const program of this.#programs) program.condemn();
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#options.fatal(error);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Layer: engine. A module ready to be run: compiled, each import matched with what stands behind it. It must not know
+ * processes.
+ */
+import type { GuestCall, ProgramImage } from "../kernel/contracts.ts";
+import type { Entry } from "./entries/entry.ts";
+import { type GateEntry, gateModule } from "./gate.ts";
+import { ModuleRefused } from "./rewriter/refusal.ts";
+import { type ImportedFunction, MEMORY_MODULE, MEMORY_NAME, type ModuleReport } from "./rewriter/report.ts";
+import type { RewrittenModule } from "./rewriter/rewrite.ts";
+import { type WasmModule, wasm } from "./webassembly.ts";
+
+/** Codec tables by import module. */
+export type CallTables = ReadonlyMap<string, readonly GuestCall[]>;
+
+/** One import, once: what the gate does for it, and the call behind it unless it traps. */
+export interface BoundImport {
+  readonly gate: GateEntry;
+  readonly call: GuestCall | undefined;
+}
+
+export class GuestImage implements ProgramImage {
+  readonly name: string;
+  readonly module: WasmModule;
+  readonly report: ModuleReport;
+  readonly entry: Entry;
+  readonly imports: readonly BoundImport[];
+  readonly gate: WasmModule;
+
+  /** Throws ModuleRefused: V8 rejects it, an import is unknown or of another type, or it cannot be entered. */
+  constructor(name: string, rewritten: RewrittenModule, entry: Entry, tables: CallTables) {
+    this.name = name;
+    this.report = rewritten.report;
+    this.entry = entry;
+    entry.check(this.report);
+    this.module = compile(rewritten.bytes);
+    this.imports = matchImports(this.module, this.report, entry, tables);
+    this.gate = gateModule(this.imports.map(({ gate }) => gate));
+  }
+}
+
+function compile(bytes: Uint8Array<ArrayBuffer>): WasmModule {
+  try {
+    return new wasm.Module(bytes);
+  } catch (error) {
+    if (!(error instanceof wasm.CompileError)) throw error;
+    throw new ModuleRefused("validation", error.message, "only valid WebAssembly is run: build the module again");
+  }
+}
+
+/** Every import as V8 itself lists it must be one of the report's, and that one of the tables'. */
+function matchImports(
+  module: WasmModule,
+  report: ModuleReport,
+  entry: Entry,
+  tables: CallTables,
+): readonly BoundImport[] {
+  const listed = wasm.Module.imports(module);
+  const bound = new Map<string, BoundImport>();
+  if (listed.length !== report.imports.length + 1) throw changed(`${listed.length} imports`);
+  listed.forEach((item, i) => {
+    const reported = report.imports[i];
+    if (reported === undefined) {
+      const isMemory = item.module === MEMORY_MODULE && item.name === MEMORY_NAME && item.kind === "memory";
+      if (!isMemory) throw changed(label(item));
+      return;
+    }
+    if (item.module !== reported.module || item.name !== reported.name || item.kind !== "function") {
+      throw changed(label(item));
+    }
+    const key = JSON.stringify([item.module, item.name]);
+    const known = bound.get(key);
+    if (known === undefined) bound.set(key, matchImport(reported, entry, tables));
+    else if (known.gate.parameters !== reported.parameters || known.gate.result !== reported.result) {
+      throw new ModuleRefused("import", `${label(item)} with two types`, "import each function once");
+    }
+  });
+  return [...bound.values()];
+}
+
+function matchImport(item: ImportedFunction, entry: Entry, tables: CallTables): BoundImport {
+  const own = entry.imports.get(item.module);
+  if (own === "traps") return { gate: { ...item, traps: true }, call: undefined };
+  const calls = own ?? tables.get(item.module);
+  if (calls === undefined) {
+    const offered = [...tables.keys()].join(", ");
+    throw new ModuleRefused("import", label(item), `Linden answers the modules ${offered}: link everything else in`);
+  }
+  const matching = calls.filter(({ name }) => name === item.name);
+  const [call] = matching;
+  if (call === undefined || matching.length !== 1) {
+    throw new ModuleRefused("import", label(item), `no call of "${item.module}" has this name: build for a known one`);
+  }
+  if (call.parameters !== item.parameters || call.result !== item.result) {
+    const has = `(${item.parameters}) -> (${item.result})`;
+    const remedy = `declare it (${call.parameters}) -> (${call.result})`;
+    throw new ModuleRefused("import", `${label(item)} of type ${has}`, remedy);
+  }
+  return { gate: { ...item, traps: false }, call };
+}
+
+function label({ module, name }: { readonly module: string; readonly name: string }): string {
+  return `import ${JSON.stringify(module)} ${JSON.stringify(name)}`;
+}
+
+function changed(what: string): ModuleRefused {
+  return new ModuleRefused("import", `${what} that the rewriter did not see`, "give the bytes it wrote, unchanged");
+}

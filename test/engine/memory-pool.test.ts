@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { MemoryPool, PAGE_BYTES } from "../../src/engine/memory-pool.ts";
+import type { WasmMemory } from "../../src/engine/webassembly.ts";
+
+function take(pool: MemoryPool, initial: number, maximum = 100): WasmMemory {
+  const memory = pool.take(initial, maximum);
+  assert.ok(memory !== undefined);
+  assert.equal(memory.buffer.byteLength, initial * PAGE_BYTES);
+  assert.ok(new Uint8Array(memory.buffer).every((byte) => byte === 0));
+  return memory;
+}
+
+describe("MemoryPool", () => {
+  it("hands a memory out again, zeroed over all it had grown to", () => {
+    const pool = new MemoryPool(100 * PAGE_BYTES);
+    const memory = take(pool, 2);
+    memory.grow(3);
+    new Uint8Array(memory.buffer).fill(7);
+    pool.give(memory, 100);
+    assert.equal(pool.idleBytes, 5 * PAGE_BYTES);
+    assert.equal(take(pool, 5), memory);
+    assert.equal(pool.idleBytes, 0);
+  });
+
+  it("never hands out more than was asked for, and grows what is smaller", () => {
+    const pool = new MemoryPool(100 * PAGE_BYTES);
+    const [two, four, nine] = [take(pool, 2), take(pool, 4), take(pool, 9)];
+    for (const memory of [two, four, nine]) pool.give(memory, 100);
+    assert.equal(take(pool, 6), four);
+    assert.notEqual(take(pool, 1), two);
+    assert.equal(take(pool, 8), two);
+    assert.equal(take(pool, 9), nine);
+  });
+
+  it("keeps maxima apart", () => {
+    const pool = new MemoryPool(100 * PAGE_BYTES);
+    const memory = take(pool, 1, 10);
+    pool.give(memory, 10);
+    assert.notEqual(take(pool, 1, 20), memory);
+    assert.throws(() => take(pool, 1, 10).grow(10), RangeError);
+  });
+
+  it("detaches every view when a memory comes back, kept or not", () => {
+    for (const most of [0, 100 * PAGE_BYTES]) {
+      const pool = new MemoryPool(most);
+      const memory = take(pool, 1);
+      const view = new Uint8Array(memory.buffer);
+      pool.give(memory, 100);
+      assert.equal(view.length, 0);
+      assert.equal(pool.idleBytes, most === 0 ? 0 : PAGE_BYTES);
+    }
+  });
+
+  it("answers undefined for what cannot be had", () => {
+    const pool = new MemoryPool(0);
+    assert.equal(pool.take(65_537, 65_537), undefined);
+    assert.equal(pool.take(3, 2), undefined);
+  });
+});
