@@ -90,7 +90,7 @@ export function continuePending(kernel: Kernel, thread: Thread): Outcome {
     if (thread.pending === pending) {
       kernel.scheduler.unpark(pending);
       thread.pending = undefined;
-      thread.ended = pending;
+      thread.ended = pending.kind === "poll" ? pending : undefined;
     }
     return thread.killed ? GONE : outcome;
   }

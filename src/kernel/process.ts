@@ -9,7 +9,7 @@ import type { Credentials, WalkContext } from "../vfs/permissions.ts";
 import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 import { DescriptorTable } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Pending, PollItem } from "./pending.ts";
+import type { Pending, PendingPoll } from "./pending.ts";
 
 /** Signals are numbered 1 to 64. */
 export const SIGNALS = 64;
@@ -92,10 +92,8 @@ export class Thread {
   readonly tid: number;
   /** The call it is blocked in. */
   pending: Pending | undefined = undefined;
-  /** The record of the blocked call that ended last: what its codec needs to encode the outcome. */
-  ended: Pending | undefined = undefined;
-  /** The items of the last poll that was parked, for whoever encodes its end; undefined after any other park. */
-  polled: readonly PollItem[] | undefined = undefined;
+  /** The blocked call that ended last, if it was a poll: its codec encodes the end from the items. */
+  ended: PendingPoll | undefined = undefined;
   /** Its process is ending: it must not run guest code again. */
   killed = false;
 

@@ -88,7 +88,6 @@ export class Scheduler implements WakeSink {
       return GONE;
     }
     pending.thread.pending = pending;
-    pending.thread.polled = pending.kind === "poll" ? pending.items : undefined;
     this.repark(pending);
     return BLOCKED;
   }
@@ -138,7 +137,6 @@ export class Scheduler implements WakeSink {
   /** A thread that is not waiting for anything gives way; `outcome` is what its call will answer. BLOCKED, or GONE. */
   yieldThread(thread: Thread, outcome: Outcome): Outcome {
     if (thread.killed) return GONE;
-    thread.polled = undefined;
     const pending: Pending = { ...parked(thread), kind: "yield", outcome };
     thread.pending = pending;
     pending.woken = true;

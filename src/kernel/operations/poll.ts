@@ -16,7 +16,7 @@ export const POLL_ITEMS = 1024;
 /**
  * How many items are ready, their `revents` set; 0 when the deadline (monotonic nanoseconds; undefined is never) passed.
  * Parks while none is: what the numbers mean is then what it was at the call, and whoever encodes the end finds the items
- * in `thread.polled`. A number that is not open gets POLLNVAL, a negative one is left out. -EINVAL above POLL_ITEMS.
+ * in `thread.ended`. A number that is not open gets POLLNVAL, a negative one is left out. -EINVAL above POLL_ITEMS.
  */
 export function poll(thread: Thread, items: readonly PollItem[], deadlineNs: number | undefined): Outcome {
   if (items.length > POLL_ITEMS) return -EINVAL;
