@@ -1,0 +1,63 @@
+/* How a guest says what happened, in words that are the same on Linux and under WASI (errno numbers are not). */
+#ifndef LINDEN_GUESTS_REPORT_H
+#define LINDEN_GUESTS_REPORT_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define UNUSED __attribute__((unused))
+
+UNUSED static const char *errno_name(int number) {
+  switch (number) {
+    case 0: return "0";
+    case EACCES: return "EACCES";
+    case EAGAIN: return "EAGAIN";
+    case EBADF: return "EBADF";
+    case EBUSY: return "EBUSY";
+    case EEXIST: return "EEXIST";
+    case EFBIG: return "EFBIG";
+    case EINVAL: return "EINVAL";
+    case EIO: return "EIO";
+    case EISDIR: return "EISDIR";
+    case ELOOP: return "ELOOP";
+    case EMFILE: return "EMFILE";
+    case EMLINK: return "EMLINK";
+    case ENAMETOOLONG: return "ENAMETOOLONG";
+    case ENOENT: return "ENOENT";
+    case ENOSPC: return "ENOSPC";
+    case ENOTDIR: return "ENOTDIR";
+    case ENOTEMPTY: return "ENOTEMPTY";
+    case ENOTSUP: return "ENOTSUP";
+    case ENOTTY: return "ENOTTY";
+    case EPERM: return "EPERM";
+    case ESPIPE: return "ESPIPE";
+    case EXDEV: return "EXDEV";
+    default: return "another error";
+  }
+}
+
+/* Print `what: result`, and the error's name when the result is -1. Gives the result back. */
+UNUSED static long report(const char *what, long result) {
+  if (result == -1) printf("%s: -1 %s\n", what, errno_name(errno));
+  else printf("%s: %ld\n", what, result);
+  return result;
+}
+
+/* For descriptors, whose numbers differ: print only whether it went well. */
+UNUSED static int report_open(const char *what, int descriptor) {
+  if (descriptor == -1) printf("%s: -1 %s\n", what, errno_name(errno));
+  else printf("%s: ok\n", what);
+  return descriptor;
+}
+
+/* Something the guest needs before it can show anything. */
+UNUSED static int must(const char *what, int result) {
+  if (result == -1) {
+    printf("cannot %s: %s\n", what, errno_name(errno));
+    exit(99);
+  }
+  return result;
+}
+
+#endif

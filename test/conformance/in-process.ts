@@ -1,0 +1,168 @@
+/**
+ * Runs one WASI program over engine, kernel and memory file system in this very process, with the host's clock and without any
+ * lock: for conformance, not for what nobody trusts.
+ */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { ByteString } from "../../src/abi/byte-string.ts";
+import { O_CREAT, O_DIRECTORY, O_RDONLY, O_WRONLY } from "../../src/abi/fcntl.ts";
+import { WASI_MODULE } from "../../src/abi/wasi.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
+import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
+import type { ExitStatus, Host } from "../../src/kernel/contracts.ts";
+import { OpenDescription } from "../../src/kernel/descriptors.ts";
+import { Kernel } from "../../src/kernel/kernel.ts";
+import type { Process } from "../../src/kernel/process.ts";
+import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
+import { makeDirectoryAt, makeSymlinkAt } from "../../src/vfs/create.ts";
+import { MountTable } from "../../src/vfs/mounts.ts";
+import { openAt } from "../../src/vfs/open.ts";
+import type { WalkContext } from "../../src/vfs/permissions.ts";
+import type { WallTime } from "../../src/wait/clock.ts";
+import { WASI_CALLS } from "../../src/wasi/table.ts";
+
+export interface GuestRun {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** With the program's name first. */
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+  /** A host directory whose copy is the guest's "/"; "" is an empty one, undefined no directory at all. */
+  readonly root?: string | undefined;
+  /** Until it is killed. */
+  readonly milliseconds: number;
+}
+
+export interface GuestResult extends ExitStatus {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+class RealHost implements Host {
+  kernel: Kernel | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly clock = {
+    monotonicNs: () => performance.now() * 1e6,
+    wallTime: (out: WallTime) => {
+      const ns = (performance.timeOrigin % 1000) * 1e6 + performance.now() * 1e6;
+      out.seconds = Math.floor(performance.timeOrigin / 1000) + Math.floor(ns / 1e9);
+      out.nanoseconds = Math.floor(ns % 1e9);
+    },
+    cpuNs: () => process.cpuUsage().user * 1000,
+  };
+
+  random(into: Uint8Array<ArrayBuffer>, at: number, length: number): void {
+    for (let done = 0; done < length; done += 65_536) {
+      crypto.getRandomValues(into.subarray(at + done, at + Math.min(length, done + 65_536)));
+    }
+  }
+
+  defer(): void {
+    queueMicrotask(() => this.kernel?.dispatch());
+  }
+
+  deferPastEvents(): void {
+    setImmediate(() => this.kernel?.dispatch());
+  }
+
+  alarm(atNs: number | undefined): void {
+    clearTimeout(this.#timer);
+    if (atNs === undefined) return;
+    const wait = Math.ceil((atNs - this.clock.monotonicNs()) / 1e6);
+    this.#timer = setTimeout(() => this.kernel?.expire(), Math.min(Math.max(wait, 0), 0x7fff_ffff));
+  }
+}
+
+function bytes(text: string): ByteString {
+  return Buffer.from(text).toString("latin1") as ByteString;
+}
+
+/** Copy a host directory's content to the root of a file system. */
+function copyIn(context: WalkContext, from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const path = bytes(`${to}/${entry.name}`);
+    const source = join(from, entry.name);
+    if (entry.isDirectory()) {
+      makeDirectoryAt(context, context.root, path, 0o755, 0);
+      copyIn(context, source, `${to}/${entry.name}`);
+    } else if (entry.isSymbolicLink()) {
+      makeSymlinkAt(context, bytes(readlinkSync(source)), context.root, path, 0);
+    } else if (entry.isFile()) {
+      const opened = openAt(context, context.root, path, O_CREAT | O_WRONLY, 0o644, 0);
+      if (typeof opened === "number") throw new Error(`cannot make ${path}: ${opened}`);
+      const content = readFileSync(source);
+      let done = 0;
+      while (done < content.length) {
+        const moved = opened.file.write(done, content, done, content.length - done);
+        if (moved <= 0) throw new Error(`cannot fill ${path}: ${moved}`);
+        done += moved;
+      }
+      opened.file.close();
+    }
+  }
+}
+
+/** Feed input as the guest takes it. */
+function feeder(kernel: Kernel, input: Uint8Array): InputStream {
+  let fed = 0;
+  const feed = (): void => {
+    if (fed < input.length) fed += stream.feed(input.subarray(fed));
+    if (fed === input.length) stream.end();
+  };
+  const stream: InputStream = new InputStream(kernel, { consumed: () => setImmediate(feed) }, { terminal: false });
+  feed();
+  return stream;
+}
+
+function collector(kernel: Kernel, chunks: Buffer[]): OutputStream {
+  const port = {
+    write: (from: Uint8Array, at: number, length: number) => {
+      chunks.push(Buffer.from(from.slice(at, at + length)));
+      return length;
+    },
+  };
+  return new OutputStream(kernel, port, { terminal: false });
+}
+
+/** Run it to its end. A module that cannot be run rejects. */
+export async function runGuest(run: GuestRun): Promise<GuestResult> {
+  const host = new RealHost();
+  const mounts = new MountTable(new MemoryFileSystem({ dev: 1, clock: host.clock, mode: 0o755 }));
+  const { promise, resolve, reject } = Promise.withResolvers<ExitStatus>();
+  const exits = { exited: (_process: Process, status: ExitStatus) => resolve(status) };
+  const engine = new Engine({ calls: new Map([[WASI_MODULE, WASI_CALLS]]), fatal: reject });
+  const kernel = new Kernel({ host, mounts, exits, loader: engine });
+  host.kernel = kernel;
+  const context: WalkContext = { mounts, root: mounts.root, credentials: { uid: 0, gid: 0, groups: [] } };
+  if (run.root) copyIn(context, run.root, "");
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  const descriptors = [
+    new OpenDescription(feeder(kernel, run.stdin ?? new Uint8Array()), undefined, O_RDONLY),
+    new OpenDescription(collector(kernel, stdout), undefined, O_WRONLY),
+    new OpenDescription(collector(kernel, stderr), undefined, O_WRONLY),
+  ];
+  if (run.root !== undefined) {
+    const root = openAt(context, context.root, "/" as ByteString, O_RDONLY | O_DIRECTORY, 0, 0);
+    if (typeof root === "number") throw new Error(`cannot open the root: ${root}`);
+    descriptors.push(new OpenDescription(root.file, root.location, O_RDONLY));
+  }
+  const started = kernel.spawn(
+    {
+      image: engine.image(run.args[0] ?? "", rewrite(run.bytes)),
+      argv: run.args.map(bytes),
+      env: Object.entries(run.env ?? {}).map(([key, value]) => bytes(`${key}=${value}`)),
+      cwd: "/" as ByteString,
+    },
+    { descriptors },
+  );
+  if (typeof started === "number") throw new Error(`cannot spawn: ${started}`);
+  const preopen = started.descriptors.get(3);
+  if (preopen !== undefined) preopen.preopen = "/" as ByteString;
+  const timer = setTimeout(() => kernel.kill(started, 9), run.milliseconds);
+  const status = await promise;
+  clearTimeout(timer);
+  host.alarm(undefined);
+  return { ...status, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+}
