@@ -32,6 +32,21 @@ export interface EngineOptions {
   fatal(error: unknown): void;
 }
 
+/**
+ * Compile a rewritten module, for any engine with these calls. `entry` says how it is started ("wasi-command", "ruby").
+ * Throws ModuleRefused; RangeError for an entry that does not exist.
+ */
+export function compileImage(
+  name: string,
+  rewritten: RewrittenModule,
+  entry: string | undefined,
+  calls: CallTables,
+): GuestImage {
+  const found = ENTRIES.get(entry ?? COMMAND.name);
+  if (found === undefined) throw new RangeError(`no entry "${entry}": use ${[...ENTRIES.keys()].join(" or ")}`);
+  return new GuestImage(name, rewritten, found, calls);
+}
+
 export class Engine implements ProgramLoader {
   readonly #options: EngineOptions;
   readonly #pages: number;
@@ -52,14 +67,9 @@ export class Engine implements ProgramLoader {
     return this.#programs.size;
   }
 
-  /**
-   * Compile a rewritten module. `entry` says how it is started ("wasi-command", "ruby"). Throws ModuleRefused;
-   * RangeError for an entry that does not exist.
-   */
-  image(name: string, rewritten: RewrittenModule, entry: string = COMMAND.name): GuestImage {
-    const found = ENTRIES.get(entry);
-    if (found === undefined) throw new RangeError(`no entry "${entry}": use ${[...ENTRIES.keys()].join(" or ")}`);
-    return new GuestImage(name, rewritten, found, this.#options.calls);
+  /** compileImage() with this engine's calls. */
+  image(name: string, rewritten: RewrittenModule, entry?: string): GuestImage {
+    return compileImage(name, rewritten, entry, this.#options.calls);
   }
 
   /** -ENOEXEC: not an image, or its segments do not fit. -ENOMEM: more memory than allowed or left. -EAGAIN: too many. */

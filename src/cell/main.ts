@@ -1,0 +1,50 @@
+/**
+ * Layer: cell. The main of the locked host process: open everything, lock, say READY, serve frames. No guest byte is read
+ * before the lock stands. It must not know what a frame asks for.
+ */
+import { Socket } from "node:net";
+import { launchArguments } from "../lockdown/launch/launch-arguments.ts";
+import { bindToParent, lockProcess } from "../lockdown/lock.ts";
+import { DownDecoder } from "../wire/decode.ts";
+import { UP } from "../wire/frames.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import { freezeIntrinsics } from "./intrinsics.ts";
+import { KernelHost } from "./kernel-host.ts";
+import { Session } from "./session.ts";
+
+/** sysexits(3) EX_SOFTWARE: our own bug. */
+const EXIT_BUG = 70;
+const MESSAGE_LENGTH = 2048;
+
+const launch = launchArguments();
+const writer = new FrameWriter(1);
+
+function fatal(error: unknown): never {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  try {
+    writer.send({ type: UP.FATAL, channel: 0, payload: { message: message.slice(0, MESSAGE_LENGTH) } });
+  } finally {
+    process.exit(EXIT_BUG);
+  }
+}
+
+process.on("uncaughtException", fatal);
+process.on("unhandledRejection", fatal);
+
+const host = new KernelHost();
+const session = new Session(writer, host, () => undefined, fatal);
+const decoder = new DownDecoder((frame) => session.handle(frame));
+const frames = new Socket({ fd: 0, readable: true, writable: false });
+// Touched once before the lock, so that what they load and open lazily is there.
+host.random(new Uint8Array(1), 0, 1);
+host.clock.cpuNs();
+host.alarm(host.clock.monotonicNs() + 1);
+host.alarm(undefined);
+frames.on("data", (chunk: Uint8Array) => decoder.push(chunk));
+frames.on("end", () => process.exit(0));
+frames.on("error", () => process.exit(0));
+
+freezeIntrinsics();
+if (launch.lock === "required") lockProcess(launch);
+else bindToParent(launch.parent);
+writer.send({ type: UP.READY, channel: 0, payload: undefined });

@@ -1,0 +1,208 @@
+/**
+ * Layer: cell. What each frame of the caller asks for, done over kernel and engine. The caller is trusted; what is checked
+ * here only keeps a mistake from becoming a puzzle. It must not know descriptors of the host.
+ */
+import { ERRNO } from "../abi/errno.ts";
+import { O_DIRECTORY, O_RDONLY } from "../abi/fcntl.ts";
+import { WASI_MODULE } from "../abi/wasi.ts";
+import { Engine } from "../engine/engine.ts";
+import type { CallTables } from "../engine/image.ts";
+import { ModuleRefused } from "../engine/rewriter/refusal.ts";
+import type { ExitStatus } from "../kernel/contracts.ts";
+import { OpenDescription } from "../kernel/descriptors.ts";
+import { type ExitListener, Kernel } from "../kernel/kernel.ts";
+import type { Process } from "../kernel/process.ts";
+import { FRAME_BYTES } from "../limits.ts";
+import type { WalkContext } from "../vfs/permissions.ts";
+import { WASI_CALLS } from "../wasi/table.ts";
+import { type BootRequest, DOWN, type DownFrame, type ModuleEnd, type SpawnRequest, UP } from "../wire/frames.ts";
+import { FileRequests } from "./file-requests.ts";
+import { buildFileTree, type HostFileSystems, MountFailed } from "./file-tree.ts";
+import type { FrameWriter } from "./frame-writer.ts";
+import type { KernelHost } from "./kernel-host.ts";
+import { ModuleStore, ModuleUnwelcome } from "./module-store.ts";
+import { ProcessStreams } from "./process-streams.ts";
+
+interface Running {
+  readonly channel: number;
+  readonly streams: ProcessStreams;
+}
+
+/** What stands after BOOT. */
+interface World {
+  readonly kernel: Kernel;
+  readonly context: WalkContext;
+  readonly files: FileRequests;
+}
+
+const CALLS: CallTables = new Map([[WASI_MODULE, WASI_CALLS]]);
+const MESSAGE_LENGTH = 2048;
+
+export class Session implements ExitListener {
+  readonly #writer: FrameWriter;
+  readonly #host: KernelHost;
+  readonly #hostFileSystems: HostFileSystems;
+  readonly #fatal: (error: unknown) => void;
+  readonly #modules = new ModuleStore(CALLS);
+  readonly #channels = new Map<number, Process>();
+  readonly #running = new Map<Process, Running>();
+  #world: World | undefined;
+
+  /** `fatal` hears of our bugs and ends the process. */
+  constructor(
+    writer: FrameWriter,
+    host: KernelHost,
+    hostFileSystems: HostFileSystems,
+    fatal: (error: unknown) => void,
+  ) {
+    this.#writer = writer;
+    this.#host = host;
+    this.#hostFileSystems = hostFileSystems;
+    this.#fatal = fatal;
+  }
+
+  handle(frame: DownFrame): void {
+    const { channel } = frame;
+    switch (frame.type) {
+      case DOWN.BOOT:
+        this.#boot(frame.payload);
+        break;
+      case DOWN.MODULE_DATA:
+        this.#forModule(channel, () => this.#modules.data(channel, frame.payload));
+        break;
+      case DOWN.MODULE_END:
+        this.#forModule(channel, () => this.#endModule(channel, frame.payload));
+        break;
+      case DOWN.SPAWN:
+        this.#spawn(channel, frame.payload);
+        break;
+      case DOWN.STDIN:
+        if (this.#streams(channel)?.feed(frame.payload) === false) {
+          throw new Error(`STDIN of process ${channel} beyond its credit`);
+        }
+        break;
+      case DOWN.STDIN_END:
+        this.#streams(channel)?.endInput();
+        break;
+      case DOWN.SIGNAL: {
+        const process = this.#channels.get(channel);
+        if (process !== undefined) this.#booted.kernel.kill(process, frame.payload.signal);
+        break;
+      }
+      case DOWN.CREDIT:
+        this.#streams(channel)?.credit(frame.payload.stream, frame.payload.bytes);
+        break;
+      case DOWN.FILE:
+        this.#booted.files.begin(channel, frame.payload);
+        break;
+      case DOWN.FILE_DATA:
+        this.#booted.files.data(channel, frame.payload);
+        break;
+      case DOWN.FILE_END:
+        this.#booted.files.end(channel);
+        break;
+    }
+  }
+
+  /** Every process that ended: its output has left before, because output is written before a call returns. */
+  exited(process: Process, status: ExitStatus): void {
+    const running = this.#running.get(process);
+    if (running === undefined) return;
+    this.#running.delete(process);
+    this.#channels.delete(running.channel);
+    this.#writer.send({
+      type: UP.EXITED,
+      channel: running.channel,
+      payload: {
+        code: status.code,
+        signal: status.signal,
+        message: (status.message ?? "").slice(0, MESSAGE_LENGTH),
+        stats: {
+          cpuMs: this.#host.clock.cpuNs() / 1_000_000,
+          calls: process.calls,
+          peakMemory: process.program?.peakMemory ?? 0,
+        },
+      },
+    });
+  }
+
+  #boot(boot: BootRequest): void {
+    if (this.#world !== undefined) throw new Error("BOOT came twice");
+    try {
+      const context = buildFileTree(boot, this.#host, this.#hostFileSystems);
+      const engine = new Engine({ calls: CALLS, memoryBytes: boot.limits.memoryBytes, fatal: this.#fatal });
+      const kernel = new Kernel({
+        host: this.#host,
+        loader: engine,
+        mounts: context.mounts,
+        limits: { descriptors: boot.limits.descriptors, processes: boot.limits.processes },
+        exits: this,
+      });
+      this.#host.attach(kernel);
+      this.#world = { kernel, context, files: new FileRequests(context, this.#writer) };
+    } catch (error) {
+      if (!(error instanceof MountFailed)) throw error;
+      this.#writer.send({ type: UP.FATAL, channel: 0, payload: { message: `mount: ${error.message}` } });
+      return;
+    }
+    this.#writer.send({ type: UP.BOOTED, channel: 0, payload: undefined });
+  }
+
+  get #booted(): World {
+    if (this.#world === undefined) throw new Error("the caller asked for something before BOOT");
+    return this.#world;
+  }
+
+  #streams(channel: number): ProcessStreams | undefined {
+    const process = this.#channels.get(channel);
+    return process === undefined ? undefined : this.#running.get(process)?.streams;
+  }
+
+  #forModule(channel: number, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof ModuleRefused) && !(error instanceof ModuleUnwelcome)) throw error;
+      this.#refuse(channel, "module", error.message);
+    }
+  }
+
+  #endModule(channel: number, end: ModuleEnd): void {
+    const back = this.#modules.end(channel, end);
+    for (let at = 0; back !== undefined && at < back.length; at += FRAME_BYTES) {
+      this.#writer.sendLarge(UP.REWRITTEN, channel, back.subarray(at, at + FRAME_BYTES));
+    }
+    this.#writer.send({ type: UP.MODULE_READY, channel, payload: undefined });
+  }
+
+  #spawn(channel: number, request: SpawnRequest): void {
+    const { kernel, context } = this.#booted;
+    const image = this.#modules.use(request.module);
+    if (image === undefined) {
+      this.#refuse(channel, "program", `module ${request.module} was never sent`);
+      return;
+    }
+    const streams = new ProcessStreams(kernel, this.#writer, channel, request.terminals);
+    const root = context.root.inode.fs.open(context.root.inode, O_RDONLY | O_DIRECTORY);
+    if (typeof root === "number") throw new Error(`the root directory cannot be opened: ${-root}`);
+    const process = kernel.spawn(
+      { image, argv: request.argv, env: request.env, cwd: request.cwd },
+      { descriptors: [...streams.descriptions, new OpenDescription(root, context.root, O_RDONLY | O_DIRECTORY)] },
+    );
+    if (typeof process === "number") {
+      const words = ERRNO.get(-process);
+      this.#refuse(channel, "program", `${image.name}: ${words?.text ?? "error"} (${words?.name})`, -process);
+      return;
+    }
+    const rootDescriptor = process.descriptors.get(3);
+    if (rootDescriptor !== undefined) rootDescriptor.preopen = "/" as typeof request.cwd;
+    this.#channels.set(channel, process);
+    this.#running.set(process, { channel, streams });
+    this.#writer.send({ type: UP.STARTED, channel, payload: undefined });
+  }
+
+  #refuse(channel: number, kind: "module" | "program", message: string, errno?: number): void {
+    const refusal = { kind, message: message.slice(0, MESSAGE_LENGTH) };
+    this.#writer.send({ type: UP.REFUSED, channel, payload: errno === undefined ? refusal : { ...refusal, errno } });
+  }
+}
