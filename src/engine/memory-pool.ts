@@ -48,7 +48,9 @@ export class MemoryPool {
     const size = memory.buffer.byteLength;
     const keep = this.#idleBytes + size <= this.#mostBytes;
     if (keep) new Uint8Array(memory.buffer).fill(0);
-    memory.grow(0);
+    // Either detaches the buffer before; grow(0) would too, but visits every instance the memory ever served.
+    memory.toResizableBuffer();
+    memory.toFixedLengthBuffer();
     if (!keep) return;
     this.#idleBytes += size;
     this.#idle.push({ memory, maximum });

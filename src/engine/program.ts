@@ -44,7 +44,8 @@ export class GuestProgram implements Program, CallSite, EntryContext {
   readonly #process: Process;
   readonly #image: GuestImage;
   readonly #resources: Resources;
-  readonly #instance: WasmInstance;
+  /** Until the end: a reaped process may be remembered for long, its instance need not be. */
+  #instance: WasmInstance | undefined;
   #state: "new" | "running" | "ended" = "new";
   #thread: Thread | undefined;
   /** The call the stack is suspended in; undefined call when it is finished and the thread only gave way. */
@@ -173,7 +174,7 @@ export class GuestProgram implements Program, CallSite, EntryContext {
 
   async call(name: string, ...args: number[]): Promise<number> {
     if (this.#killed) throw new Ended();
-    const entry = this.#instance.exports[name];
+    const entry = this.#instance?.exports[name];
     if (typeof entry !== "function") throw new Error(`export ${name} was not checked`);
     const value = await wasm.promising(entry as WasmFunction)(...args);
     return typeof value === "number" ? value : 0;
@@ -206,6 +207,7 @@ export class GuestProgram implements Program, CallSite, EntryContext {
   #end(status: ExitStatus): void {
     this.#peak = this.peakMemory;
     this.#state = "ended";
+    this.#instance = undefined;
     this.#resources.released(this);
     this.#process.kernel.programEnded(this.#process, status);
   }

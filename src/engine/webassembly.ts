@@ -12,6 +12,9 @@ export interface WasmMemory {
   readonly buffer: ArrayBuffer;
   /** Grow by pages of 64 KiB; a RangeError when it cannot be had. */
   grow(pages: number): number;
+  /** Each hands the memory over to a buffer of the other kind, and detaches the one before. */
+  toResizableBuffer(): ArrayBuffer;
+  toFixedLengthBuffer(): ArrayBuffer;
 }
 
 export interface WasmInstance {

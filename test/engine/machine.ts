@@ -5,7 +5,7 @@
 import { CLOCK_MONOTONIC } from "../../src/abi/clock.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
-import type { ExitStatus, GuestCall, Host } from "../../src/kernel/contracts.ts";
+import type { ExitStatus, GuestCall } from "../../src/kernel/contracts.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { exit, raise } from "../../src/kernel/operations/lifecycle.ts";
 import { clockRead, sleepUntil } from "../../src/kernel/operations/time.ts";
@@ -14,6 +14,7 @@ import type { Process } from "../../src/kernel/process.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import type { WallTime } from "../../src/wait/clock.ts";
 import { bytes } from "../kernel/simulated.ts";
+import { LoopHost } from "./loop-host.ts";
 
 const time: WallTime = { seconds: 0, nanoseconds: 0 };
 
@@ -58,38 +59,6 @@ export interface Machine {
   ended(process: Process): Promise<ExitStatus>;
 }
 
-class LoopHost implements Host {
-  kernel: Kernel | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  readonly clock = {
-    monotonicNs: () => performance.now() * 1e6,
-    wallTime: (out: WallTime) => {
-      out.seconds = Math.floor(Date.now() / 1000);
-      out.nanoseconds = 0;
-    },
-    cpuNs: () => process.cpuUsage().user * 1000,
-  };
-
-  random(into: Uint8Array, at: number, length: number): void {
-    into.fill(4, at, at + length);
-  }
-
-  defer(): void {
-    queueMicrotask(() => this.kernel?.dispatch());
-  }
-
-  deferPastEvents(): void {
-    setImmediate(() => this.kernel?.dispatch());
-  }
-
-  alarm(atNs: number | undefined): void {
-    clearTimeout(this.#timer);
-    if (atNs === undefined || atNs === Infinity) return;
-    const delay = Math.max(0, atNs - this.clock.monotonicNs()) / 1e6;
-    this.#timer = setTimeout(() => this.kernel?.expire(), Math.ceil(delay));
-  }
-}
-
 export function machine(options: { calls?: readonly GuestCall[]; memoryBytes?: number } = {}): Machine {
   const faults: unknown[] = [];
   const waiting = new Map<Process, (status: ExitStatus) => void>();
@@ -104,7 +73,12 @@ export function machine(options: { calls?: readonly GuestCall[]; memoryBytes?: n
     loader: engine,
     mounts: new MountTable(new PipeFileSystem(host.clock, { wake() {} })),
     limits: { processes: 5000 },
-    exits: { exited: (process, status) => waiting.get(process)?.(status) },
+    exits: {
+      exited: (process, status) => {
+        waiting.get(process)?.(status);
+        waiting.delete(process);
+      },
+    },
   });
   host.kernel = kernel;
   const ended = (process: Process): Promise<ExitStatus> =>
