@@ -70,6 +70,12 @@ export const MODULE_NAMES_KEPT_BYTES = 16 * 1024 * 1024;
 /** Bytes of arguments and environment of one process, as execve(2)'s E2BIG. Enforced by the kernel. */
 export const ARGUMENT_BYTES = 2 * 1024 * 1024;
 
+/** Resident bytes of a cell beyond its guests' memories and files: engine, compiled code, kernel. Enforced by the caller. */
+export const CELL_BYTES = 512 * 1024 * 1024;
+
+/** Bytes of the cache of rewritten modules; the oldest go beyond. Enforced by the caller. */
+export const CACHE_BYTES = 1024 * 1024 * 1024;
+
 /** Payload bytes of one frame between caller, cell and file server. Enforced by the wire decoder. */
 export const FRAME_BYTES = 1024 * 1024 + 4096;
 /** Bytes of a control frame's JSON. Enforced by the wire decoder. */

@@ -1,0 +1,297 @@
+/**
+ * Layer: sandbox. One process inside a cell, seen from the caller: its streams, its end, its limits. It must not know
+ * programs, options or files.
+ */
+import { Writable } from "node:stream";
+import { SIGKILL, SIGNAL_NAMES, SIGXCPU, SIGXFSZ } from "../abi/signal.ts";
+import { STREAM_WINDOW_BYTES } from "../limits.ts";
+import { DOWN, type ExitReport, type Refusal, type SpawnRequest, UP, type UpFrame } from "../wire/frames.ts";
+import type { CellLink, ChannelOwner } from "./cell-link.ts";
+import { CellViolation, LimitExceeded, type LindenError, NotRunnable, SandboxClosed } from "./errors.ts";
+import { type OutputSink, OutputWindow } from "./output.ts";
+import { escapeText } from "./text.ts";
+
+/** A limit the caller enforces: wall time, CPU time, host memory of the cell, bytes of output. */
+export type CallerLimit = "time" | "cpu" | "memory" | "output";
+
+export interface RunStats {
+  /** Wall time, measured here. */
+  readonly wallMs: number;
+  /** CPU time, as the cell claims; never more than the wall time. */
+  readonly cpuMs: number;
+  /** Calls into the kernel, as the cell claims. */
+  readonly calls: number;
+  /** Bytes of linear memory at most, as the cell claims; never more than the limit. */
+  readonly peakMemory: number;
+}
+
+export interface ExitResult {
+  /** The guest's exit code; 128 + n when signal n ended it. */
+  readonly exitCode: number;
+  /** "SIGKILL" and the like, or null when it exited by itself. */
+  readonly signal: string | null;
+  /** It was ended because its wall or CPU time was over. */
+  readonly timedOut: boolean;
+  /** Which of the limits that are enforced from outside ended it. */
+  readonly limit: CallerLimit | null;
+  /** What ended it, where there is more to say: the trap and its function. Control characters are escaped. */
+  readonly message: string;
+  readonly stats: RunStats;
+}
+
+/** Milliseconds a cell has to end one process before it is ended as a whole. */
+const KILL_PATIENCE_MS = 50;
+
+const LIMIT_SIGNALS: Readonly<Record<CallerLimit, number>> = {
+  time: SIGKILL,
+  cpu: SIGXCPU,
+  memory: SIGKILL,
+  output: SIGXFSZ,
+};
+
+const LIMIT_WORDS: Readonly<Record<CallerLimit, string>> = {
+  time: "its time was over",
+  cpu: "its CPU time was over",
+  memory: "the cell took more memory than its limit",
+  output: "its output was longer than its limit",
+};
+
+export interface ProcessLimits {
+  readonly wallMs: number | undefined;
+  readonly outputBytes: number;
+}
+
+export class GuestProcess implements ChannelOwner {
+  /** Rejects when the cell refuses to start it, or is gone. */
+  readonly started: Promise<void>;
+  /** Rejects when the cell is gone for another reason than a limit of this process. */
+  readonly exited: Promise<ExitResult>;
+  readonly stdin: Stdin;
+  readonly #link: CellLink;
+  readonly #channel: number;
+  readonly #memoryBytes: number;
+  readonly #start = performance.now();
+  readonly #sinks: Readonly<Record<1 | 2, OutputSink>>;
+  readonly #windows: Readonly<Record<1 | 2, OutputWindow>>;
+  readonly #settleStarted: PromiseWithResolvers<void>;
+  readonly #settleExited: PromiseWithResolvers<ExitResult>;
+  #outputLeft: number;
+  #running = false;
+  #over = false;
+  #limit: CallerLimit | undefined;
+  #wallTimer: NodeJS.Timeout | undefined;
+  #killTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    link: CellLink,
+    request: SpawnRequest,
+    limits: ProcessLimits,
+    sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
+  ) {
+    this.#link = link;
+    this.#memoryBytes = request.memoryBytes;
+    this.#outputLeft = limits.outputBytes;
+    this.#settleStarted = Promise.withResolvers();
+    this.#settleExited = Promise.withResolvers();
+    this.started = this.#settleStarted.promise;
+    this.exited = this.#settleExited.promise;
+    // Whoever waits for neither still must not bring down the caller's process.
+    this.started.catch(() => {});
+    this.exited.catch(() => {});
+    this.#channel = link.open(this);
+    this.#sinks = { 1: sinks.stdout, 2: sinks.stderr };
+    this.#windows = { 1: new OutputWindow(this.#granting(1)), 2: new OutputWindow(this.#granting(2)) };
+    this.stdin = new Stdin(link, this.#channel);
+    link.send({ type: DOWN.SPAWN, channel: this.#channel, payload: request });
+    if (limits.wallMs !== undefined) this.#wallTimer = setTimeout(() => this.stop("time"), limits.wallMs);
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Send a signal, 1 to 64; SIGKILL ends the whole sandbox if the guest does not yield. */
+  signal(number: number): void {
+    if (this.#over) return;
+    this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: number } });
+    if (number === SIGKILL) this.#insist("it was killed");
+  }
+
+  /** A limit was reached: the process ends, with the cell if need be. */
+  stop(limit: CallerLimit): void {
+    if (this.#over || this.#limit !== undefined) return;
+    this.#limit = limit;
+    this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: SIGKILL } });
+    this.#insist(LIMIT_WORDS[limit]);
+  }
+
+  /** The whole cell is about to be killed for a limit: that is this process's end too. */
+  blame(limit: CallerLimit): void {
+    this.#limit ??= limit;
+  }
+
+  receive(frame: UpFrame): void {
+    switch (frame.type) {
+      case UP.STARTED:
+        if (this.#running) throw new CellViolation("it started one process twice");
+        this.#running = true;
+        this.#settleStarted.resolve();
+        return;
+      case UP.REFUSED:
+        if (this.#running) throw new CellViolation("it refused what it had started");
+        this.#end();
+        this.#refuse(frame.payload);
+        return;
+      case UP.STDOUT:
+        this.#output(1, frame.payload);
+        return;
+      case UP.STDERR:
+        this.#output(2, frame.payload);
+        return;
+      case UP.STDIN_CREDIT:
+        this.stdin.grant(frame.payload.bytes);
+        return;
+      case UP.EXITED:
+        if (!this.#running) throw new CellViolation("it ended what it had not started");
+        this.#link.release(this.#channel);
+        this.#end();
+        this.#settleExited.resolve(this.#result(frame.payload));
+        return;
+      default:
+        throw new CellViolation(`frame ${frame.type} on a process`);
+    }
+  }
+
+  lost(error: LindenError): void {
+    this.#end();
+    if (this.#limit === undefined || error instanceof CellViolation) {
+      this.#settleStarted.reject(error);
+      this.#settleExited.reject(error);
+      return;
+    }
+    this.#settleStarted.resolve();
+    const stats = { cpuMs: 0, calls: 0, peakMemory: 0 };
+    this.#settleExited.resolve(this.#result({ code: 0, signal: 0, message: "", stats }));
+  }
+
+  #refuse(refusal: Refusal): void {
+    const text = escapeText(refusal.message);
+    const error = refusal.kind === "limit" ? new LimitExceeded(text) : new NotRunnable(text);
+    this.#link.release(this.#channel);
+    this.#settleStarted.reject(error);
+    this.#settleExited.reject(error);
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#wallTimer);
+    clearTimeout(this.#killTimer);
+    this.stdin.destroy();
+    this.#sinks[1].end();
+    this.#sinks[2].end();
+  }
+
+  #insist(reason: string): void {
+    this.#killTimer ??= setTimeout(() => {
+      this.#link.fail(new SandboxClosed(`the sandbox ended with a run that did not yield: ${reason}`));
+    }, KILL_PATIENCE_MS);
+  }
+
+  #granting(stream: 1 | 2): (bytes: number) => void {
+    return (bytes) => {
+      if (!this.#over) this.#link.send({ type: DOWN.CREDIT, channel: this.#channel, payload: { stream, bytes } });
+    };
+  }
+
+  #output(stream: 1 | 2, bytes: Uint8Array): void {
+    if (!this.#running) throw new CellViolation("output of a process that was not started");
+    const window = this.#windows[stream];
+    window.received(bytes.byteLength);
+    const within = Math.min(bytes.byteLength, this.#outputLeft);
+    this.#outputLeft -= within;
+    if (within > 0) this.#sinks[stream].write(bytes.subarray(0, within), (count) => window.consumed(count));
+    if (within < bytes.byteLength) this.stop("output");
+  }
+
+  #result(report: ExitReport): ExitResult {
+    const wallMs = performance.now() - this.#start;
+    const limit = this.#limit ?? null;
+    const number = limit === null ? report.signal : LIMIT_SIGNALS[limit];
+    return {
+      exitCode: number === 0 ? report.code : 128 + number,
+      signal: number === 0 ? null : (SIGNAL_NAMES.get(number) ?? `SIG${number}`),
+      timedOut: limit === "time" || limit === "cpu",
+      limit,
+      message: limit === null ? escapeText(report.message, 2000) : LIMIT_WORDS[limit],
+      stats: {
+        wallMs,
+        cpuMs: Math.min(report.stats.cpuMs, wallMs),
+        calls: report.stats.calls,
+        peakMemory: Math.min(report.stats.peakMemory, this.#memoryBytes),
+      },
+    };
+  }
+}
+
+/** Standard input of a process: a write is done when it went out within the credit the guest's reads gave. */
+export class Stdin extends Writable {
+  readonly #link: CellLink;
+  readonly #channel: number;
+  #credit = STREAM_WINDOW_BYTES;
+  #rest: Uint8Array | undefined;
+  #written: ((error?: Error | null) => void) | undefined;
+
+  constructor(link: CellLink, channel: number) {
+    super({ highWaterMark: 65_536 });
+    this.#link = link;
+    this.#channel = channel;
+  }
+
+  /** Throws CellViolation when the cell gives back more than it got. */
+  grant(bytes: number): void {
+    this.#credit += bytes;
+    if (this.#credit > STREAM_WINDOW_BYTES) throw new CellViolation("it gave credit beyond the window");
+    this.#flow();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
+    this.#rest = chunk;
+    this.#written = callback;
+    this.#flow();
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#link.send({ type: DOWN.STDIN_END, channel: this.#channel, payload: undefined });
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#rest = undefined;
+    const written = this.#written;
+    this.#written = undefined;
+    callback(error);
+    written?.(error);
+  }
+
+  #flow(): void {
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    const size = Math.min(rest.byteLength, this.#credit, FRAME_STEP);
+    if (size > 0) {
+      this.#link.send({ type: DOWN.STDIN, channel: this.#channel, payload: rest.subarray(0, size) });
+      this.#credit -= size;
+      this.#rest = rest.subarray(size);
+    }
+    if (this.#rest !== undefined && this.#rest.byteLength === 0) {
+      this.#rest = undefined;
+      const written = this.#written;
+      this.#written = undefined;
+      written?.();
+    } else if (size > 0 && this.#credit > 0) {
+      this.#flow();
+    }
+  }
+}
+
+/** Bytes of one frame of standard input at most. */
+const FRAME_STEP = 65_536;

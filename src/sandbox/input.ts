@@ -1,0 +1,42 @@
+/**
+ * Layer: sandbox. Standard input of `run`: whatever the caller gave, at the speed the guest reads. It must not know frames.
+ */
+import type { Writable } from "node:stream";
+import type { Input } from "./run-options.ts";
+
+/** Start feeding; the answer stops it. `fail` hears what the caller's own stream throws. */
+export function feed(stdin: Writable, input: Input, fail: (error: unknown) => void): () => void {
+  if (typeof input === "string" || input instanceof Uint8Array) {
+    if (input.length === 0) stdin.end();
+    else stdin.end(input);
+    return () => {};
+  }
+  const iterator = input[Symbol.asyncIterator]();
+  let over = false;
+  const pump = async () => {
+    while (!over) {
+      const next = await iterator.next();
+      if (over || stdin.destroyed) return;
+      if (next.done) {
+        stdin.end();
+        return;
+      }
+      if (next.value.length > 0) await written(stdin, next.value);
+    }
+  };
+  pump().catch((error) => {
+    if (!over) fail(error);
+  });
+  return () => {
+    over = true;
+    // It may wait for a source that never speaks again: nobody waits for it.
+    iterator.return?.()?.catch(() => {});
+  };
+}
+
+function written(stdin: Writable, chunk: string | Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    // An error means that the guest is gone: the run's end says so.
+    stdin.write(chunk, () => resolve());
+  });
+}

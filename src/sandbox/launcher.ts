@@ -1,0 +1,39 @@
+/**
+ * Layer: sandbox. What this room needs of whoever starts the locked processes: a small face, so that tests can put a
+ * scripted, hostile cell behind it. It must not know how a process is locked.
+ */
+import type { Readable, Writable } from "node:stream";
+
+/** A started process that must be ended. `kill` is SIGKILL, by a handle that cannot hit a reused pid. */
+export interface LockedProcess {
+  readonly pid: number;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  kill(): void;
+}
+
+/** One cell, not yet believed: what comes out of `stdout` are frames, and hostile input. */
+export interface CellProcess extends LockedProcess {
+  /** Frames down. */
+  readonly stdin: Writable;
+  /** Frames up. */
+  readonly stdout: Readable;
+  /** What the host process says when it crashes. */
+  readonly stderr: Readable;
+  /** After READY, from outside: every layer of the lock stands on every thread. Rejects with what is missing. */
+  verify(): Promise<void>;
+  /** Start the file server at the other end of the cell's line. At most once. */
+  serve(directories: readonly ServedDirectory[]): Promise<LockedProcess>;
+}
+
+export interface ServedDirectory {
+  /** Absolute path on the host. */
+  readonly host: string;
+  readonly readOnly: boolean;
+}
+
+export interface CellLauncher {
+  /** Names the cell's build exactly: part of every key of the module cache. */
+  readonly build: string;
+  /** Start a cell. Rejects with LockUnavailable when a wanted layer cannot be had. */
+  launch(lock: "required" | "off"): Promise<CellProcess>;
+}

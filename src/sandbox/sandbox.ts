@@ -1,0 +1,384 @@
+/**
+ * Layer: sandbox. `Sandbox`: one cell with its file server, its watchdog and the runs inside it. It must not know how
+ * cells are launched and locked, nor parse a guest's bytes.
+ */
+import { stat } from "node:fs/promises";
+import { SIGKILL } from "../abi/signal.ts";
+import { CELL_BYTES } from "../limits.ts";
+import { DOWN, UP } from "../wire/frames.ts";
+import { CallbackSink } from "./callback-sink.ts";
+import { CellLink } from "./cell-link.ts";
+import { type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
+import { Files } from "./files.ts";
+import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process.ts";
+import { feed } from "./input.ts";
+import type { CellLauncher, LockedProcess } from "./launcher.ts";
+import { type ModuleCache, overlaps } from "./module-cache.ts";
+import { fingerprint, LoadedProgram, loadModule, sendModule } from "./modules.ts";
+import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
+import { OutputReadable, type OutputSink } from "./output.ts";
+import { argumentsOf, findProgram, type Program } from "./programs.ts";
+import {
+  parseRunOptions,
+  parseSpawnOptions,
+  type RunOptions,
+  type RunPolicy,
+  type SpawnOptions,
+} from "./run-options.ts";
+import { SandboxProcess } from "./sandbox-process.ts";
+import { defaultServices } from "./services.ts";
+import { toBytes } from "./text.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** What a sandbox is made with; tests put their own here. */
+export interface Services {
+  readonly launcher: CellLauncher;
+  readonly cache: ModuleCache;
+}
+
+export interface RunResult<Output = string> extends ExitResult {
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/** Milliseconds a cell has to lock itself, and to build its kernel. */
+const START_MS = 30_000;
+
+/** A locked process with a small operating system of its own. Programs in it see its files and nothing of the host's. */
+export class Sandbox implements AsyncDisposable {
+  readonly files: Files;
+  readonly #services: Services;
+  readonly #policy: Policy;
+  readonly #link: CellLink;
+  readonly #server: LockedProcess | undefined;
+  readonly #watchdog: Watchdog;
+  readonly #processes = new Set<GuestProcess>();
+  readonly #modules: Map<string, Promise<number>>;
+  readonly #supported = new Map<string, Promise<void>>();
+  #mostProcesses = 1;
+  #sending: Promise<unknown> = Promise.resolve();
+
+  /** Made by Sandbox.create and by a pool; the cell has booted. */
+  constructor(
+    services: Services,
+    policy: Policy,
+    link: CellLink,
+    server: LockedProcess | undefined,
+    modules: ReadonlyMap<string, number>,
+  ) {
+    this.#services = services;
+    this.#policy = policy;
+    this.#link = link;
+    this.#server = server;
+    this.#modules = new Map([...modules].map(([key, channel]) => [key, Promise.resolve(channel)]));
+    this.files = new Files(link, policy.cwd, policy.limits.fsBytes);
+    const memory = policy.mounts.reduce((sum, mount) => sum + (mount.kind === "memory" ? mount.bytes : 0), 0);
+    const { cpuMs, memoryBytes, fsBytes } = policy.limits;
+    const residentBytes = () => CELL_BYTES + fsBytes + memory + memoryBytes * this.#mostProcesses;
+    this.#watchdog = new Watchdog(link.cell, { cpuMs, residentBytes }, (limit) => this.#exceed(limit));
+    server?.exited.then(() => link.fail(new SandboxDied("the file server of the sandbox ended")));
+    link.ended.then(() => server?.kill());
+  }
+
+  /**
+   * Start a sandbox. OptionError: an option is wrong. LockUnavailable: a layer of the lock cannot be had here, and the
+   * sandbox did not start. SandboxDied: the cell did not come up.
+   */
+  static async create(options: SandboxOptions = {}): Promise<Sandbox> {
+    const policy = parseSandboxOptions(options, process.cwd());
+    const services = defaultServices();
+    return startSandbox(services, policy);
+  }
+
+  /** Whether it can be used no more, because it was closed or died. */
+  get closed(): boolean {
+    return this.#link.error !== undefined;
+  }
+
+  /**
+   * Run a program to its end. Resolves whatever its exit code; rejects with ProgramNotFound, NotRunnable, OptionError,
+   * LimitExceeded, SandboxClosed or SandboxDied, or with the signal's reason when aborted.
+   */
+  run(program: string | LoadedProgram, options?: RunOptions & { readonly format?: "text" }): Promise<RunResult>;
+  run(
+    program: string | LoadedProgram,
+    args: readonly string[],
+    options?: RunOptions & { readonly format?: "text" },
+  ): Promise<RunResult>;
+  run(
+    program: string | LoadedProgram,
+    args: readonly string[],
+    options: RunOptions & { readonly format: "bytes" },
+  ): Promise<RunResult<Uint8Array>>;
+  async run(
+    program: string | LoadedProgram,
+    argsOrOptions: readonly string[] | RunOptions = [],
+    given: RunOptions = {},
+  ): Promise<RunResult | RunResult<Uint8Array>> {
+    const [args, options] = isArguments(argsOrOptions) ? [argsOrOptions, given] : [[], argsOrOptions];
+    const policy = parseRunOptions(options, this.#policy);
+    policy.signal?.throwIfAborted();
+    const failure = Promise.withResolvers<never>();
+    failure.promise.catch(() => {});
+    const stdout = new CallbackSink(options.onStdout, failure.reject);
+    const stderr = new CallbackSink(options.onStderr, failure.reject);
+    const guest = await this.#start(program, args, policy, { stdout, stderr });
+    const stopFeeding = feed(guest.stdin, options.stdin ?? "", failure.reject);
+    const onAbort = () => failure.reject(policy.signal?.reason);
+    policy.signal?.addEventListener("abort", onAbort);
+    if (policy.signal?.aborted) onAbort();
+    try {
+      const exit = await Promise.race([guest.exited, failure.promise]);
+      await Promise.race([Promise.all([stdout.idle(), stderr.idle()]), failure.promise]);
+      return options.format === "bytes"
+        ? { ...exit, stdout: stdout.collected.bytes(), stderr: stderr.collected.bytes() }
+        : { ...exit, stdout: stdout.collected.text(), stderr: stderr.collected.text() };
+    } catch (error) {
+      if (!guest.over) {
+        guest.signal(SIGKILL);
+        await guest.exited.catch(() => {});
+      }
+      throw error;
+    } finally {
+      policy.signal?.removeEventListener("abort", onAbort);
+      stopFeeding();
+    }
+  }
+
+  /** Start a program and talk to it through streams. Resolves when it runs. */
+  async spawn(
+    program: string | LoadedProgram,
+    args: readonly string[] = [],
+    options: SpawnOptions = {},
+  ): Promise<SandboxProcess> {
+    const policy = parseSpawnOptions(options, this.#policy);
+    policy.signal?.throwIfAborted();
+    const stdout = new OutputReadable();
+    const stderr = new OutputReadable();
+    const guest = await this.#start(program, args, policy, { stdout, stderr });
+    const spawned = new SandboxProcess(guest, stdout, stderr);
+    const { signal } = policy;
+    if (signal !== undefined) {
+      const onAbort = () => guest.signal(SIGKILL);
+      signal.addEventListener("abort", onAbort, { once: true });
+      guest.exited.finally(() => signal.removeEventListener("abort", onAbort)).catch(() => {});
+      if (signal.aborted) onAbort();
+    }
+    await guest.started;
+    return spawned;
+  }
+
+  /** End everything inside, at once. Runs that still go on reject with SandboxClosed. */
+  async close(): Promise<void> {
+    await this.#link.close("the sandbox was closed");
+    this.#server?.kill();
+    await this.#server?.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #start(
+    given: string | LoadedProgram,
+    args: readonly string[],
+    run: RunPolicy,
+    sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
+  ): Promise<GuestProcess> {
+    if (!isArguments(args)) throw new OptionError("args", "a list of strings", args);
+    if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
+    const program = given instanceof LoadedProgram ? given.program : await findProgram(given, process.cwd());
+    const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
+    if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
+    const argv = [program.name, ...argumentsOf(program, args, run.cwd)];
+    const request = {
+      module,
+      argv: argv.map((arg, at) => toBytes(arg, at === 0 ? "program" : `args[${at - 1}]`)),
+      env: environment(program, run).map((each) => toBytes(each, "env")),
+      cwd: toBytes(run.cwd, "cwd"),
+      terminals: run.terminals,
+      memoryBytes: this.#policy.limits.memoryBytes,
+    };
+    const bytes = [...request.argv, ...request.env].reduce((sum, each) => sum + each.length + 1, 0);
+    if (bytes > ARGUMENT_ROOM) throw new OptionError("args and env", `at most ${ARGUMENT_ROOM} bytes together`, bytes);
+    const guest = new GuestProcess(this.#link, request, run, sinks);
+    this.#processes.add(guest);
+    this.#mostProcesses = Math.max(this.#mostProcesses, this.#processes.size);
+    this.#watchdog.watch();
+    const forget = () => {
+      this.#processes.delete(guest);
+      if (this.#processes.size === 0) this.#watchdog.rest();
+    };
+    guest.exited.then(forget, forget);
+    return guest;
+  }
+
+  /** The channel of a program's module in this cell, sent if it is not there yet. */
+  async #module(given: string | LoadedProgram, program: Program): Promise<number> {
+    const loaded = given instanceof LoadedProgram ? given : undefined;
+    const key = loaded?.key ?? (await fingerprint(program));
+    const known = this.#modules.get(key);
+    if (known !== undefined) return known;
+    // One after the other: what a cell gives back for the cache must come from before it met anything else.
+    const sent = this.#sending.then(() => this.#send(loaded, program));
+    this.#sending = sent.catch(() => {});
+    this.#modules.set(key, sent);
+    sent.catch(() => this.#modules.delete(key));
+    return sent;
+  }
+
+  async #send(given: LoadedProgram | undefined, program: Program): Promise<number> {
+    const { launcher, cache } = this.#services;
+    const { lock, limits } = this.#policy;
+    const loaded = given ?? (await loadModule(program, cache, launcher.build, limits.moduleBytes));
+    if (!loaded.rewritten && !this.#link.fresh && (await cache.problem()) === undefined) {
+      const apart = await startCell(launcher, lock);
+      try {
+        await sendModule(apart, loaded, cache);
+      } finally {
+        await apart.close("the module is rewritten");
+      }
+    }
+    return sendModule(this.#link, loaded, cache);
+  }
+
+  /** Lay a guest's own support files into the sandbox, once. */
+  #support(program: Program): Promise<void> {
+    if (program.files.size === 0) return Promise.resolve();
+    const known = this.#supported.get(program.name);
+    if (known !== undefined) return known;
+    const laid = Promise.all(
+      [...program.files].map(([name, text]) => this.files.write(`${SUPPORT}/${program.name}/${name}`, text)),
+    ).then(() => {});
+    this.#supported.set(program.name, laid);
+    laid.catch(() => this.#supported.delete(program.name));
+    return laid;
+  }
+
+  #exceed(limit: CallerLimit): void {
+    for (const guest of this.#processes) guest.blame(limit);
+    const what = limit === "cpu" ? "its CPU time was over" : "the cell took more memory than its limits allow";
+    this.#link.fail(new SandboxClosed(`the sandbox was ended: ${what}`));
+  }
+}
+
+/** Where guests' support files lie. */
+const SUPPORT = "/run/linden";
+const SUPPORT_BYTES = 1024 * 1024;
+const SUPPORT_INODES = 128;
+/** Half of what the kernel takes, as the wire frame holds both lists. */
+const ARGUMENT_ROOM = 1024 * 1024;
+
+/** Launch a cell, wait until it is locked, and verify that from outside. */
+export async function startCell(launcher: CellLauncher, lock: Policy["lock"]): Promise<CellLink> {
+  const link = new CellLink(await launcher.launch(lock));
+  try {
+    await within(link, link.expect(UP.READY), "locked");
+    await link.cell.verify();
+    return link;
+  } catch (error) {
+    await link.close("it was not locked");
+    throw error;
+  }
+}
+
+/** Boot a cell under a policy. */
+export async function bootSandbox(
+  services: Services,
+  policy: Policy,
+  link: CellLink,
+  modules: ReadonlyMap<string, number>,
+): Promise<Sandbox> {
+  let server: LockedProcess | undefined;
+  try {
+    const served = policy.mounts.filter((mount) => mount.kind === "host");
+    await checkHostMounts(served, services.cache.directory);
+    if (served.length > 0) server = await link.cell.serve(served.map(({ host, readOnly }) => ({ host, readOnly })));
+    const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
+    const support = {
+      kind: "memory",
+      at: SUPPORT,
+      bytes: SUPPORT_BYTES,
+      inodes: SUPPORT_INODES,
+      readOnly: false,
+    } as const;
+    const mounts = policy.mounts.map((mount) => {
+      const at = toBytes(mount.at, "mounts");
+      if (mount.kind === "memory") return { ...mount, at, inodes: fsInodes };
+      return { kind: mount.kind, at, index: served.indexOf(mount), readOnly: mount.readOnly };
+    });
+    const booted = within(link, link.expect(UP.BOOTED), "booted");
+    link.send({
+      type: DOWN.BOOT,
+      channel: 0,
+      payload: {
+        mounts: [{ ...support, at: toBytes(SUPPORT, "mounts") }, ...mounts],
+        env: [],
+        limits: { memoryBytes, descriptors, processes, fsBytes, fsInodes },
+        rootReadOnly: policy.readOnly,
+        hostname: policy.hostname,
+      },
+    });
+    await booted;
+    return new Sandbox(services, policy, link, server, modules);
+  } catch (error) {
+    server?.kill();
+    await link.close("it did not boot");
+    throw error;
+  }
+}
+
+export async function startSandbox(services: Services, policy: Policy): Promise<Sandbox> {
+  return bootSandbox(services, policy, await startCell(services.launcher, policy.lock), new Map());
+}
+
+async function within(link: CellLink, step: Promise<void>, what: string): Promise<void> {
+  const timer = setTimeout(
+    () => link.fail(new SandboxDied(`the cell was not ${what} within ${START_MS} ms`)),
+    START_MS,
+  );
+  try {
+    await step;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function checkHostMounts(mounts: readonly { host: string; readOnly: boolean }[], cache: string): Promise<void> {
+  for (const { host, readOnly } of mounts) {
+    const found = await stat(host).catch(() => undefined);
+    if (!found?.isDirectory()) throw new OptionError("mounts", "a host directory that exists", host);
+    if (!readOnly && (await overlaps(host, cache))) {
+      throw new OptionError(
+        "mounts",
+        `no writable mount over Linden's cache ${cache}, which every sandbox's programs come from: make it read-only or set XDG_CACHE_HOME elsewhere`,
+        host,
+      );
+    }
+  }
+}
+
+function environment(program: Program, run: RunPolicy): string[] {
+  const env = new Map([
+    ["PATH", "/usr/local/bin:/usr/bin:/bin"],
+    ["HOME", "/"],
+    ["LANG", "C.UTF-8"],
+    ...(run.terminals.stdout ? [["TERM", "xterm-256color"] as const] : []),
+    ...program.env,
+    ...run.env,
+    ["PWD", run.cwd],
+  ]);
+  for (const [name, value] of program.env) {
+    const own = run.env.get(name);
+    if (name.endsWith("PATH") && own !== undefined) env.set(name, `${value}:${own}`);
+  }
+  return [...env].map(([name, value]) => `${name}=${value}`);
+}
+
+function isArguments(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+function closedBecause(error: LindenError): LindenError {
+  return error instanceof SandboxClosed ? error : new SandboxClosed(`the sandbox is gone: ${error.message}`);
+}
