@@ -24,8 +24,6 @@ const FRAME_RATE = 200_000;
 const FRAME_BURST = 50_000;
 /** Bytes waiting for a cell that does not read, beyond which it is given up. */
 const UNREAD_BYTES = 24 * 1024 * 1024;
-/** Bytes of crash text kept. */
-const CRASH_BYTES = 8192;
 /** Milliseconds between the end of a process and the end of its output. */
 const DRAIN_MS = 1000;
 
@@ -41,7 +39,6 @@ export class CellLink {
   #error: LindenError | undefined;
   #tokens = FRAME_BURST;
   #tokensAt = performance.now();
-  #crashText = "";
   readonly #drainWaiters: (() => void)[] = [];
   #awaited: { readonly type: number; resolve(): void; reject(error: LindenError): void } | undefined;
 
@@ -118,26 +115,21 @@ export class CellLink {
   }
 
   async #watch(): Promise<void> {
-    const { stdin, stdout, stderr } = this.cell;
+    const { stdin, stdout } = this.cell;
     // A cell that went away shows as its exit; the broken pipe says nothing more.
     stdin.on("error", () => {});
     stdin.on("drain", () => this.#wakeSenders());
     stdout.on("error", () => {});
-    stderr.on("error", () => {});
     stdout.on("data", (chunk: Uint8Array) => this.#read(chunk));
-    stderr.on("data", (chunk: Uint8Array) => {
-      this.#crashText = (this.#crashText + Buffer.from(chunk).toString("latin1")).slice(-CRASH_BYTES);
-    });
     const drained = new Promise<void>((resolve) => stdout.once("close", resolve));
     const exit = await this.cell.exited;
     const patience = new Promise<void>((resolve) => setTimeout(resolve, DRAIN_MS).unref());
     await Promise.race([drained, patience]);
     stdout.destroy();
-    stderr.destroy();
     stdin.destroy();
     if (this.#error === undefined) {
       const how = exit.signal === null ? `exited with ${exit.code}` : `was ended by ${escapeText(exit.signal)}`;
-      const text = this.#crashText.trim();
+      const text = this.cell.crashText().trim();
       this.#error = new SandboxDied(`the cell ${how}${text === "" ? "" : `: ${escapeText(text, 2000)}`}`);
     }
     this.#lose(this.#error);

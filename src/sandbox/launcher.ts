@@ -17,8 +17,11 @@ export interface CellProcess extends LockedProcess {
   readonly stdin: Writable;
   /** Frames up. */
   readonly stdout: Readable;
-  /** What the host process says when it crashes. */
-  readonly stderr: Readable;
+  /** The last bytes of what the host process said when it crashed, as latin1: never to be printed raw. */
+  crashText(): string;
+  /** Whether this process keeps the caller's alive: not while it waits in a pool. */
+  ref(): void;
+  unref(): void;
   /** After READY, from outside: every layer of the lock stands on every thread. Rejects with what is missing. */
   verify(): Promise<void>;
   /** Start the file server at the other end of the cell's line. At most once. */

@@ -3,6 +3,7 @@
  * not know processes.
  */
 import { hash } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { DOWN, UP, type UpFrame } from "../wire/frames.ts";
@@ -18,12 +19,15 @@ export class LoadedProgram {
   readonly program: Program;
   /** Names its rewritten form in the cache. */
   readonly key: string;
+  /** Names the file it was read from, as it was then. */
+  readonly fingerprint: string;
   #bytes: Uint8Array;
   #rewritten: boolean;
 
-  constructor(program: Program, key: string, bytes: Uint8Array, rewritten: boolean) {
+  constructor(program: Program, key: string, file: string, bytes: Uint8Array, rewritten: boolean) {
     this.program = program;
     this.key = key;
+    this.fingerprint = file;
     this.#bytes = bytes;
     this.#rewritten = rewritten;
   }
@@ -48,6 +52,10 @@ export async function fingerprint(program: Program): Promise<string> {
   const found = await stat(program.path, { bigint: true }).catch((error) => {
     throw new NotRunnable(`${escapeText(program.name)}: cannot be read (${codeOf(error)})`);
   });
+  return nameOf(program, found);
+}
+
+function nameOf(program: Program, found: BigIntStats): string {
   return [program.entry, found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs, program.path].join(" ");
 }
 
@@ -69,7 +77,7 @@ export async function loadModule(
       if (known !== undefined) {
         const key = cacheKey(known, build, program.entry);
         const rewritten = await cache.read(key);
-        if (rewritten !== undefined) return new LoadedProgram(program, key, rewritten, true);
+        if (rewritten !== undefined) return new LoadedProgram(program, key, nameOf(program, found), rewritten, true);
       }
       // The index may be wrong about what the file holds now; what is kept must stand under its own hash.
       const source = await file.readFile();
@@ -78,7 +86,7 @@ export async function loadModule(
       if (digest !== known) await cache.index(program.path, found, digest);
       const key = cacheKey(digest, build, program.entry);
       const rewritten = await cache.read(key);
-      return new LoadedProgram(program, key, rewritten ?? source, rewritten !== undefined);
+      return new LoadedProgram(program, key, nameOf(program, found), rewritten ?? source, rewritten !== undefined);
     } finally {
       await file.close();
     }

@@ -7,14 +7,15 @@ import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
 import { DOWN, UP } from "../wire/frames.ts";
 import { CallbackSink } from "./callback-sink.ts";
-import { CellLink } from "./cell-link.ts";
+import type { CellLink } from "./cell-link.ts";
+import { sendProgram, startCell, within } from "./cell-start.ts";
 import { type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process.ts";
 import { feed } from "./input.ts";
-import type { CellLauncher, LockedProcess } from "./launcher.ts";
-import { type ModuleCache, overlaps } from "./module-cache.ts";
-import { fingerprint, LoadedProgram, loadModule, sendModule } from "./modules.ts";
+import type { LockedProcess } from "./launcher.ts";
+import { overlaps } from "./module-cache.ts";
+import { fingerprint, LoadedProgram, loadModule } from "./modules.ts";
 import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
 import { OutputReadable, type OutputSink } from "./output.ts";
 import { argumentsOf, findProgram, type Program } from "./programs.ts";
@@ -26,23 +27,14 @@ import {
   type SpawnOptions,
 } from "./run-options.ts";
 import { SandboxProcess } from "./sandbox-process.ts";
-import { defaultServices } from "./services.ts";
+import { defaultServices, type Services } from "./services.ts";
 import { toBytes } from "./text.ts";
 import { Watchdog } from "./watchdog.ts";
-
-/** What a sandbox is made with; tests put their own here. */
-export interface Services {
-  readonly launcher: CellLauncher;
-  readonly cache: ModuleCache;
-}
 
 export interface RunResult<Output = string> extends ExitResult {
   readonly stdout: Output;
   readonly stderr: Output;
 }
-
-/** Milliseconds a cell has to lock itself, and to build its kernel. */
-const START_MS = 30_000;
 
 /** A locked process with a small operating system of its own. Programs in it see its files and nothing of the host's. */
 export class Sandbox implements AsyncDisposable {
@@ -216,7 +208,7 @@ export class Sandbox implements AsyncDisposable {
   /** The channel of a program's module in this cell, sent if it is not there yet. */
   async #module(given: string | LoadedProgram, program: Program): Promise<number> {
     const loaded = given instanceof LoadedProgram ? given : undefined;
-    const key = loaded?.key ?? (await fingerprint(program));
+    const key = loaded?.fingerprint ?? (await fingerprint(program));
     const known = this.#modules.get(key);
     if (known !== undefined) return known;
     // One after the other: what a cell gives back for the cache must come from before it met anything else.
@@ -231,15 +223,7 @@ export class Sandbox implements AsyncDisposable {
     const { launcher, cache } = this.#services;
     const { lock, limits } = this.#policy;
     const loaded = given ?? (await loadModule(program, cache, launcher.build, limits.moduleBytes));
-    if (!loaded.rewritten && !this.#link.fresh && (await cache.problem()) === undefined) {
-      const apart = await startCell(launcher, lock);
-      try {
-        await sendModule(apart, loaded, cache);
-      } finally {
-        await apart.close("the module is rewritten");
-      }
-    }
-    return sendModule(this.#link, loaded, cache);
+    return sendProgram(this.#services, lock, this.#link, loaded);
   }
 
   /** Lay a guest's own support files into the sandbox, once. */
@@ -268,19 +252,6 @@ const SUPPORT_BYTES = 1024 * 1024;
 const SUPPORT_INODES = 128;
 /** Half of what the kernel takes, as the wire frame holds both lists. */
 const ARGUMENT_ROOM = 1024 * 1024;
-
-/** Launch a cell, wait until it is locked, and verify that from outside. */
-export async function startCell(launcher: CellLauncher, lock: Policy["lock"]): Promise<CellLink> {
-  const link = new CellLink(await launcher.launch(lock));
-  try {
-    await within(link, link.expect(UP.READY), "locked");
-    await link.cell.verify();
-    return link;
-  } catch (error) {
-    await link.close("it was not locked");
-    throw error;
-  }
-}
 
 /** Boot a cell under a policy. */
 export async function bootSandbox(
@@ -330,18 +301,6 @@ export async function bootSandbox(
 
 export async function startSandbox(services: Services, policy: Policy): Promise<Sandbox> {
   return bootSandbox(services, policy, await startCell(services.launcher, policy.lock), new Map());
-}
-
-async function within(link: CellLink, step: Promise<void>, what: string): Promise<void> {
-  const timer = setTimeout(
-    () => link.fail(new SandboxDied(`the cell was not ${what} within ${START_MS} ms`)),
-    START_MS,
-  );
-  try {
-    await step;
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function checkHostMounts(mounts: readonly { host: string; readOnly: boolean }[], cache: string): Promise<void> {

@@ -2,9 +2,108 @@
  * Layer: sandbox. What every sandbox of this process shares: who launches cells, and the cache on disk. It must not know
  * policies.
  */
-import type { CellLauncher } from "./launcher.ts";
-import type { ModuleCache } from "./module-cache.ts";
+import { hash } from "node:crypto";
+import { closeSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { LockFailed } from "../lockdown/failure.ts";
+import { Launcher } from "../lockdown/launch/index.ts";
+import { LockUnavailable, SandboxDied } from "./errors.ts";
+import type { CellLauncher, CellProcess, LockedProcess, ServedDirectory } from "./launcher.ts";
+import { ModuleCache } from "./module-cache.ts";
 
-export function defaultServices(): { readonly launcher: CellLauncher; readonly cache: ModuleCache } {
-  throw new Error("pending");
+/** What a sandbox is made with; tests put their own here. */
+export interface Services {
+  readonly launcher: CellLauncher;
+  readonly cache: ModuleCache;
+}
+
+let shared: Services | undefined;
+
+/** One launcher and one cache for all sandboxes of the caller's process: they hold no sandbox's state. */
+export function defaultServices(): Services {
+  shared ??= { launcher: new HostLauncher(), cache: new ModuleCache() };
+  return shared;
+}
+
+/** Where the bundles of the locked processes lie: beside this bundle, or in dist/ when the sources run as they are. */
+function bundles(): string {
+  const here = import.meta.dirname;
+  return basename(here) === "sandbox" && basename(dirname(here)) === "src" ? join(here, "../../dist") : here;
+}
+
+/** Launches cells through src/lockdown/launch, which locks them. Its threads start with the first cell. */
+class HostLauncher implements CellLauncher {
+  readonly #cellBundle = join(bundles(), "cell.cjs");
+  readonly #fileServerBundle = join(bundles(), "fileserver.cjs");
+  readonly #launchers = new Map<"required" | "off", Promise<Launcher>>();
+  #build: string | undefined;
+
+  get build(): string {
+    this.#build ??= hash("sha256", readFileSync(this.#cellBundle));
+    return this.#build;
+  }
+
+  async launch(lock: "required" | "off"): Promise<CellProcess> {
+    try {
+      const launcher = await this.#launcher(lock);
+      const { process: launched, line } = await launcher.launchCell();
+      let open = true;
+      const take = () => {
+        open = false;
+        return line;
+      };
+      launched.exited.then(() => {
+        if (open) closeSync(take());
+      });
+      return {
+        pid: launched.pid,
+        stdin: launched.stdin,
+        stdout: launched.stdout,
+        exited: launched.exited,
+        crashText: () => launched.crashText().toString("latin1"),
+        kill: () => launched.kill(),
+        ref: () => launched.ref(),
+        unref: () => launched.unref(),
+        verify: () => locked(async () => void (await launched.verify())),
+        serve: (directories) => locked(() => serve(launcher, directories, take())),
+      };
+    } catch (error) {
+      throw typed(error);
+    }
+  }
+
+  #launcher(lock: "required" | "off"): Promise<Launcher> {
+    const known = this.#launchers.get(lock);
+    if (known !== undefined) return known;
+    const options = { lock, cellBundle: this.#cellBundle, fileServerBundle: this.#fileServerBundle };
+    const started = Launcher.start(options);
+    this.#launchers.set(lock, started);
+    started.catch(() => this.#launchers.delete(lock));
+    return started;
+  }
+}
+
+async function serve(
+  launcher: Launcher,
+  directories: readonly ServedDirectory[],
+  line: number,
+): Promise<LockedProcess> {
+  const served = directories.map(({ host, readOnly }) => ({ source: host, readOnly }));
+  const server = await launcher.launchFileServer({ directories: served, line });
+  return server;
+}
+
+async function locked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw typed(error);
+  }
+}
+
+function typed(error: unknown): unknown {
+  if (error instanceof LockFailed) {
+    return new LockUnavailable(`${error.message}. "linden doctor" tells what this machine can give`, { cause: error });
+  }
+  return error instanceof Error ? new SandboxDied(`the cell could not be launched: ${error.message}`) : error;
 }

@@ -14,7 +14,7 @@ export class FakeCell implements CellProcess {
   readonly pid = process.pid;
   readonly stdin = new PassThrough({ highWaterMark: 65_536 });
   readonly stdout = new PassThrough();
-  readonly stderr = new PassThrough();
+  crash = "";
   readonly exited: Promise<{ code: number | null; signal: string | null }>;
   readonly frames: DownFrame[] = [];
   readonly served: ServedDirectory[] = [];
@@ -44,7 +44,6 @@ export class FakeCell implements CellProcess {
   /** The host process ends by itself. */
   exit(code: number | null, signal: string | null = null): void {
     if (!this.stdout.writableEnded) this.stdout.end();
-    this.stderr.end();
     this.#exit.resolve({ code, signal });
   }
 
@@ -52,6 +51,14 @@ export class FakeCell implements CellProcess {
     this.killed = true;
     this.exit(null, "SIGKILL");
   }
+
+  crashText(): string {
+    return this.crash;
+  }
+
+  ref(): void {}
+
+  unref(): void {}
 
   async verify(): Promise<void> {
     if (this.lockProblem !== undefined) throw this.lockProblem;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { FRAME_BYTES, STREAM_WINDOW_BYTES } from "../../src/limits.ts";
-import { CellViolation, SandboxClosed, SandboxDied } from "../../src/sandbox/errors.ts";
+import { CellViolation, LockUnavailable, SandboxClosed, SandboxDied } from "../../src/sandbox/errors.ts";
 import { ModuleCache } from "../../src/sandbox/module-cache.ts";
 import { parseSandboxOptions } from "../../src/sandbox/options.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
@@ -89,7 +89,7 @@ for (const [name, play] of Object.entries(VIOLATIONS)) {
 
 test("an exit without a word ends the run with what the host process said", async () => {
   const { box } = await attack((cell) => {
-    cell.stderr.write("FATAL ERROR: heap\x1b[31m out of memory\n");
+    cell.crash = "FATAL ERROR: heap\x1b[31m out of memory\n";
     setImmediate(() => cell.exit(null, "SIGABRT"));
   });
   await assert.rejects(box.run(program), (error) => {
@@ -174,11 +174,11 @@ test("a cell that reads nothing is given up before what waits for it grows", { t
   await box.close();
 });
 
-test("a cell that neither gets ready nor exits is killed", async () => {
+test("a cell that exits before it is ready was not locked", async () => {
   const cell = new FakeCell();
   const services = { launcher: new FakeLauncher(cell), cache: new ModuleCache("/dev/null/cache") };
   setTimeout(() => cell.exit(1), 20);
-  await assert.rejects(startSandbox(services, parseSandboxOptions({}, home)), SandboxDied);
+  await assert.rejects(startSandbox(services, parseSandboxOptions({}, home)), LockUnavailable);
 });
 
 test("files beyond what was asked are a violation, not memory", async () => {

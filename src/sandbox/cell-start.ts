@@ -1,0 +1,63 @@
+/**
+ * Layer: sandbox. A cell from its launch to the first program in it. It must not know sandboxes.
+ */
+import { UP } from "../wire/frames.ts";
+import { CellLink } from "./cell-link.ts";
+import { CellViolation, LockUnavailable, SandboxDied } from "./errors.ts";
+import type { CellLauncher } from "./launcher.ts";
+import { type LoadedProgram, sendModule } from "./modules.ts";
+import type { Policy } from "./options.ts";
+import type { Services } from "./services.ts";
+
+/** Milliseconds a cell has to lock itself, and to build its kernel. */
+const START_MS = 30_000;
+
+/** Launch a cell, wait until it is locked, and verify that from outside. */
+export async function startCell(launcher: CellLauncher, lock: Policy["lock"]): Promise<CellLink> {
+  const link = new CellLink(await launcher.launch(lock));
+  try {
+    await within(link, link.expect(UP.READY), "locked");
+    await link.cell.verify();
+    return link;
+  } catch (error) {
+    await link.close("it was not locked");
+    if (lock === "off" || !(error instanceof SandboxDied) || error instanceof CellViolation) throw error;
+    // Until READY the cell has done nothing but lock itself.
+    throw new LockUnavailable(`${error.message}. "linden doctor" tells what this machine can give`, { cause: error });
+  }
+}
+
+/**
+ * Send a program to a cell: its channel there. What is not in the cache yet gets there through a cell that has met
+ * nothing else: this one, or a second one made for it.
+ */
+export async function sendProgram(
+  services: Services,
+  lock: Policy["lock"],
+  link: CellLink,
+  loaded: LoadedProgram,
+): Promise<number> {
+  const { launcher, cache } = services;
+  if (!loaded.rewritten && !link.fresh && (await cache.problem()) === undefined) {
+    const apart = await startCell(launcher, lock);
+    try {
+      await sendModule(apart, loaded, cache);
+    } finally {
+      await apart.close("the module is rewritten");
+    }
+  }
+  return sendModule(link, loaded, cache);
+}
+
+/** Wait for a step of the start, and not for ever. */
+export async function within(link: CellLink, step: Promise<void>, what: string): Promise<void> {
+  const timer = setTimeout(
+    () => link.fail(new SandboxDied(`the cell was not ${what} within ${START_MS} ms`)),
+    START_MS,
+  );
+  try {
+    await step;
+  } finally {
+    clearTimeout(timer);
+  }
+}
