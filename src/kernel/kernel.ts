@@ -71,7 +71,8 @@ export class Kernel {
   readonly #loader: ProgramLoader;
   readonly #exits: ExitListener | undefined;
   readonly #processes: Process[] = [];
-  #nextPid = 1;
+  /** Never used twice. */
+  nextPid = 1;
 
   constructor(options: KernelOptions) {
     this.host = options.host;
@@ -108,7 +109,7 @@ export class Kernel {
     if (typeof cwd === "number") return cwd;
     if (cwd.inode.type !== S_IFDIR) return -ENOTDIR;
     const process = new Process(this, {
-      pid: this.#nextPid,
+      pid: this.nextPid,
       parent,
       image: options.image,
       argv: options.argv,
@@ -120,12 +121,11 @@ export class Kernel {
       umask: inheritance.umask ?? parent?.umask ?? 0o022,
       descriptors: this.limits.descriptors,
     });
-    const program = this.#loader.load(process, options.image);
-    if (typeof program === "number") return program;
-    process.attach(program);
+    const error = this.load(process);
+    if (error < 0) return error;
     new Thread(process, process.pid);
-    this.#nextPid += 1;
-    this.#processes.push(process);
+    this.nextPid += 1;
+    this.adopt(process);
     const { descriptors = [] } = inheritance;
     for (let fd = 0; fd < descriptors.length; fd++) {
       const description = descriptors[fd];
@@ -133,6 +133,19 @@ export class Kernel {
     }
     this.scheduler.start(process);
     return process;
+  }
+
+  /** Give a process the program it is to run. 0, or what the loader answers. */
+  load(process: Process): number {
+    const program = this.#loader.load(process, process.image);
+    if (typeof program === "number") return program;
+    process.attach(program);
+    return 0;
+  }
+
+  /** Take up a process that was made elsewhere: by spawn, or from a snapshot. */
+  adopt(process: Process): void {
+    this.#processes.push(process);
   }
 
   /** kill(2) from the host. 0, -EINVAL (no such signal), -ESRCH (it ended). Signal 0 only asks. */

@@ -21,8 +21,8 @@ export class Pipe {
   readEnds = 0;
   writeEnds = 0;
 
-  constructor(fs: PipeFileSystem, owner: Owner) {
-    this.inode = fs.inode(S_IFIFO, 0o600, 0, owner);
+  constructor(fs: PipeFileSystem, owner: Owner, inode = fs.inode(S_IFIFO, 0o600, 0, owner)) {
+    this.inode = inode;
     this.toRead = fs.queue();
     this.toWrite = fs.queue();
   }

@@ -51,7 +51,8 @@ export class PipeFileSystem implements FileSystem {
   readonly root: Inode;
   readonly #clock: Clock;
   readonly #sink: WakeSink;
-  #nextIno = 2;
+  /** Never used twice. */
+  nextIno = 2;
 
   constructor(clock: Clock, sink: WakeSink) {
     this.#clock = clock;
@@ -61,8 +62,8 @@ export class PipeFileSystem implements FileSystem {
 
   /** A fresh inode; `type` is an S_IFMT value. */
   inode(type: number, mode: number, rdev: number, owner: Owner): StreamInode {
-    const inode = new StreamInode(this, this.#nextIno, type, mode, rdev, owner);
-    this.#nextIno += 1;
+    const inode = new StreamInode(this, this.nextIno, type, mode, rdev, owner);
+    this.nextIno += 1;
     this.#clock.wallTime(inode.ctime);
     inode.atime = { ...inode.ctime };
     inode.mtime = { ...inode.ctime };

@@ -62,6 +62,8 @@ export class Process implements WalkContext {
   ending: ExitStatus | undefined = undefined;
   /** How it ended. It stays, with nothing open, until its parent has reaped it. */
   status: ExitStatus | undefined = undefined;
+  /** Whether its program was entered; set by the scheduler. */
+  entered = false;
   /** System calls made, counted by whoever makes the calls. */
   calls = 0;
 

@@ -190,7 +190,9 @@ export class Scheduler implements WakeSink {
 
   #enter(ready: Ready): void {
     if (ready.kind === "start") {
-      if (ready.process.ending === undefined) ready.process.program?.start();
+      if (ready.process.ending !== undefined) return;
+      ready.process.entered = true;
+      ready.process.program?.start();
       return;
     }
     if (ready.kind === "end") {

@@ -132,6 +132,16 @@ export class InputStream extends StreamFile {
     this.waiters.wakeAll();
   }
 
+  /** Whether the host has said that nothing more will come. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** A copy of what was fed and not read yet. */
+  held(): Uint8Array {
+    return this.#ring.contents();
+  }
+
   override read(_position: number, into: Uint8Array, at: number, length: number): number {
     if (length === 0) return 0;
     const moved = this.#ring.read(into, at, length);

@@ -1,0 +1,212 @@
+/**
+ * Layer: kernel. A kernel from a snapshot. Every blocked call is tried again at the first dispatch: to be woken in vain
+ * is allowed, to miss a wake is not. It must not know where the data came from; what does not fit together is refused.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { S_IFIFO } from "../abi/stat.ts";
+import type { Inode, OpenFile } from "../vfs/contracts.ts";
+import type { Location, Mount } from "../vfs/mounts.ts";
+import type { ProgramImage } from "./contracts.ts";
+import { OpenDescription } from "./descriptors.ts";
+import { Kernel, type KernelOptions } from "./kernel.ts";
+import { type Pending, parked } from "./pending.ts";
+import { Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
+import { StreamInode } from "./pipefs.ts";
+import { Process, Thread } from "./process.ts";
+import type {
+  DescriptionSnapshot,
+  KernelSnapshot,
+  PendingSnapshot,
+  PlaceSnapshot,
+  ProcessSnapshot,
+} from "./snapshot.ts";
+import { type PipeSnapshot, SnapshotError, type StreamSnapshot } from "./snapshot.ts";
+
+/** What the snapshot only names. */
+export interface RestorationOptions extends KernelOptions {
+  /** The inode of this number of a file system that was itself restored; undefined if there is none. */
+  inode(mount: Mount, ino: number): Inode | undefined;
+  /** A standard stream made anew over the host's end; what was held is to be fed again. Called once for each. */
+  stream(kernel: Kernel, stream: StreamSnapshot): OpenFile;
+  image(name: string): ProgramImage | undefined;
+}
+
+/** Build the kernel a snapshot describes. Throws SnapshotError when it describes none, or when files or programs are gone. */
+export function restoreSnapshot(snapshot: KernelSnapshot, options: RestorationOptions): Kernel {
+  check(snapshot.version === 1, "is of an unknown version");
+  const kernel = new Kernel(options);
+  const restorer = new Restorer(kernel, options, snapshot);
+  for (const described of snapshot.processes) restorer.process(described);
+  kernel.nextPid = snapshot.nextPid;
+  kernel.pipes.nextIno = Math.max(snapshot.nextIno, kernel.pipes.nextIno);
+  return kernel;
+}
+
+class Restorer {
+  readonly #kernel: Kernel;
+  readonly #options: RestorationOptions;
+  readonly #mounts: readonly Mount[];
+  readonly #descriptions: readonly OpenDescription[];
+  readonly #now: number;
+
+  constructor(kernel: Kernel, options: RestorationOptions, snapshot: KernelSnapshot) {
+    this.#kernel = kernel;
+    this.#options = options;
+    this.#mounts = kernel.mounts.list();
+    this.#now = kernel.host.clock.monotonicNs();
+    const pipes = snapshot.pipes.map((pipe) => this.#pipe(pipe));
+    const streams = snapshot.streams.map((stream) => options.stream(kernel, stream));
+    this.#descriptions = snapshot.descriptions.map((described) => this.#description(described, pipes, streams));
+  }
+
+  process(described: ProcessSnapshot): void {
+    const kernel = this.#kernel;
+    const { pid, uid, gid, groups, umask } = described;
+    check(Number.isSafeInteger(pid) && kernel.process(pid) === undefined, "has two processes of one number");
+    const parent = described.parent === undefined ? undefined : kernel.process(described.parent);
+    check(described.parent === undefined || parent !== undefined, "has a child before its parent");
+    const image = this.#options.image(described.image);
+    check(image !== undefined, `runs ${described.image}, which is not here`);
+    const process = new Process(kernel, {
+      pid,
+      parent,
+      image,
+      argv: described.argv as readonly ByteString[],
+      env: described.env as readonly ByteString[],
+      mounts: kernel.mounts,
+      root: this.#location(described.root),
+      cwd: this.#location(described.cwd),
+      credentials: { uid, gid, groups: [...groups] },
+      umask,
+      descriptors: kernel.limits.descriptors,
+    });
+    check(described.dispositions.length === process.dispositions.length, "knows other signals");
+    process.dispositions.set(described.dispositions);
+    process.calls = described.calls;
+    process.entered = described.entered;
+    process.ending = described.ending;
+    process.status = described.status;
+    this.#fillTable(process, described);
+    kernel.adopt(process);
+    if (process.status === undefined)
+      check(kernel.load(process) === 0, `runs ${described.image}, which cannot be loaded`);
+    for (const { tid, pending } of described.threads) {
+      const thread = new Thread(process, tid);
+      thread.killed = process.ending !== undefined;
+      if (pending !== undefined) this.#park(thread, pending);
+    }
+    if (process.status !== undefined) return;
+    if (process.ending !== undefined) kernel.scheduler.end(process);
+    else if (!process.entered) kernel.scheduler.start(process);
+  }
+
+  #fillTable(process: Process, described: ProcessSnapshot): void {
+    for (const { fd, description, closeOnExec, rights, inheriting, preopen } of described.descriptors) {
+      const placed = process.descriptors.place(fd, this.#numbered(description), closeOnExec);
+      const entry = process.descriptors.get(placed);
+      check(entry !== undefined, "has a descriptor above the limit");
+      entry.rights = rights;
+      entry.inheriting = inheriting;
+      entry.preopen = preopen as ByteString | undefined;
+    }
+  }
+
+  #park(thread: Thread, described: PendingSnapshot): void {
+    check(!thread.killed, "has a blocked call in a process that ends");
+    const pending = this.#pending(thread, described);
+    thread.pending = pending;
+    if (pending.kind === "read" || pending.kind === "write") pending.description.acquire();
+    if (pending.kind === "poll") for (const description of pending.descriptions) description?.acquire();
+    this.#kernel.scheduler.wake(pending);
+  }
+
+  #pending(thread: Thread, described: PendingSnapshot): Pending {
+    switch (described.kind) {
+      case "read": {
+        const { kind, addresses, lengths } = described;
+        check(addresses.length === lengths.length, "has a read of half a range");
+        const description = this.#numbered(described.description);
+        return {
+          ...parked(thread),
+          kind,
+          description,
+          addresses: Uint32Array.from(addresses),
+          lengths: Uint32Array.from(lengths),
+        };
+      }
+      case "write": {
+        const { kind, bytes, before } = described;
+        const description = this.#numbered(described.description);
+        return { ...parked(thread), kind, description, bytes: bytes.slice(), sent: 0, before };
+      }
+      case "poll": {
+        const items = described.items.map((item) => ({ ...item }));
+        const descriptions = described.descriptions.map((one) => (one < 0 ? undefined : this.#numbered(one)));
+        check(items.length === descriptions.length, "has a poll of half an item");
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind: "poll", items, descriptions };
+      }
+      case "sleep":
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind: "sleep" };
+      case "yield":
+        return { ...parked(thread), kind: "yield", outcome: described.outcome };
+      case "random": {
+        const { kind, address, length, filled } = described;
+        check(filled >= 0 && filled <= length, "has filled more than it was asked to");
+        return { ...parked(thread), kind, address, length, filled };
+      }
+    }
+  }
+
+  #deadline(remainingNs: number | undefined): number {
+    return remainingNs === undefined ? Infinity : this.#now + remainingNs;
+  }
+
+  #numbered(index: number): OpenDescription {
+    const description = this.#descriptions[index];
+    check(description !== undefined, "refers to an open file it does not have");
+    return description;
+  }
+
+  #description(
+    { file: described, flags, offset }: DescriptionSnapshot,
+    pipes: readonly Pipe[],
+    streams: readonly OpenFile[],
+  ): OpenDescription {
+    const location = described.kind === "place" ? this.#location(described.place) : undefined;
+    let file: OpenFile | number | undefined;
+    if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
+    else if (described.kind === "stream") file = streams[described.index];
+    else if (described.kind === "pipe") {
+      const pipe = pipes[described.index];
+      if (pipe !== undefined) file = described.end === "read" ? new PipeReadEnd(pipe) : new PipeWriteEnd(pipe);
+    }
+    check(typeof file === "object", "has an open file that cannot be opened again");
+    const description = new OpenDescription(file, location, flags);
+    description.offset = offset;
+    return description;
+  }
+
+  #pipe({ ino, mode, uid, gid, times, contents }: PipeSnapshot): Pipe {
+    const fs = this.#kernel.pipes;
+    const inode = new StreamInode(fs, ino, S_IFIFO, mode, 0, { uid, gid });
+    const [a = 0, aNs = 0, m = 0, mNs = 0, c = 0, cNs = 0] = times;
+    inode.atime = { seconds: a, nanoseconds: aNs };
+    inode.mtime = { seconds: m, nanoseconds: mNs };
+    inode.ctime = { seconds: c, nanoseconds: cNs };
+    const pipe = new Pipe(fs, { uid, gid }, inode);
+    check(pipe.ring.write(contents, 0, contents.length) === contents.length, "has a pipe that holds too much");
+    return pipe;
+  }
+
+  #location({ mount: index, ino }: PlaceSnapshot): Location {
+    const mount = this.#mounts[index];
+    check(mount !== undefined, "needs a mount that is not here");
+    const inode = this.#options.inode(mount, ino);
+    check(inode !== undefined, `needs inode ${ino} of a ${mount.fs.type}, which is not there`);
+    return { mount, inode };
+  }
+}
+
+function check(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new SnapshotError(`This snapshot ${what}: it was changed, or belongs to other files and programs.`);
+}

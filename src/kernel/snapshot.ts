@@ -1,0 +1,283 @@
+/**
+ * Layer: kernel. All lasting state of a kernel as plain data: processes, descriptor tables, pipes, blocked calls. What
+ * file systems, programs and the host keep is written out by those; the ties are mount and inode numbers. It must not
+ * know where the data goes.
+ */
+
+import type { Location } from "../vfs/mounts.ts";
+import type { ExitStatus, Outcome } from "./contracts.ts";
+import type { OpenDescription } from "./descriptors.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Pending, PollItem } from "./pending.ts";
+import { type Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
+import type { StreamInode } from "./pipefs.ts";
+import type { Process } from "./process.ts";
+import { InputStream, OutputStream } from "./streams.ts";
+
+/** An inode of the mount of this index in MountTable.list(). */
+export interface PlaceSnapshot {
+  readonly mount: number;
+  readonly ino: number;
+}
+
+export interface PipeSnapshot {
+  readonly ino: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** atime, mtime, ctime: seconds and nanoseconds of each. */
+  readonly times: readonly number[];
+  readonly contents: Uint8Array;
+}
+
+/** A standard stream: its other end is the host's, which makes it anew. */
+export interface StreamSnapshot {
+  readonly ino: number;
+  readonly direction: "in" | "out";
+  readonly terminal: boolean;
+  /** Of input: what was fed and not read, and whether there is an end after it. */
+  readonly held: Uint8Array;
+  readonly ended: boolean;
+}
+
+/** What a description opens: a pipe's end and a stream by index, or the inode of its place. */
+export type FileSnapshot =
+  | { readonly kind: "pipe"; readonly index: number; readonly end: "read" | "write" }
+  | { readonly kind: "stream"; readonly index: number }
+  | { readonly kind: "place"; readonly place: PlaceSnapshot };
+
+export interface DescriptionSnapshot {
+  readonly file: FileSnapshot;
+  readonly flags: number;
+  readonly offset: number;
+}
+
+/** `description` numbers are indices into KernelSnapshot.descriptions. */
+export interface DescriptorSnapshot {
+  readonly fd: number;
+  readonly description: number;
+  readonly closeOnExec: boolean;
+  readonly rights: number;
+  readonly inheriting: number;
+  readonly preopen: string | undefined;
+}
+
+/** `remainingNs` from when the snapshot was taken; undefined without a deadline. */
+export type PendingSnapshot =
+  | {
+      readonly kind: "read";
+      readonly description: number;
+      readonly addresses: readonly number[];
+      readonly lengths: readonly number[];
+    }
+  | {
+      readonly kind: "write";
+      readonly description: number;
+      readonly bytes: Uint8Array;
+      readonly before: number;
+    }
+  | {
+      readonly kind: "poll";
+      readonly items: readonly PollItem[];
+      /** -1 where an item's number was not open. */
+      readonly descriptions: readonly number[];
+      readonly remainingNs: number | undefined;
+    }
+  | { readonly kind: "sleep"; readonly remainingNs: number | undefined }
+  | { readonly kind: "yield"; readonly outcome: Outcome }
+  | { readonly kind: "random"; readonly address: number; readonly length: number; readonly filled: number };
+
+export interface ThreadSnapshot {
+  readonly tid: number;
+  readonly pending: PendingSnapshot | undefined;
+}
+
+export interface ProcessSnapshot {
+  readonly pid: number;
+  readonly parent: number | undefined;
+  /** ProgramImage.name */
+  readonly image: string;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  readonly root: PlaceSnapshot;
+  readonly cwd: PlaceSnapshot;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly umask: number;
+  readonly dispositions: readonly number[];
+  readonly entered: boolean;
+  readonly ending: ExitStatus | undefined;
+  readonly status: ExitStatus | undefined;
+  readonly calls: number;
+  readonly descriptors: readonly DescriptorSnapshot[];
+  readonly threads: readonly ThreadSnapshot[];
+}
+
+export interface KernelSnapshot {
+  readonly version: 1;
+  readonly nextPid: number;
+  readonly nextIno: number;
+  readonly pipes: readonly PipeSnapshot[];
+  readonly streams: readonly StreamSnapshot[];
+  readonly descriptions: readonly DescriptionSnapshot[];
+  readonly processes: readonly ProcessSnapshot[];
+}
+
+/** Copy everything. No guest may be running: take it between dispatches. The kernel may go on afterwards. */
+export function takeSnapshot(kernel: Kernel): KernelSnapshot {
+  const taker = new Taker(kernel);
+  const processes = kernel.processes.map((process) => taker.process(process));
+  const { pipes, streams, descriptions } = taker;
+  return {
+    version: 1,
+    nextPid: kernel.nextPid,
+    nextIno: kernel.pipes.nextIno,
+    pipes,
+    streams,
+    descriptions,
+    processes,
+  };
+}
+
+/** Numbers what is shared, in the order it is met. */
+class Taker {
+  readonly pipes: PipeSnapshot[] = [];
+  readonly streams: StreamSnapshot[] = [];
+  readonly descriptions: DescriptionSnapshot[] = [];
+  readonly #numbers = new Map<object, number>();
+  readonly #now: number;
+
+  constructor(kernel: Kernel) {
+    this.#now = kernel.host.clock.monotonicNs();
+    kernel.mounts.list().forEach((mount, index) => {
+      this.#numbers.set(mount, index);
+    });
+  }
+
+  process(process: Process): ProcessSnapshot {
+    const { credentials } = process;
+    return {
+      pid: process.pid,
+      parent: process.parent?.pid,
+      image: process.image.name,
+      argv: [...process.argv],
+      env: [...process.env],
+      root: this.#place(process.root),
+      cwd: this.#place(process.cwd),
+      uid: credentials.uid,
+      gid: credentials.gid,
+      groups: [...credentials.groups],
+      umask: process.umask,
+      dispositions: [...process.dispositions],
+      entered: process.entered,
+      ending: process.ending,
+      status: process.status,
+      calls: process.calls,
+      descriptors: [...process.descriptors].map(([fd, entry]) => ({
+        fd,
+        description: this.#description(entry.description),
+        closeOnExec: entry.closeOnExec,
+        rights: entry.rights,
+        inheriting: entry.inheriting,
+        preopen: entry.preopen,
+      })),
+      threads: process.threads.map(({ tid, pending }) => ({
+        tid,
+        pending: pending === undefined ? undefined : this.#pending(pending),
+      })),
+    };
+  }
+
+  #pending(pending: Pending): PendingSnapshot {
+    const left = pending.deadlineNs - this.#now;
+    const remainingNs = left === Infinity ? undefined : Math.max(0, left);
+    switch (pending.kind) {
+      case "read": {
+        const { kind, addresses, lengths } = pending;
+        const description = this.#description(pending.description);
+        return { kind, description, addresses: [...addresses], lengths: [...lengths] };
+      }
+      case "write": {
+        const { kind, bytes, sent, before } = pending;
+        const description = this.#description(pending.description);
+        return { kind, description, bytes: bytes.slice(sent), before: before + sent };
+      }
+      case "poll": {
+        const items = pending.items.map((item) => ({ ...item }));
+        const descriptions = pending.descriptions.map((one) => (one === undefined ? -1 : this.#description(one)));
+        return { kind: "poll", items, descriptions, remainingNs };
+      }
+      case "sleep":
+        return { kind: "sleep", remainingNs };
+      case "yield":
+        return { kind: "yield", outcome: pending.outcome };
+      case "random": {
+        const { kind, address, length, filled } = pending;
+        return { kind, address, length, filled };
+      }
+    }
+  }
+
+  #description(description: OpenDescription): number {
+    const known = this.#numbers.get(description);
+    if (known !== undefined) return known;
+    const file = this.#file(description);
+    const number = this.descriptions.push({ file, flags: description.flags, offset: description.offset }) - 1;
+    this.#numbers.set(description, number);
+    return number;
+  }
+
+  #file({ file, location }: OpenDescription): FileSnapshot {
+    if (location !== undefined) return { kind: "place", place: this.#place(location) };
+    if (file instanceof PipeReadEnd) return { kind: "pipe", index: this.#pipe(file.pipe), end: "read" };
+    if (file instanceof PipeWriteEnd) return { kind: "pipe", index: this.#pipe(file.pipe), end: "write" };
+    if (file instanceof InputStream || file instanceof OutputStream) {
+      return { kind: "stream", index: this.#stream(file) };
+    }
+    throw new SnapshotError(`An open ${file.inode.fs.type} file without a place cannot be written out.`);
+  }
+
+  #pipe(pipe: Pipe): number {
+    const known = this.#numbers.get(pipe);
+    if (known !== undefined) return known;
+    const { ino, mode, uid, gid } = pipe.inode;
+    const number =
+      this.pipes.push({ ino, mode, uid, gid, times: timesOf(pipe.inode), contents: pipe.ring.contents() }) - 1;
+    this.#numbers.set(pipe, number);
+    return number;
+  }
+
+  #stream(stream: InputStream | OutputStream): number {
+    const known = this.#numbers.get(stream);
+    if (known !== undefined) return known;
+    const { ino } = stream.inode;
+    const input = stream instanceof InputStream;
+    const number =
+      this.streams.push({
+        ino,
+        direction: input ? "in" : "out",
+        terminal: stream.terminal,
+        held: input ? stream.held() : new Uint8Array(0),
+        ended: input && stream.ended,
+      }) - 1;
+    this.#numbers.set(stream, number);
+    return number;
+  }
+
+  #place(location: Location): PlaceSnapshot {
+    const mount = this.#numbers.get(location.mount);
+    if (mount === undefined) throw new SnapshotError("A process stands on a mount its kernel does not know.");
+    return { mount, ino: location.inode.ino };
+  }
+}
+
+/** The caller's data or state cannot become a snapshot, or a kernel. */
+export class SnapshotError extends Error {
+  override readonly name = "SnapshotError";
+}
+
+function timesOf(inode: StreamInode): number[] {
+  const { atime, mtime, ctime } = inode;
+  return [atime, mtime, ctime].flatMap(({ seconds, nanoseconds }) => [seconds, nanoseconds]);
+}

@@ -1,0 +1,356 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AT_FDCWD, O_APPEND, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR } from "../../src/abi/fcntl.ts";
+import { POLLIN } from "../../src/abi/poll.ts";
+import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
+import { restoreSnapshot as restoreFiles, takeSnapshot as takeFiles } from "../../src/fs/memfs/snapshot.ts";
+import { BLOCKED } from "../../src/kernel/contracts.ts";
+import { OpenDescription } from "../../src/kernel/descriptors.ts";
+import type { Kernel } from "../../src/kernel/kernel.ts";
+import { makeDirectoryAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
+import { close, duplicate, read, seek, write } from "../../src/kernel/operations/io.ts";
+import { exit } from "../../src/kernel/operations/lifecycle.ts";
+import { makePipe } from "../../src/kernel/operations/pipes.ts";
+import { type PollItem, poll } from "../../src/kernel/operations/poll.ts";
+import { random } from "../../src/kernel/operations/random.ts";
+import { sleepUntil } from "../../src/kernel/operations/time.ts";
+import { restoreSnapshot } from "../../src/kernel/restoration.ts";
+import { type KernelSnapshot, SnapshotError, takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
+import { PIPE_BYTES, TRANSFER_BYTES } from "../../src/limits.ts";
+import { MountTable } from "../../src/vfs/mounts.ts";
+import {
+  bytes,
+  IMAGE,
+  type Machine,
+  machine,
+  putText,
+  RecordingProgram,
+  type Running,
+  SimulatedHost,
+  Sink,
+  spawn,
+  textAt,
+  threadOf,
+  vector,
+} from "./simulated.ts";
+
+interface Original {
+  readonly made: Machine;
+  readonly fs: MemoryFileSystem;
+  readonly sink: Sink;
+  readonly input: InputStream;
+  readonly output: OutputStream;
+}
+
+function original(): Original {
+  const fs = new MemoryFileSystem({ dev: 1, clock: new SimulatedHost().clock });
+  const made = machine({}, fs);
+  const sink = new Sink();
+  const input = new InputStream(made.kernel, { consumed() {} }, { terminal: true });
+  const output = new OutputStream(made.kernel, sink, { terminal: false });
+  return { made, fs, sink, input, output };
+}
+
+/** A process with standard streams. */
+function start({ made, input, output }: Original): Running {
+  return spawn(made, {
+    descriptors: [new OpenDescription(input, undefined, O_RDONLY), new OpenDescription(output, undefined, O_WRONLY)],
+  });
+}
+
+interface Copy {
+  readonly kernel: Kernel;
+  readonly host: SimulatedHost;
+  readonly sink: Sink;
+  readonly fs: MemoryFileSystem;
+  readonly inputs: InputStream[];
+  process(pid: number): Running;
+}
+
+/** Write everything out as plain data, and build another kernel from it. */
+function copyOf({ made, fs }: Original, change: (snapshot: KernelSnapshot) => KernelSnapshot = (same) => same): Copy {
+  const data = structuredClone({ kernel: takeSnapshot(made.kernel), files: takeFiles(fs) });
+  const host = new SimulatedHost();
+  // Another machine: its clock stands elsewhere.
+  host.now = 77_000_000_000;
+  const restored = restoreFiles(data.files, host.clock);
+  const sink = new Sink();
+  const inputs: InputStream[] = [];
+  const programs: RecordingProgram[] = [];
+  const kernel = restoreSnapshot(change(data.kernel), {
+    host,
+    mounts: new MountTable(restored.fs),
+    loader: {
+      load(process) {
+        const program = new RecordingProgram(process, TRANSFER_BYTES * 3);
+        programs.push(program);
+        return program;
+      },
+    },
+    inode: (_mount, ino) => restored.inode(ino),
+    image: (name) => (name === IMAGE.name ? IMAGE : undefined),
+    stream(made, stream) {
+      if (stream.direction === "out") return new OutputStream(made, sink, stream);
+      const input = new InputStream(made, { consumed() {} }, stream);
+      input.feed(stream.held);
+      if (stream.ended) input.end();
+      inputs.push(input);
+      return input;
+    },
+  });
+  restored.fs.releaseOrphans();
+  return {
+    kernel,
+    host,
+    sink,
+    fs: restored.fs,
+    inputs,
+    process(pid) {
+      const process = kernel.process(pid);
+      const program = programs.find((one) => one.process === process);
+      assert.ok(process !== undefined && program !== undefined);
+      return { process, program, thread: threadOf(process) };
+    },
+  };
+}
+
+function get(running: Running, fd: number, length = 100): string | number {
+  const moved = read(running.thread, fd, vector([50_000, length]));
+  return moved < 0 ? moved : textAt(running, 50_000, moved);
+}
+
+function put(running: Running, fd: number, text: string): number {
+  putText(running, 0, text);
+  return write(running.thread, fd, vector([0, text.length]));
+}
+
+test("descriptor tables come back: numbers, offsets, flags, rights, names, and what is shared stays shared", () => {
+  const from = original();
+  const one = start(from);
+  const { thread, process } = one;
+  makeDirectoryAt(thread, AT_FDCWD, bytes("d"), 0o755, 0);
+  const directory = openAt(thread, AT_FDCWD, bytes("d"), O_RDONLY | O_DIRECTORY, 0, 0);
+  const fd = openAt(thread, directory, bytes("f\xff"), O_RDWR | O_CREAT, 0o600, 0);
+  const log = openAt(thread, AT_FDCWD, bytes("log"), O_WRONLY | O_CREAT | O_APPEND, 0o600, 0);
+  put(one, fd, "0123456789");
+  seek(thread, fd, 4, 0);
+  const copy = duplicate(thread, fd, 20, true);
+  const entry = process.descriptors.get(directory);
+  assert.ok(entry);
+  entry.rights = 3;
+  entry.inheriting = 7;
+  entry.preopen = bytes("/d");
+  process.umask = 0o077;
+  process.calls = 12;
+  // Open, but without a name.
+  const gone = openAt(thread, AT_FDCWD, bytes("gone"), O_RDWR | O_CREAT, 0o600, 0);
+  put(one, gone, "unlinked");
+  unlinkAt(thread, AT_FDCWD, bytes("gone"), 0);
+  close(thread, 1);
+
+  const to = copyOf(from);
+  const two = to.process(1);
+  assert.deepEqual(
+    [...two.process.descriptors].map(([number]) => number),
+    [...process.descriptors].map(([number]) => number),
+  );
+  assert.equal(get(two, fd, 2), "45");
+  assert.equal(get(two, copy, 2), "67");
+  assert.equal(two.process.descriptors.get(copy)?.closeOnExec, true);
+  assert.equal(seek(thread, fd, 0, SEEK_CUR), 4);
+  assert.equal(put(two, log, "ab"), 2);
+  assert.equal(seek(two.thread, log, 0, 0), 0);
+  assert.equal(put(two, log, "cd"), 2);
+  assert.equal(seek(two.thread, log, 0, SEEK_CUR), 4);
+  const back = two.process.descriptors.get(directory);
+  assert.deepEqual([back?.rights, back?.inheriting, back?.preopen], [3, 7, "/d"]);
+  assert.deepEqual([two.process.umask, two.process.calls], [0o077, 12]);
+  seek(two.thread, gone, 0, 0);
+  assert.equal(get(two, gone), "unlinked");
+  assert.equal(to.fs.orphans.size, 1);
+  close(two.thread, gone);
+  assert.equal(to.fs.orphans.size, 0);
+  assert.equal(openAt(two.thread, AT_FDCWD, bytes("new"), O_RDWR | O_CREAT, 0o666, 0), 1);
+});
+
+test("a parked read of a pipe completes in the restored kernel", () => {
+  const from = original();
+  const one = start(from);
+  const ends = { readFd: -1, writeFd: -1 };
+  makePipe(one.thread, 0, ends);
+  const writer = one.process.descriptors.get(ends.writeFd)?.description;
+  assert.ok(writer);
+  const two = spawn(from.made, { descriptors: [writer] });
+  close(one.thread, ends.writeFd);
+  assert.equal(read(one.thread, ends.readFd, vector([10, 3], [20, 10])), BLOCKED);
+
+  const to = copyOf(from);
+  const [reader, other] = [to.process(1), to.process(2)];
+  to.host.run(to.kernel);
+  assert.deepEqual(reader.program.resumed, []);
+  assert.equal(put(other, 0, "hello"), 5);
+  to.host.run(to.kernel);
+  assert.deepEqual(reader.program.resumed, [5]);
+  assert.equal(textAt(reader, 10, 3) + textAt(reader, 20, 2), "hello");
+  // The original is as it was.
+  assert.equal(one.thread.pending?.kind, "read");
+  assert.deepEqual(two.program.resumed, []);
+});
+
+test("a pipe keeps its contents, and a parked write the part that was not written", () => {
+  const from = original();
+  const one = start(from);
+  const ends = { readFd: -1, writeFd: -1 };
+  makePipe(one.thread, 0, ends);
+  const reader = one.process.descriptors.get(ends.readFd)?.description;
+  assert.ok(reader);
+  spawn(from.made, { descriptors: [reader] });
+  for (let i = 0; i < 200_000; i++) one.program.memory.bytes[i] = i % 251;
+  assert.equal(write(one.thread, ends.writeFd, vector([0, 200_000])), BLOCKED);
+
+  const to = copyOf(from);
+  const [writer, other] = [to.process(1), to.process(2)];
+  let got = 0;
+  while (got < 200_000) {
+    const moved = read(other.thread, 0, vector([0, PIPE_BYTES]));
+    assert.ok(moved > 0);
+    for (let i = 0; i < moved; i++) assert.equal(other.program.memory.bytes[i], (got + i) % 251);
+    got += moved;
+    to.host.run(to.kernel);
+  }
+  assert.deepEqual(writer.program.resumed, [200_000]);
+});
+
+test("sleep and poll keep what is left of their time, on another clock", () => {
+  const from = original();
+  const [sleeper, poller] = [start(from), start(from)];
+  const items: (PollItem & { readonly userdata: string })[] = [
+    { fd: 0, events: POLLIN, revents: 0, userdata: "mine" },
+    { fd: 99, events: 0, revents: 0, userdata: "none" },
+  ];
+  const forever = start(from);
+  sleepUntil(forever.thread, Infinity);
+  sleepUntil(sleeper.thread, from.made.host.now + 10e6);
+  assert.equal(poll(poller.thread, items.slice(0, 1), from.made.host.now + 20e6), BLOCKED);
+  from.made.host.now += 4e6;
+
+  const to = copyOf(from);
+  to.host.run(to.kernel);
+  to.host.advance(to.kernel, 6e6 - 1);
+  assert.deepEqual(to.process(1).program.resumed, []);
+  to.host.advance(to.kernel, 1);
+  assert.deepEqual(to.process(1).program.resumed, [0]);
+  assert.deepEqual(to.process(2).program.resumed, []);
+  to.inputs[0]?.feed(new Uint8Array(1));
+  to.host.run(to.kernel);
+  assert.deepEqual(to.process(2).program.resumed, [1]);
+  assert.deepEqual(to.process(2).thread.ended?.items, [{ fd: 0, events: POLLIN, revents: POLLIN, userdata: "mine" }]);
+  assert.deepEqual(to.process(3).program.resumed, []);
+  assert.equal(to.kernel.scheduler.deadlines, 0);
+});
+
+test("calls that were woken, finished or under way are taken along", () => {
+  const from = original();
+  const [woken, yielded, filling] = [start(from), start(from), start(from)];
+  assert.equal(read(woken.thread, 0, vector([0, 10])), BLOCKED);
+  from.input.feed(Uint8Array.of(65, 66));
+  from.made.kernel.yieldThread(yielded.thread, 99);
+  assert.equal(random(filling.thread, 0, TRANSFER_BYTES * 2), BLOCKED);
+  const to = copyOf(from);
+  to.host.run(to.kernel);
+  assert.deepEqual(to.process(1).program.resumed, [2]);
+  assert.equal(textAt(to.process(1), 0, 2), "AB");
+  assert.deepEqual(to.process(2).program.resumed, [99]);
+  assert.deepEqual(to.process(3).program.resumed, [TRANSFER_BYTES * 2]);
+});
+
+test("standard streams are tied to the new host", () => {
+  const from = original();
+  start(from);
+  from.input.feed(Uint8Array.of(72, 105));
+  from.input.end();
+  const to = copyOf(from);
+  const one = to.process(1);
+  assert.equal(get(one, 0, 1), "H");
+  assert.equal(get(one, 0), "i");
+  assert.equal(get(one, 0), "");
+  assert.equal(put(one, 1, "out"), 3);
+  assert.equal(to.sink.text, "out");
+  assert.equal(from.sink.text, "");
+});
+
+test("families, ends and processes not yet entered come back", () => {
+  const from = original();
+  const { kernel, host } = from.made;
+  const parent = start(from);
+  const zombie = spawn(from.made, { parent: parent.process });
+  kernel.programEnded(zombie.process, { code: 4, signal: 0 });
+  const ending = spawn(from.made, { parent: parent.process });
+  exit(ending.thread, 6);
+  const fresh = kernel.spawn({ image: IMAGE, argv: [], env: [bytes("K=\xff")], cwd: bytes("/") });
+  assert.ok(typeof fresh === "object");
+  host.deferrals.length = 0;
+
+  const to = copyOf(from);
+  const copy = to.kernel.process(zombie.process.pid);
+  assert.ok(copy);
+  assert.deepEqual(to.kernel.reap(copy), { code: 4, signal: 0 });
+  assert.equal(to.process(fresh.pid).program.started, 0);
+  to.host.run(to.kernel);
+  assert.equal(to.process(parent.process.pid).program.started, 0);
+  assert.equal(to.process(fresh.pid).program.started, 1);
+  assert.deepEqual(to.process(fresh.pid).process.env, ["K=\xff"]);
+  assert.deepEqual(to.kernel.process(ending.process.pid)?.status, { code: 6, signal: 0 });
+  const next = to.kernel.spawn({ image: IMAGE, argv: [], env: [], cwd: bytes("/") });
+  assert.ok(typeof next === "object" && next.pid === fresh.pid + 1);
+});
+
+test("a copy of a copy is the same", () => {
+  const from = original();
+  const one = start(from);
+  const ends = { readFd: -1, writeFd: -1 };
+  makePipe(one.thread, 0, ends);
+  openAt(one.thread, AT_FDCWD, bytes("f"), O_RDWR | O_CREAT, 0o600, 0);
+  put(one, ends.writeFd, "in the pipe");
+  sleepUntil(one.thread, from.made.host.now + 5);
+  const to = copyOf(from);
+  const again = takeSnapshot(to.kernel);
+  const first = takeSnapshot(from.made.kernel);
+  // Streams are new objects with numbers of their own.
+  const comparable = (snapshot: KernelSnapshot) => ({ ...snapshot, streams: [], nextIno: 0 });
+  assert.deepEqual(comparable(again), comparable(first));
+});
+
+test("a snapshot that does not fit is refused", () => {
+  const from = original();
+  const one = start(from);
+  const fd = openAt(one.thread, AT_FDCWD, bytes("f"), O_RDWR | O_CREAT, 0o600, 0);
+  assert.ok(fd > 0);
+  const changes: ((snapshot: KernelSnapshot) => unknown)[] = [
+    (snapshot) => ({ ...snapshot, version: 2 }),
+    (snapshot) => ({ ...snapshot, descriptions: [] }),
+    (snapshot) => ({ ...snapshot, streams: [] }),
+    (snapshot) => ({ ...snapshot, processes: [...snapshot.processes, ...snapshot.processes] }),
+    (snapshot) => ({ ...snapshot, processes: snapshot.processes.map((all) => ({ ...all, image: "other" })) }),
+    (snapshot) => ({ ...snapshot, processes: snapshot.processes.map((all) => ({ ...all, parent: 9 })) }),
+    (snapshot) => ({
+      ...snapshot,
+      processes: snapshot.processes.map((all) => ({ ...all, cwd: { mount: 5, ino: 1 } })),
+    }),
+    (snapshot) => ({
+      ...snapshot,
+      processes: snapshot.processes.map((all) => ({ ...all, cwd: { mount: 0, ino: 999 } })),
+    }),
+    (snapshot) => ({
+      ...snapshot,
+      processes: snapshot.processes.map((all) => ({
+        ...all,
+        descriptors: all.descriptors.map((entry) => ({ ...entry, fd: 2 ** 31 })),
+      })),
+    }),
+  ];
+  for (const change of changes) {
+    assert.throws(() => copyOf(from, (snapshot) => change(snapshot) as KernelSnapshot), SnapshotError);
+  }
+});
