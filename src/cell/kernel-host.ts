@@ -2,8 +2,7 @@
  * Layer: cell. The kernel's view of the host: clocks, randomness, and when its dispatcher runs. After the lock all of it
  * must do with vdso clocks, getrandom and the event loop's own timers. It must not know guests.
  */
-import { randomFillSync } from "node:crypto";
-import { performance } from "node:perf_hooks";
+import { RandomSource } from "../host/random.unsafe.ts";
 import type { Host } from "../kernel/contracts.ts";
 import type { Clock, WallTime } from "../wait/clock.ts";
 
@@ -39,6 +38,7 @@ export interface Wakeups {
 
 export class KernelHost implements Host {
   readonly clock = new CellClock();
+  readonly #random = new RandomSource();
   #kernel: Wakeups | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #dispatch = () => this.#kernel?.dispatch();
@@ -48,9 +48,7 @@ export class KernelHost implements Host {
     this.#kernel = kernel;
   }
 
-  random(into: Uint8Array, at: number, length: number): void {
-    randomFillSync(into, at, length);
-  }
+  readonly random = (into: Uint8Array, at: number, length: number): void => this.#random.fill(into, at, length);
 
   defer(): void {
     queueMicrotask(this.#dispatch);
