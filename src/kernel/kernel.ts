@@ -94,12 +94,14 @@ export class Kernel {
   }
 
   /**
-   * Make a process; its program is entered at the next dispatch. -E2BIG (arguments and environment), -EAGAIN (too many
-   * processes), what the walk to `cwd` or the loader answers. On an error the descriptions given are untouched.
+   * Make a process; its program is entered at the next dispatch. -E2BIG and -EINVAL (size and NULs of arguments and
+   * environment), -EAGAIN (too many processes), what the walk to `cwd` or the loader answers. On an error the
+   * descriptions given are untouched.
    */
   spawn(options: SpawnOptions, inheritance: Inheritance = {}): Process | number {
     this.scheduler.eventsTurned();
     if (argumentBytes(options) > this.limits.argumentBytes) return -E2BIG;
+    if ([...options.argv, ...options.env].some((text) => text.includes("\0"))) return -EINVAL;
     if (this.#processes.length >= this.limits.processes) return -EAGAIN;
     const { parent } = inheritance;
     const root = inheritance.root ?? parent?.root ?? this.mounts.root;

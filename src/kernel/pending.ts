@@ -24,8 +24,8 @@ interface PendingCall extends Waiter, Timed {
 export interface PendingRead extends PendingCall {
   readonly kind: "read";
   readonly description: OpenDescription;
-  readonly addresses: Uint32Array;
-  readonly lengths: Uint32Array;
+  readonly addresses: readonly number[];
+  readonly lengths: readonly number[];
 }
 
 /** A write to a stream. `bytes` is what the guest asked to write and the stream did not take at once. */

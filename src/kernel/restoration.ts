@@ -130,8 +130,8 @@ class Restorer {
           ...parked(thread),
           kind,
           description,
-          addresses: Uint32Array.from(addresses),
-          lengths: Uint32Array.from(lengths),
+          addresses: addresses.map((address) => address >>> 0),
+          lengths: lengths.map((length) => length >>> 0),
         };
       }
       case "write": {

@@ -15,8 +15,9 @@ import type { Process, Thread } from "./process.ts";
 
 /** Guests entered in one dispatch at most; the rest wait for the next. */
 const DISPATCH_ENTRIES = 64;
-/** The clock is read once in this many calls: a power of two. */
+/** The clock is read once in this many calls, and in this many entries: powers of two. */
 const CALLS_PER_LOOK = 64;
+const ENTRIES_PER_LOOK = 8;
 
 /** Something dispatch has to do: enter a program, end one, or continue a parked call. */
 type Ready =
@@ -180,7 +181,7 @@ export class Scheduler implements WakeSink {
         const ready = this.#take();
         if (ready === undefined) break;
         this.#enter(ready);
-        if (this.timeIsUp()) break;
+        if (entries % ENTRIES_PER_LOOK === ENTRIES_PER_LOOK - 1 && this.timeIsUp()) break;
       }
     } finally {
       this.#dispatching = false;
@@ -211,7 +212,11 @@ export class Scheduler implements WakeSink {
     const ready = this.#ready[this.#next];
     if (ready === undefined) return undefined;
     this.#next += 1;
-    if (this.#next === this.#ready.length) {
+    if (this.#ready.length === 1) {
+      // Unlike a length of 0, pop keeps the storage.
+      this.#ready.pop();
+      this.#next = 0;
+    } else if (this.#next === this.#ready.length) {
       this.#ready.length = 0;
       this.#next = 0;
     } else if (this.#next >= 1024) {

@@ -16,40 +16,51 @@ export interface WakeSink {
 
 export class WaitQueue {
   readonly #sink: WakeSink;
-  readonly #waiters = new Set<Waiter>();
+  /** In the order they came. An array, because nearly every queue has one waiter or none. */
+  #waiters: Waiter[] = [];
 
   constructor(sink: WakeSink) {
     this.#sink = sink;
   }
 
   get size(): number {
-    return this.#waiters.size;
+    return this.#waiters.length;
   }
 
   add(waiter: Waiter): void {
-    if (this.#waiters.has(waiter)) return;
-    this.#waiters.add(waiter);
-    waiter.queues.push(this);
+    const { queues } = waiter;
+    const here = queues.length < this.#waiters.length ? queues.includes(this) : this.#waiters.includes(waiter);
+    if (here) return;
+    this.#waiters.push(waiter);
+    queues.push(this);
   }
 
   /** Wake every waiter: each takes itself out of all its queues and reaches the sink once. */
   wakeAll(): void {
-    if (this.#waiters.size === 0) return;
-    for (const waiter of [...this.#waiters]) {
-      leaveQueues(waiter);
-      if (waiter.woken) continue;
-      waiter.woken = true;
-      this.#sink.wake(waiter);
+    if (this.#waiters.length <= 1) {
+      const only = this.#waiters.pop();
+      if (only !== undefined) this.#wake(only);
+      return;
     }
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) this.#wake(waiter);
   }
 
   remove(waiter: Waiter): void {
-    this.#waiters.delete(waiter);
+    const index = this.#waiters.indexOf(waiter);
+    if (index >= 0) this.#waiters.splice(index, 1);
+  }
+
+  #wake(waiter: Waiter): void {
+    leaveQueues(waiter);
+    if (waiter.woken) return;
+    waiter.woken = true;
+    this.#sink.wake(waiter);
   }
 }
 
 /** Take a waiter out of every queue it stands in: it was woken, timed out or killed. */
 export function leaveQueues(waiter: Waiter): void {
-  for (const queue of waiter.queues) queue.remove(waiter);
-  waiter.queues.length = 0;
+  for (let queue = waiter.queues.pop(); queue !== undefined; queue = waiter.queues.pop()) queue.remove(waiter);
 }

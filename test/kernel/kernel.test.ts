@@ -34,6 +34,7 @@ test("spawn refuses: arguments, cwd, loader, number of processes", () => {
   assert.equal(kernel.spawn({ image: IMAGE, argv: [big], env: [], cwd: ROOT }), -E2BIG);
   assert.equal(kernel.spawn({ image: IMAGE, argv: [], env: [big], cwd: ROOT }), -E2BIG);
   assert.ok([-ENOENT, -ENOTDIR].includes(Number(kernel.spawn({ image: IMAGE, argv: [], env: [], cwd: bytes("/no") }))));
+  assert.equal(kernel.spawn({ image: IMAGE, argv: [bytes("a\0b")], env: [], cwd: ROOT }), -EINVAL);
   made.loadError = -ENOEXEC;
   assert.equal(kernel.spawn({ image: IMAGE, argv: [], env: [], cwd: ROOT }), -ENOEXEC);
   made.loadError = undefined;

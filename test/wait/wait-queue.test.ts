@@ -39,3 +39,21 @@ test("who left is not woken", () => {
   queue.wakeAll();
   assert.equal(one.woken, false);
 });
+
+test("a waiter that is woken into a queue again waits for the next wake", () => {
+  let wakes = 0;
+  const queue = new WaitQueue({
+    wake(again) {
+      wakes += 1;
+      again.woken = false;
+      queue.add(again);
+    },
+  });
+  queue.add(waiter());
+  queue.add(waiter());
+  queue.wakeAll();
+  assert.equal(wakes, 2);
+  assert.equal(queue.size, 2);
+  queue.wakeAll();
+  assert.equal(wakes, 4);
+});

@@ -183,14 +183,14 @@ function copyOut(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: 
 }
 
 function parkRead(thread: Thread, description: OpenDescription, vector: IoVector): Outcome {
+  const addresses: number[] = [];
+  const lengths: number[] = [];
+  for (let i = 0; i < vector.count; i++) {
+    addresses.push(vector.addresses[i] ?? 0);
+    lengths.push(vector.lengths[i] ?? 0);
+  }
   description.acquire();
-  return thread.process.kernel.scheduler.park({
-    ...parked(thread),
-    kind: "read",
-    description,
-    addresses: vector.addresses.slice(0, vector.count),
-    lengths: vector.lengths.slice(0, vector.count),
-  });
+  return thread.process.kernel.scheduler.park({ ...parked(thread), kind: "read", description, addresses, lengths });
 }
 
 /** A blocking write to a stream ends when everything is written; up to PIPE_BUF goes in one piece. */
