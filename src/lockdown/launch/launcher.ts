@@ -10,7 +10,7 @@ import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/pro
 import { errnoName } from "../failure.ts";
 import { resourceLimits } from "../lock.ts";
 import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
-import { engineFiles } from "./engine-files.ts";
+import { ENGINE, engineFiles } from "./engine-files.ts";
 import { FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
 import { LaunchedProcess } from "./launched-process.ts";
 import { LauncherThread, LaunchFailed } from "./launcher-thread.ts";
@@ -78,10 +78,10 @@ export class Launcher {
       return descriptor;
     };
     try {
-      const engine = open(process.execPath);
+      const engine = open(ENGINE);
       const bundles = { cell: open(options.cellBundle), fileServer: open(options.fileServerBundle) };
       const rules: LandlockRule[] = [{ descriptor: engine, grant: "execute" }];
-      for (const { path, grant } of engineFiles(process.execPath)) {
+      for (const { path, grant } of engineFiles(engine)) {
         const descriptor = openPath(path);
         if (descriptor < 0) continue; // no loader cache on this system, say: what is absent needs no rule
         opened.push(descriptor);

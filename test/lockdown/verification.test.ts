@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { closeSync } from "node:fs";
+import { test } from "node:test";
+import { LockFailed } from "../../src/lockdown/failure.ts";
+import { LauncherThread } from "../../src/lockdown/launch/launcher-thread.ts";
+import { bundle, startLauncher, Toy } from "./toy.ts";
+
+const LIES: readonly (readonly [omitted: string, complaint: RegExp | undefined])[] = [
+  ["nothing", undefined],
+  ["filter", /Seccomp_filters is \d+, expected \d+/],
+  ["threads", /Seccomp_filters is \d+, expected \d+/],
+  ["exact", /Seccomp_filters is \d+, expected \d+/],
+  ["limits", /"Max [a-z ]+" is .* expected/],
+];
+
+for (const [omitted, complaint] of LIES) {
+  test(`a cell that leaves out ${omitted} is ${complaint === undefined ? "accepted" : "found out"}`, async () => {
+    const cellBundle = await bundle("./toy-liar.ts", { OMITTED: JSON.stringify(omitted) });
+    const launcher = await startLauncher({ cellBundle });
+    try {
+      const { process: launched, line } = await launcher.launchCell();
+      closeSync(line);
+      await Toy.from(launched);
+      const verified = launched.verify();
+      if (complaint === undefined) assert.ok(await verified);
+      else await assert.rejects(verified, (error) => error instanceof LockFailed && complaint.test(error.message));
+    } finally {
+      await launcher.close();
+    }
+  });
+}
+
+test("a process that has ended is not verified", async () => {
+  const launcher = await startLauncher();
+  const { process: launched, line } = await launcher.launchCell();
+  closeSync(line);
+  await Toy.from(launched);
+  launched.kill();
+  await launched.exited;
+  await assert.rejects(launched.verify(), /has ended/);
+  await launcher.close();
+});
+
+test("the kernel tells who is inside the launcher's Landlock domain", async () => {
+  const isRoot = process.geteuid?.() === 0;
+  const nobody = isRoot ? 65_534 : undefined;
+  const as = nobody === undefined ? {} : { uid: nobody, gid: nobody };
+  const outsider = spawn("sleep", ["60"], { stdio: "ignore", ...as });
+  await new Promise((resolve) => outsider.once("spawn", resolve));
+  const sleep = { file: "/proc/self/exe", name: "sleeper", argv: ["-e", "setInterval(() => {}, 1e6)"], env: {} };
+  const thread = await LauncherThread.start({ lock: false, rules: [], canary: null, keep: [] });
+  const locked = await LauncherThread.start({ lock: true, rules: [], canary: "/", keep: [6, 7, 5] });
+  try {
+    const free = await thread.spawn({ ...sleep, stdio: [], ...(nobody === undefined ? {} : { user: nobody }) });
+    const outsiders = [outsider.pid ?? 0, free.pid];
+    for (const pid of outsiders) {
+      assert.deepEqual(await locked.witness(pid, [pid], nobody), [pid], "a process outside is told apart");
+      assert.deepEqual(await thread.witness(pid, [pid], nobody), [], "an unlocked thread may look at it");
+    }
+  } finally {
+    outsider.kill("SIGKILL");
+    await thread.close();
+    await locked.close();
+  }
+});
