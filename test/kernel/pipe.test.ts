@@ -145,6 +145,7 @@ test("without readers a write is SIGPIPE, and EPIPE where that is ignored", () =
   one.process.dispositions[SIGPIPE] = DISPOSITION_IGNORE;
   assert.equal(write(one.thread, one.w, vector([0, 5])), -EPIPE);
   one.process.dispositions[SIGPIPE] = 0;
+  assert.equal(write(one.thread, one.w, vector([0, 0])), 0);
   assert.equal(write(one.thread, one.w, vector([0, 5])), GONE);
   one.made.host.run(one.made.kernel);
   assert.equal(one.program.kills, 1);

@@ -198,6 +198,8 @@ function writeStream(thread: Thread, description: OpenDescription, vector: IoVec
   const { process } = thread;
   const { file } = description;
   const { bytes } = process.memory;
+  // As on Linux, nothing to write finds no broken pipe.
+  if (vector.total === 0) return 0;
   for (let i = 0; i < vector.count; i++) {
     if ((vector.addresses[i] ?? 0) + (vector.lengths[i] ?? 0) > bytes.length) return -EFAULT;
   }
