@@ -135,7 +135,7 @@ function withoutPrivilegeBits(
     const old = before.mode & 0o7777;
     mode = old & ~S_ISUID;
     // Without group execution S_ISGID once meant mandatory locking, and stays.
-    if ((old & 0o010) !== 0) mode &= ~S_ISGID;
+    if ((old & 0o010) !== 0 || (credentials.uid !== 0 && !inGroup(credentials, before.gid))) mode &= ~S_ISGID;
     if (mode === old) mode = undefined;
   }
   return mode === undefined ? changes : { ...changes, mode };

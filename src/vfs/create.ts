@@ -63,8 +63,10 @@ export function linkAt(
   const place = newPlace(context, newFrom, newPath, newWalkFlags, false);
   if (typeof place === "number") return place;
   const { location, name } = place;
+  const readOnly = mayChange(location);
+  if (readOnly < 0) return readOnly;
   if (target.mount !== location.mount) return -EXDEV;
-  const denied = mayAdd(context, place);
+  const denied = mayCreateIn(context, location.inode);
   if (denied < 0) return denied;
   if (target.inode.type === S_IFDIR) return -EPERM;
   return location.mount.fs.link(location.inode, name, target.inode);

@@ -3,7 +3,7 @@
  * what /dev/stdin means is the kernel's matter (see aliasedDescriptor).
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EINVAL, ENOENT, EPERM } from "../../abi/errno.ts";
+import { EINVAL, ENOENT, ENOTDIR, EPERM } from "../../abi/errno.ts";
 import { DT_CHR, S_IFCHR, S_IFDIR } from "../../abi/stat.ts";
 import type { AttributeChanges, FileSystem, FileSystemStatistics, Inode, OpenFile, Stat } from "../../vfs/contracts.ts";
 import type { Clock } from "../../wait/clock.ts";
@@ -54,7 +54,8 @@ export class DeviceFileSystem implements FileSystem {
     }
   }
 
-  lookup(_directory: Inode, name: ByteString): Inode | number {
+  lookup(directory: Inode, name: ByteString): Inode | number {
+    if (directory !== this.root) return -ENOTDIR;
     return this.#devices.get(name) ?? -ENOENT;
   }
 

@@ -121,13 +121,17 @@ export class FileData {
     return 0;
   }
 
-  /** Put a page of a snapshot back. False where it cannot be: no budget, no such page number, too long. */
+  /** Put a page of a snapshot back, after the size. False where it cannot be: no budget, no such page, no such length. */
   restorePage(number: number, bytes: Uint8Array): boolean {
     if (!(Number.isInteger(number) && number >= 0 && number < PAGE_NUMBERS)) return false;
-    if (bytes.length > PAGE_BYTES || number * PAGE_BYTES + bytes.length > roundUp(this.#size)) return false;
-    const page = this.#pageFor(number, bytes.length, bytes.length);
-    if (page === undefined || page.length < bytes.length) return bytes.length === 0;
-    page.set(bytes);
+    if (bytes.length === 0 || bytes.length > PAGE_BYTES || bytes.length % BLOCK_BYTES !== 0) return false;
+    if (this.#pages.get(number) !== undefined) return false;
+    if (!this.#budget.chargeBytes(bytes.length + this.#pages.growth(number))) return false;
+    const page = bytes.slice();
+    const inside = this.#size - number * PAGE_BYTES;
+    if (inside < page.length) page.fill(0, Math.max(0, inside));
+    this.#pages.set(number, page);
+    this.#stored += page.length;
     return true;
   }
 

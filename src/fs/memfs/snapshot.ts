@@ -147,11 +147,15 @@ export function restoreSnapshot(snapshot: MemorySnapshot, clock: Clock): Restore
   // Last removed first: a directory was removed before the one above it could be.
   for (const described of snapshot.orphans.toReversed()) {
     const inode = known.get(String(described.ino));
-    check(
-      inode !== undefined && (inode.nlink === 0 || inode.type === S_IFDIR),
-      "with a nameless inode that has a name",
-    );
-    inode.nlink = 0;
+    check(inode !== undefined, "with an inode lost");
+    if (inode.type === S_IFDIR) {
+      check(inode.parent === inode, "with a nameless directory that has a name");
+      const above = known.get(String(described.parent));
+      if (above?.type === S_IFDIR && placed.has(above)) inode.parent = above;
+      placed.add(inode);
+      inode.nlink = 0;
+    }
+    check(inode.nlink === 0, "with a nameless file that has a name");
     setCommon(inode, described);
   }
   for (const described of snapshot.orphans) {
