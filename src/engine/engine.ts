@@ -9,6 +9,7 @@ import { MEMORY_BYTES } from "../limits.ts";
 import { ControlMemory } from "./control.ts";
 import { COMMAND } from "./entries/command.ts";
 import type { Entry } from "./entries/entry.ts";
+import { RUBY } from "./entries/ruby.ts";
 import { type CallTables, GuestImage } from "./image.ts";
 import { MemoryPool, PAGE_BYTES } from "./memory-pool.ts";
 import { GuestProgram, type Resources } from "./program.ts";
@@ -21,7 +22,7 @@ const MOST_PAGES = 65_536;
 /** Share of the memory limit that idle memories may hold. */
 const IDLE_SHARE = 0.25;
 
-const ENTRIES: ReadonlyMap<string, Entry> = new Map([COMMAND].map((entry) => [entry.name, entry]));
+const ENTRIES: ReadonlyMap<string, Entry> = new Map([COMMAND, RUBY].map((entry) => [entry.name, entry]));
 
 export interface EngineOptions {
   /** The codecs' calls by import module. */

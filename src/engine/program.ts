@@ -6,13 +6,13 @@
  * resumed into a trap: an abandoned stack would stay in the host's memory for ever.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { SIGKILL, SIGSYS } from "../abi/signal.ts";
+import { SIGKILL, SIGSEGV, SIGSYS } from "../abi/signal.ts";
 import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, type Program } from "../kernel/contracts.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
 import { bind, type CallSite } from "./binding.ts";
 import { BLOCK, type ControlMemory, KILL, PROCEED } from "./control.ts";
-import type { EntryContext } from "./entries/entry.ts";
+import { type EntryContext, GuestFault } from "./entries/entry.ts";
 import { GATE_MODULE, HANDLERS } from "./gate.ts";
 import type { GuestImage } from "./image.ts";
 import { MEMORY_MODULE, MEMORY_NAME, START_EXPORT } from "./rewriter/report.ts";
@@ -198,6 +198,7 @@ export class GuestProgram implements Program, CallSite, EntryContext {
   #statusOf(error: unknown): ExitStatus {
     if (this.#doom !== undefined) return this.#doom;
     if (this.#killed) return { code: 0, signal: SIGKILL };
+    if (error instanceof GuestFault) return { code: 0, signal: SIGSEGV, message: error.message };
     const status = trapStatus(error);
     if (status !== undefined) return status;
     this.fault(error);

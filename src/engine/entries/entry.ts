@@ -20,6 +20,9 @@ export interface EntryContext {
   call(name: string, ...args: number[]): Promise<number>;
 }
 
+/** The guest answered its entry with something it cannot mean. It dies of it, as of a trap. */
+export class GuestFault extends Error {}
+
 /** "traps": every import of the module is accepted, and calling one ends the program. */
 export type EntryImports = "traps" | readonly GuestCall[];
 
