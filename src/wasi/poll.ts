@@ -53,9 +53,8 @@ function poll_oneoff(thread: Thread, from: number, eventsAt: number, subscriptio
 
 function finish(thread: Thread, args: readonly number[], outcome: Outcome): number {
   if (outcome < 0) return plainResult(outcome);
-  const ended = thread.ended;
   // What this codec parked is a poll of its own subscriptions.
-  const subscriptions = ended?.kind === "poll" ? (ended.items as readonly Subscription[]) : [];
+  const subscriptions = (thread.ended?.items ?? []) as readonly Subscription[];
   return answer(thread, subscriptions, (args[1] ?? 0) >>> 0, (args[3] ?? 0) >>> 0);
 }
 
