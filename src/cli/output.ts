@@ -1,0 +1,23 @@
+/**
+ * Layer: cli. Where Linden's own words are printed: standard error, one line each, nothing raw from outside in them.
+ */
+import { writeSync } from "node:fs";
+import { escapeText } from "../sandbox/text.ts";
+
+/** A message for the person at the shell; control characters are escaped, but newlines of our own texts stay. */
+export function say(message: string): void {
+  print(2, `linden: ${escapeText(message, 4000)}\n`);
+}
+
+/** Text of our own making, as it is. */
+export function print(descriptor: 1 | 2, text: string): void {
+  const bytes = Buffer.from(text, "utf8");
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "EAGAIN") continue;
+      return;
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Layer: cli. `linden run`: one program, its streams joined to this process's, its end becoming ours.
+ */
+import type { Readable, Writable } from "node:stream";
+import { LindenError } from "../sandbox/errors.ts";
+import type { ExitResult } from "../sandbox/guest-process.ts";
+import { loadProgram } from "../sandbox/load-program.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
+import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
+import { print, say } from "./output.ts";
+import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
+
+/** As timeout(1). */
+const EXIT_TIMEOUT = 124;
+const EXIT_KILLED = 137;
+/** Milliseconds a guest has to end after Ctrl-C. No guest of today's interface can catch a signal, so none is cut short. */
+const INTERRUPT_MS = 500;
+
+/** The exit status. Throws LindenError and UsageError. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const request = parseRun(argv, process.env);
+  if (request === "help") {
+    print(1, RUN_USAGE);
+    return 0;
+  }
+  if (request.options.lock === "off") {
+    say("warning: the lock is off: only the inner layer stands between the program and this machine");
+  }
+  // The module is read while the cell starts.
+  const loading = loadProgram(request.program);
+  const creating = Sandbox.create(request.options);
+  creating.catch(() => {});
+  const program = await loading;
+  const box = await creating;
+  const { stdin, stdout, stderr } = process;
+  const tty = { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true, stderr: stderr.isTTY === true };
+  const child = await box.spawn(program, request.args, { tty });
+  const interrupted = forwardSignals(child);
+  stdin.on("error", () => child.stdin.end());
+  stdin.pipe(child.stdin);
+  await Promise.all([copy(child.stdout, stdout, child), copy(child.stderr, stderr, child)]);
+  const exit = await child.exited.catch((error: unknown) => {
+    // A guest that did not yield took the sandbox with it: asked for.
+    if (interrupted() === undefined) throw error;
+    return undefined;
+  });
+  if (exit !== undefined) report(request, exit);
+  return exit?.timedOut ? EXIT_TIMEOUT : (interrupted() ?? exit?.exitCode ?? EXIT_KILLED);
+}
+
+/** Ctrl-C and its siblings go to the guest; the second one kills it. The answer tells the status of the first. */
+function forwardSignals(child: SandboxProcess): () => number | undefined {
+  let first: number | undefined;
+  const forward = (name: "SIGINT" | "SIGTERM" | "SIGHUP", number: number) => {
+    process.on(name, () => {
+      if (first !== undefined) {
+        child.kill("SIGKILL");
+        return;
+      }
+      first = 128 + number;
+      child.kill(name);
+      setTimeout(() => child.kill("SIGKILL"), INTERRUPT_MS).unref();
+    });
+  };
+  forward("SIGINT", 2);
+  forward("SIGTERM", 15);
+  forward("SIGHUP", 1);
+  return () => first;
+}
+
+/** Everything the guest writes, at the speed of our own reader; resolves at the end. A reader that left is SIGPIPE. */
+function copy(from: Readable, to: Writable, child: SandboxProcess): Promise<void> {
+  return new Promise((resolve) => {
+    to.on("error", () => {
+      child.kill("SIGPIPE");
+      from.destroy();
+      resolve();
+    });
+    from.on("data", (chunk: Uint8Array) => {
+      if (to.write(chunk)) return;
+      from.pause();
+      to.once("drain", () => from.resume());
+    });
+    from.once("end", () => (to.writableLength === 0 ? resolve() : to.once("drain", resolve)));
+  });
+}
+
+function report(request: RunRequest, exit: ExitResult): void {
+  if (exit.message !== "") say(`${request.program}: ${exit.signal === null ? "" : `${exit.signal}: `}${exit.message}`);
+  if (!request.stats) return;
+  const { wallMs, cpuMs, calls, peakMemory } = exit.stats;
+  const megabytes = (peakMemory / 1024 ** 2).toFixed(1);
+  say(`wall ${wallMs.toFixed(1)} ms, cpu ${cpuMs.toFixed(1)} ms, ${calls} calls, peak memory ${megabytes} MiB`);
+}
+
+/** The exit status an error stands for. */
+export function statusOf(error: unknown): number {
+  return error instanceof LindenError && "exitCode" in error && typeof error.exitCode === "number"
+    ? error.exitCode
+    : 125;
+}

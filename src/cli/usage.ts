@@ -1,0 +1,91 @@
+/** Layer: cli. Every help text, and the error that shows one. It must not know sandboxes. */
+
+/** Wrong words on the command line. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly command: string;
+
+  constructor(command: string, message: string) {
+    super(message);
+    this.command = command;
+  }
+}
+
+export const MAIN_HELP = `linden: run programs nobody trusts, in two layers
+
+Usage: linden COMMAND [OPTIONS] …
+
+Commands:
+  run PROGRAM [ARGS…]   run a .wasm file or an installed guest in a fresh sandbox
+  guests                list the installed guests
+  doctor                say which layers this machine can give, and how to get the rest
+  explain               print the host calls a locked cell may make, each with its reason
+  help [COMMAND]        this, or the help of a command
+  version               print the version
+
+"linden COMMAND --help" tells more.
+`;
+
+const RUN_HELP = `Usage: linden run [OPTIONS] PROGRAM [ARGS…]
+
+Runs PROGRAM in a fresh sandbox and exits as it does. PROGRAM is a .wasm file (a path, or a name ending in .wasm) or
+an installed guest ("linden guests"). What stands after PROGRAM is the program's.
+
+Files:
+  -v, --volume HOST:GUEST[:ro]   show a host directory at GUEST; :ro for reading only
+      --dir HOST[::GUEST]        the same in wasmtime's words
+      --tmpfs DIR[:SIZE]         an empty directory in memory
+      --read-only                the sandbox's own file system cannot be written; mounts can
+  -w, --workdir DIR              where the program starts (default /)
+
+Environment (nothing of yours is handed in by itself):
+  -e, --env NAME=VALUE           set a variable; NAME alone takes your value of it
+      --env-file FILE            one NAME=VALUE a line, # for comments
+
+Limits:
+  -m, --memory SIZE              linear memory of a process (default 512m)
+      --timeout TIME             wall time; a guest that does not yield ends with its sandbox
+      --cpu-time TIME            CPU time of the whole sandbox
+      --max-output SIZE          standard output and error together
+      --disk SIZE                bytes of all files in the sandbox (default 256m)
+
+Policy:
+      --policy FILE              JSON with the options of Sandbox.create; the options here win
+      --network none             the only network there is yet
+      --unsafe-no-lock           run in the inner layer alone: the host process is not locked
+
+Others:
+      --stats                    print times, calls and memory on standard error at the end
+      --rm, -i, -t               accepted: a sandbox is always removed, standard input always attached,
+                                 and the program's streams are terminals where yours are
+      --help
+
+SIZE is bytes or 64k, 256m, 2g; TIME is 500ms, 5s, 2m, 1h (a plain number: milliseconds).
+
+Exit status: the program's; 124 a time limit ended it; 125 Linden failed or does not do that; 126 not runnable;
+127 not found; 128+n signal n ended it. Ctrl-C interrupts the program, a second one kills it.
+`;
+
+const GUESTS_HELP = `Usage: linden guests [--json]
+
+Lists the guests that npm packages here declare: name, package and version, and what it is. Packages are found from the
+current directory and from Linden's own place.
+`;
+
+const DOCTOR_HELP = `Usage: linden doctor [--json]
+
+Tries each layer on this machine and says what it can give, and how to get the rest. Exits 0 when sandboxes can be locked,
+1 otherwise.
+`;
+
+const EXPLAIN_HELP = `Usage: linden explain [--json] [cell|file-server|prefilter]
+
+Prints a host policy: the system calls a locked process may make, each with the reason. The cell's unless said otherwise.
+`;
+
+export const HELP: ReadonlyMap<string, string> = new Map([
+  ["run", RUN_HELP],
+  ["guests", GUESTS_HELP],
+  ["doctor", DOCTOR_HELP],
+  ["explain", EXPLAIN_HELP],
+]);
