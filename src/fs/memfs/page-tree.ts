@@ -3,7 +3,7 @@
  * and no hash table keyed by numbers it chose. It must not know what pages hold.
  */
 
-const BITS = 8;
+const BITS = 6;
 const FAN_OUT = 1 << BITS;
 /** Bytes one node of the tree is charged at. */
 export const NODE_BYTES = FAN_OUT * 8;
@@ -13,8 +13,12 @@ export const PAGE_NUMBERS = 2 ** 30;
 type Slot = Uint8Array | Slot[] | undefined;
 
 export class PageTree {
-  /** Levels of nodes; a tree of n levels holds page numbers below 256^n. */
+  /** Page 0 stands outside: a small file has no other, and a node would cost more than its bytes. */
+  #first: Uint8Array | undefined;
+  /** Levels of nodes; a tree of n levels holds page numbers below FAN_OUT^n. */
   #height = 1;
+  /** FAN_OUT^height. */
+  #capacity = FAN_OUT;
   #root: Slot[] | undefined;
   #nodes = 0;
 
@@ -25,6 +29,7 @@ export class PageTree {
 
   /** Bytes the tree itself would grow by, were this page set. */
   growth(number: number): number {
+    if (number === 0) return 0;
     const height = heightFor(number);
     if (this.#root === undefined) return height * NODE_BYTES;
     if (height > this.#height) return (height - this.#height + height - 1) * NODE_BYTES;
@@ -38,8 +43,9 @@ export class PageTree {
   }
 
   get(number: number): Uint8Array | undefined {
+    if (number === 0) return this.#first;
     let node = this.#root;
-    if (node === undefined || number >= FAN_OUT ** this.#height) return undefined;
+    if (node === undefined || number >= this.#capacity) return undefined;
     for (let level = this.#height - 1; level > 0; level--) {
       const next: Slot = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
       if (!Array.isArray(next)) return undefined;
@@ -50,6 +56,10 @@ export class PageTree {
   }
 
   set(number: number, page: Uint8Array): void {
+    if (number === 0) {
+      this.#first = page;
+      return;
+    }
     const height = heightFor(number);
     if (this.#root === undefined) {
       this.#root = this.#newNode();
@@ -61,6 +71,7 @@ export class PageTree {
       this.#root = above;
       this.#height++;
     }
+    this.#capacity = FAN_OUT ** this.#height;
     let node: Slot[] = this.#root;
     for (let level = this.#height - 1; level > 0; level--) {
       const at = (number >>> (level * BITS)) & (FAN_OUT - 1);
@@ -76,8 +87,9 @@ export class PageTree {
 
   /** Every page and its number, in order. */
   *pages(): Generator<readonly [number, Uint8Array]> {
+    if (this.#first !== undefined) yield [0, this.#first];
     if (this.#root === undefined) return;
-    // As deep as the tree: four at most.
+    // As deep as the tree: five at most.
     const stack = [{ node: this.#root, base: 0, level: this.#height - 1, at: 0 }];
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
       if (top.at === FAN_OUT) {
@@ -95,12 +107,13 @@ export class PageTree {
   /** Forget all pages from this number on. Answers the bytes of the pages dropped. */
   truncate(from: number): number {
     const root = this.#root;
-    if (root === undefined || from >= FAN_OUT ** this.#height) return 0;
-    if (from === 0) {
+    if (from <= 1) {
+      const first = from === 0 ? (this.#first?.length ?? 0) : 0;
+      if (from === 0) this.#first = undefined;
       this.#root = undefined;
-      this.#height = 1;
-      return this.#drop(root);
+      return first + this.#drop(root);
     }
+    if (root === undefined || from >= this.#capacity) return 0;
     let dropped = 0;
     let node: Slot[] = root;
     for (let level = this.#height - 1; ; level--) {
