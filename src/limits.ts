@@ -84,3 +84,18 @@ export const CONTROL_BYTES = 4 * 1024 * 1024;
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 /** Nanoseconds a guest may make non-blocking calls before the kernel returns to the host's event loop. */
 export const YIELD_NS = 4_000_000;
+
+/** Open handles one file server holds for its cell; ENFILE beyond. Enforced by the file server. */
+export const HOST_HANDLES = 512;
+/** Host descriptors a cell keeps for reading; the least used is closed first. Enforced by the cell. */
+export const HOST_DESCRIPTORS = 24;
+/** Inodes one hostfs remembers; the least used is forgotten first. Enforced by hostfs. */
+export const HOST_INODES = 16_384;
+/** Entries of one open host directory kept for seeking back. Enforced by hostfs. */
+export const HOST_ENTRIES = 16_384;
+/** Milliseconds a name, an attribute or a small file's contents from the host may be old. Enforced by hostfs. */
+export const HOST_COHERENCE_MS = 1000;
+/** A host file up to this many bytes comes with its contents when it is opened. Enforced by the file server. */
+export const HOST_INLINE_BYTES = 64 * 1024;
+/** Bytes of one frame on the line to the file server, without its header. Enforced by both ends. */
+export const FILE_LINE_BYTES = 1024 * 1024 + 16_384;

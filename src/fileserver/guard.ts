@@ -1,0 +1,135 @@
+/**
+ * Layer: fileserver. Which files of a writable directory the host would execute later, and so may not be created or
+ * changed through it. The rules are data (policies/host-execution.json). It must not know how files are reached.
+ *
+ * A pattern is names: it may begin at any component of a path. `**` stands for any number of names; a last `**` also for
+ * none, so that "a/**" is `a` and all below it; "*.x" is any name that ends so.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+
+export type GuardRule = {
+  readonly name: string;
+  readonly patterns: readonly string[];
+  /** Where the rule does not hold. */
+  readonly except?: readonly string[];
+  readonly matchCase?: boolean;
+  readonly why: string;
+};
+
+type Pattern = { readonly tokens: readonly string[]; readonly matchCase: boolean };
+type Rule = { readonly name: string; readonly patterns: readonly Pattern[]; readonly except: readonly Pattern[] };
+/** A path's names as they are and as case-insensitive directories take them. */
+type Names = { readonly exact: readonly string[]; readonly folded: readonly string[] };
+
+/** How a pattern stands after a path: it matches it, it could match something below it, or neither. */
+const WHOLE = 2;
+const PART = 1;
+const NONE = 0;
+
+export class ExecutionGuard {
+  readonly #rules: readonly Rule[];
+  readonly #above: Names;
+  /** Folded names, and endings of names, with which patterns begin: a path without any of them matches nothing. */
+  readonly #beginnings = new Set<string>();
+  readonly #endings: string[] = [];
+
+  /** `allowed` names rules that are switched off; `above` are the host's names of the directory served, root first. */
+  constructor(rules: readonly GuardRule[], allowed: ReadonlySet<string>, above: readonly string[]) {
+    this.#above = { exact: above, folded: above.map(fold) };
+    this.#rules = rules
+      .filter((rule) => !allowed.has(rule.name))
+      .map((rule) => ({
+        name: rule.name,
+        patterns: rule.patterns.map((pattern) => compile(pattern, rule.matchCase === true)),
+        except: (rule.except ?? []).map((pattern) => compile(pattern, false)),
+      }));
+    for (const { patterns, except } of this.#rules) {
+      for (const { tokens } of [...patterns, ...except]) {
+        const first = fold(tokens[0] ?? "");
+        if (first.startsWith("*.")) this.#endings.push(first.slice(1));
+        else this.#beginnings.add(first);
+      }
+    }
+  }
+
+  /** The rule that forbids creating or changing this path, if any. */
+  forbids(path: ByteString): string | undefined {
+    const names = this.#namesOf(path);
+    if (!this.#concerns(names)) return undefined;
+    return this.#rules.find((rule) => stands(rule.patterns, names) === WHOLE && stands(rule.except, names) !== WHOLE)
+      ?.name;
+  }
+
+  /**
+   * The rule that forbids moving a directory between these paths: what is built in peace under one name must not become
+   * what the host executes under another, and what is protected must not lose its name.
+   */
+  forbidsMove(from: ByteString, to: ByteString): string | undefined {
+    const source = this.#namesOf(from);
+    const target = this.#namesOf(to);
+    if (!this.#concerns(source) && !this.#concerns(target)) return undefined;
+    return this.#rules.find((rule) => {
+      if (stands(rule.patterns, source) !== NONE || stands(rule.patterns, target) !== NONE) return true;
+      return stands(rule.except, source) !== NONE && stands(rule.except, target) === NONE;
+    })?.name;
+  }
+
+  #namesOf(path: ByteString): Names {
+    if (path === "") return this.#above;
+    const names = path.split("/");
+    return { exact: [...this.#above.exact, ...names], folded: [...this.#above.folded, ...names.map(fold)] };
+  }
+
+  #concerns({ folded }: Names): boolean {
+    for (const name of folded) {
+      if (this.#beginnings.has(name)) return true;
+      for (const ending of this.#endings) if (name.endsWith(ending)) return true;
+    }
+    return false;
+  }
+}
+
+function compile(pattern: string, matchCase: boolean): Pattern {
+  const tokens = pattern.split("/");
+  if (tokens.length > 30 || tokens.some((token) => token === "")) throw new RangeError(`not a pattern: ${pattern}`);
+  return { tokens: matchCase ? tokens : tokens.map(fold), matchCase };
+}
+
+function stands(patterns: readonly Pattern[], names: Names): number {
+  let best = NONE;
+  for (const pattern of patterns) best = Math.max(best, standing(pattern, names));
+  return best;
+}
+
+/** All ways to read the path at once: bit n is set while the first n tokens are matched by the names so far. */
+function standing({ tokens, matchCase }: Pattern, { exact, folded }: Names): number {
+  let reached = 0;
+  for (const name of matchCase ? exact : folded) {
+    let next = 0;
+    for (let n = 0; n < tokens.length; n++) {
+      if (n > 0 && (reached & (1 << n)) === 0) continue;
+      const token = tokens[n] ?? "";
+      if (token === "**") next |= 1 << n;
+      else if (token === name || (token.startsWith("*.") && name.endsWith(token.slice(1)))) next |= 1 << (n + 1);
+    }
+    for (let n = 1; n < tokens.length; n++) if ((next & (1 << n)) !== 0 && tokens[n] === "**") next |= 1 << (n + 1);
+    reached = next;
+  }
+  if ((reached & (1 << tokens.length)) !== 0) return WHOLE;
+  return reached === 0 ? NONE : PART;
+}
+
+/**
+ * One spelling for all that a case-insensitive directory (ext4's casefold) takes for the same name: ASCII case, the two
+ * letters outside ASCII that fold into it (long s, Kelvin sign), and characters that such directories ignore. In UTF-8
+ * bytes, as names are.
+ */
+function fold(name: string): string {
+  const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  if (!/[\x80-\xff]/.test(lower)) return lower;
+  return lower
+    .replaceAll("\xc5\xbf", "s")
+    .replaceAll("\xe2\x84\xaa", "k")
+    .replace(/\xc2\xad|\xcd\x8f|\xe1\xa0[\x8b-\x8f]|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]/g, "")
+    .replace(/\xef\xb8[\x80-\x8f]|\xef\xbb\xbf/g, "");
+}

@@ -1,0 +1,104 @@
+/**
+ * Layer: fs/hostfs. An open directory of the host: entries come in batches, each with its attributes, so that looking at
+ * every file listed needs no further question. Cookies count entries from the start of the listing.
+ */
+import { EISDIR, ENOENT, EPERM } from "../../abi/errno.ts";
+import { POLLIN } from "../../abi/poll.ts";
+import { DT_UNKNOWN, S_IFMT } from "../../abi/stat.ts";
+import { HOST_ENTRIES } from "../../limits.ts";
+import type { DirectoryEntry, OpenFile } from "../../vfs/contracts.ts";
+import type { HostDirectory, HostEntry } from "./host-directory.ts";
+import type { HostFileSystem } from "./hostfs.ts";
+import type { HostInode } from "./inode.ts";
+
+export class HostListing implements OpenFile {
+  readonly inode: HostInode;
+  readonly seekable = true;
+  readonly waiters = undefined;
+  readonly #fs: HostFileSystem;
+  readonly #host: HostDirectory;
+  readonly #handle: number;
+  /** Entries kept, the first of them being number #base of the listing. */
+  #entries: DirectoryEntry[] = [];
+  #base = 0;
+  #begun = false;
+  #ended = false;
+
+  constructor(fs: HostFileSystem, host: HostDirectory, inode: HostInode, handle: number) {
+    this.#fs = fs;
+    this.#host = host;
+    this.inode = inode;
+    this.#handle = handle;
+    inode.handles.add(handle);
+  }
+
+  read(): number {
+    return -EISDIR;
+  }
+
+  write(): number {
+    return -EISDIR;
+  }
+
+  readiness(): number {
+    return POLLIN;
+  }
+
+  available(): number {
+    return 0;
+  }
+
+  /** From the start the host is asked anew, as after rewinddir(3). */
+  entries(from: number, limit: number): readonly DirectoryEntry[] | number {
+    if (this.inode.parent === undefined && this.inode !== this.#fs.root) return -ENOENT;
+    if (from === 0 || from < this.#base) {
+      this.#entries = [];
+      this.#base = 0;
+      this.#ended = false;
+      const error = this.#more(this.#begun);
+      if (error < 0) return error;
+      this.#begun = true;
+    }
+    while (!this.#ended && from >= this.#base + this.#entries.length) {
+      const error = this.#more(false);
+      if (error < 0) return error;
+    }
+    const start = from - this.#base;
+    return this.#entries.slice(start, start + limit);
+  }
+
+  sync(dataOnly: boolean): number {
+    return this.#host.sync(this.#handle, dataOnly);
+  }
+
+  allocate(): number {
+    return -EPERM;
+  }
+
+  close(): void {
+    this.inode.handles.delete(this.#handle);
+    this.#host.close(this.#handle);
+  }
+
+  #more(restart: boolean): number {
+    const batch = this.#host.list(this.#handle, restart);
+    if (typeof batch === "number") return batch;
+    if (batch.length === 0) this.#ended = true;
+    const now = this.#fs.now();
+    let next = this.#base + this.#entries.length;
+    for (const entry of batch) this.#entries.push(this.#entry(entry, ++next, now));
+    const excess = this.#entries.length - HOST_ENTRIES;
+    if (excess > 0 && this.#entries.length > batch.length) {
+      const dropped = Math.min(excess, this.#entries.length - batch.length);
+      this.#entries.splice(0, dropped);
+      this.#base += dropped;
+    }
+    return 0;
+  }
+
+  #entry({ name, attributes }: HostEntry, next: number, now: number): DirectoryEntry {
+    if (attributes === undefined) return { name, ino: this.inode.ino, type: DT_UNKNOWN, next };
+    const inode = this.#fs.adopt(this.inode, name, attributes, now);
+    return { name, ino: inode.ino, type: (inode.type & S_IFMT) >>> 12, next };
+  }
+}

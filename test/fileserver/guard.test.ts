@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import hostExecution from "../../policies/host-execution.json" with { type: "json" };
+import type { ByteString } from "../../src/abi/byte-string.ts";
+import { ExecutionGuard, type GuardRule } from "../../src/fileserver/guard.ts";
+
+const rules: readonly GuardRule[] = hostExecution.rules;
+const guard = new ExecutionGuard(rules, new Set(), []);
+const bytes = (text: string) => text as ByteString;
+
+function refuses(path: string): boolean {
+  return guard.forbids(bytes(path)) !== undefined;
+}
+
+describe("the rules of what the host executes", () => {
+  it("are data with names, patterns and reasons", () => {
+    assert.equal(new Set(rules.map((rule) => rule.name)).size, rules.length);
+    for (const rule of rules) {
+      assert.match(rule.name, /^[a-z]+(-[a-z]+)*$/);
+      assert.ok(rule.why.length > 20, rule.name);
+      assert.ok(rule.patterns.length > 0, rule.name);
+    }
+  });
+
+  it("hold for every pattern of theirs, at the top and deep below, and for no neighbour", () => {
+    for (const { name, patterns, matchCase } of rules) {
+      for (const pattern of patterns) {
+        const sample = pattern.replace("/**/", "/some/where/").replace("*.", "some.");
+        const path = sample.replace(/\/\*\*$/, "/file");
+        assert.ok(refuses(path), `${name}: ${path}`);
+        assert.ok(refuses(`deep/er/${path}`), `${name}: deep ${path}`);
+        assert.equal(refuses(path.toUpperCase()), matchCase !== true || path === path.toUpperCase(), path);
+        if (pattern.endsWith("/**")) assert.ok(refuses(sample.replace(/\/\*\*$/, "")), `${name}: ${pattern} itself`);
+        assert.ok(!refuses(`x${path.replaceAll("/", "_")}y`), `${name}: neighbour of ${path}`);
+      }
+    }
+  });
+
+  it("leave git's own work alone", () => {
+    const free = [
+      ".git/index",
+      ".git/index.lock",
+      ".git/HEAD",
+      ".git/refs/heads/config",
+      ".git/refs/heads/hooks/x",
+      ".git/logs/HEAD",
+      ".git/objects/ab/cdef",
+      ".git/modules/sub/HEAD",
+      ".gitignore",
+      ".gitattributes",
+      "head",
+      "src/profile",
+      "config",
+      "hooks/pre-commit",
+    ];
+    for (const path of free) assert.ok(!refuses(path), path);
+  });
+
+  it("see through case folding and characters that case-insensitive directories ignore", () => {
+    const tricks = [
+      ".GIT/Hooks/pre-commit",
+      ".g\xe2\x80\x8cit/hooks/x",
+      ".git/hoo\xe2\x84\xaas/x",
+      ".ba\xc5\xbfhrc",
+      "\xef\xbb\xbf.bashrc",
+      ".git\xc2\xad",
+      ".VSCODE/tasks.json",
+    ];
+    for (const path of tricks) assert.ok(refuses(path), JSON.stringify(path));
+  });
+
+  it("are switched off by name, one by one", () => {
+    const allowing = new ExecutionGuard(rules, new Set(["direnv"]), []);
+    assert.equal(allowing.forbids(bytes(".envrc")), undefined);
+    assert.equal(allowing.forbids(bytes(".bashrc")), "shell-start");
+  });
+
+  it("count the names above the directory served", () => {
+    const inside = new ExecutionGuard(rules, new Set(), ["home", "u", "repo", ".git"]);
+    assert.equal(inside.forbids(bytes("hooks/pre-commit")), "git-hooks");
+    assert.equal(inside.forbids(bytes("config")), "git-config");
+    assert.equal(inside.forbids(bytes("index")), undefined);
+  });
+});
+
+describe("moving directories", () => {
+  const moves = (from: string, to: string) => guard.forbidsMove(bytes(from), bytes(to)) !== undefined;
+
+  it("is refused where something below could become, or cease to be, what a rule means", () => {
+    const bad = [
+      ["x", ".git/hooks"],
+      ["x", ".git/modules"],
+      ["x", ".git/modules/sub"],
+      ["x", ".config"],
+      [".git", "x"],
+      [".git/modules/sub", "x"],
+      ["x", ".git"],
+      ["x", "evil.git"],
+      [".git/made-here", "bare"],
+      [".git/refs", "bare"],
+    ];
+    for (const [from = "", to = ""] of bad) assert.ok(moves(from, to), `${from} to ${to}`);
+  });
+
+  it("is free elsewhere", () => {
+    const good = [
+      ["a", "b"],
+      ["repo", "repo2"],
+      [".git/objects/tmp", ".git/objects/new"],
+      ["git", "config"],
+    ];
+    for (const [from = "", to = ""] of good) assert.ok(!moves(from, to), `${from} to ${to}`);
+  });
+});

@@ -1,0 +1,11 @@
+/** A file server without a lock, as the tests start it: the last argument is its assignment, descriptor 3 its line. */
+import { LineViolation } from "../../src/fileserver/line.ts";
+import { type AssignedDirectory, serveDirectories } from "../../src/fileserver/serve.ts";
+
+const directories = JSON.parse(process.argv.at(-1) ?? "[]") as AssignedDirectory[];
+try {
+  serveDirectories(directories, 3, () => {});
+} catch (error) {
+  if (!(error instanceof LineViolation)) throw error;
+  process.exitCode = 76;
+}
