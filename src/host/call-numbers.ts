@@ -4,6 +4,8 @@
  */
 export type Architecture = "x64" | "arm64";
 
+export const ARCHITECTURES: readonly Architecture[] = ["x64", "arm64"];
+
 /** What seccomp_data.arch holds, from include/uapi/linux/audit.h. */
 export const AUDIT_ARCH: Readonly<Record<Architecture, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };
 /** Numbers at and above this one are the x32 ABI's, which shares x86-64's arch value (asm/unistd.h). */
@@ -123,11 +125,16 @@ function parse(table: string): ReadonlyMap<string, number> {
   return numbers;
 }
 
-const TABLES: Readonly<Record<Architecture, ReadonlyMap<string, number>>> = { x64: parse(X64), arm64: parse(ARM64) };
+const TEXTS: Readonly<Record<Architecture, string>> = { x64: X64, arm64: ARM64 };
+const tables = new Map<Architecture, ReadonlyMap<string, number>>();
 
-/** Names to numbers of one architecture. */
+/** Names to numbers of one architecture. Read when first asked for: a starting cell needs only its own. */
 export function callNumbers(architecture: Architecture): ReadonlyMap<string, number> {
-  return TABLES[architecture];
+  const known = tables.get(architecture);
+  if (known !== undefined) return known;
+  const table = parse(TEXTS[architecture]);
+  tables.set(architecture, table);
+  return table;
 }
 
 /** The architecture of this process. Throws where Linden has no table. */

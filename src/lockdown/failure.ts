@@ -7,9 +7,12 @@ export class LockFailed extends Error {
   /** Which step, in words, such as "Landlock". */
   readonly step: string;
 
+  readonly reason: string;
+
   constructor(step: string, reason: string) {
     super(`the lock could not be closed at the step "${step}": ${reason}`);
     this.step = step;
+    this.reason = reason;
   }
 }
 

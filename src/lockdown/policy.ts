@@ -3,7 +3,7 @@
  * Reading one checks every word of it: a policy with a mistake never becomes a filter. It must not know BPF.
  */
 import * as errnoNumbers from "../abi/errno.ts";
-import { callNumbers } from "../host/call-numbers.ts";
+import { ARCHITECTURES, callNumbers, hostArchitecture } from "../host/call-numbers.ts";
 
 /** A policy as it stands in a file of policies/. */
 export type PolicyData = {
@@ -78,7 +78,7 @@ export function readPolicy(data: unknown): Policy {
 function rule(entry: unknown, where: string): Rule {
   const source = record(entry, where, ["syscall", "why", "args", "action"]);
   const syscall = text(source.syscall, `${where}.syscall`);
-  if (!callNumbers("x64").has(syscall) && !callNumbers("arm64").has(syscall)) {
+  if (!callNumbers(hostArchitecture()).has(syscall) && !ARCHITECTURES.some((each) => callNumbers(each).has(syscall))) {
     throw new PolicyError(`${where}: there is no system call "${syscall}"`);
   }
   const why = text(source.why, `${where} (${syscall}).why`);

@@ -49,8 +49,8 @@ test("the kernel tells who is inside the launcher's Landlock domain", async () =
   const outsider = spawn("sleep", ["60"], { stdio: "ignore", ...as });
   await new Promise((resolve) => outsider.once("spawn", resolve));
   const sleep = { file: "/proc/self/exe", name: "sleeper", argv: ["-e", "setInterval(() => {}, 1e6)"], env: {} };
-  const thread = await LauncherThread.start({ lock: false, rules: [], canary: null, keep: [] });
-  const locked = await LauncherThread.start({ lock: true, rules: [], canary: "/", keep: [6, 7, 5] });
+  const thread = await LauncherThread.start(() => ({ lock: false, rules: [], canary: null, keep: [] }));
+  const locked = await LauncherThread.start(() => ({ lock: true, rules: [], canary: "/", keep: [6, 7, 5] }));
   try {
     const free = await thread.spawn({ ...sleep, stdio: [], ...(nobody === undefined ? {} : { user: nobody }) });
     const outsiders = [outsider.pid ?? 0, free.pid];

@@ -41,34 +41,40 @@ export class LauncherThread {
     worker.unref();
   }
 
-  /** Starts a thread and waits until it has locked itself. Throws LockFailed naming the step. */
-  static start(plan: ThreadPlan): Promise<LauncherThread> {
+  /**
+   * Starts a thread and waits until it has locked itself as planned. Throws LockFailed naming the step, or what `prepare`
+   * throws. The plan is prepared while the thread boots.
+   */
+  static async start(prepare: () => ThreadPlan | Promise<ThreadPlan>): Promise<LauncherThread> {
     // Options, preloads and environment of the caller (--inspect, --import, NODE_OPTIONS) stay with the caller.
     const worker = new Worker(threadFile(), {
-      workerData: plan,
       execArgv: [],
       env: {},
       name: "linden launcher",
       // Descriptors made through FFI are closed by hand; the thread would warn that it never opened them.
       trackUnmanagedFds: false,
     });
-    return new Promise((resolve, reject) => {
-      const fail = (step: string, message: string): void => {
-        reject(new LockFailed(step, message));
-        void worker.terminate();
-      };
-      const failed = (error: unknown): void => fail("launcher thread", String(error));
-      const ended = (): void => fail("launcher thread", "it ended before it was locked");
-      worker.once("error", failed);
-      worker.once("exit", ended);
-      worker.once("message", (news: News) => {
-        worker.off("error", failed);
-        worker.off("exit", ended);
-        if (news.kind === "locked") resolve(new LauncherThread(worker, news.report));
-        else if (news.kind === "failed") fail(news.step, news.message);
-        else fail("launcher thread", `it said "${news.kind}" before it was locked`);
-      });
+    const report = Promise.withResolvers<ThreadReport>();
+    const fail = (step: string, message: string): void => report.reject(new LockFailed(step, message));
+    const failed = (error: unknown): void => fail("launcher thread", String(error));
+    const ended = (): void => fail("launcher thread", "it ended before it was locked");
+    worker.once("error", failed);
+    worker.once("exit", ended);
+    worker.once("message", (news: News) => {
+      if (news.kind === "locked") report.resolve(news.report);
+      else if (news.kind === "failed") fail(news.step, news.message);
+      else fail("launcher thread", `it said "${news.kind}" before it was locked`);
     });
+    try {
+      const [, locked] = await Promise.all([(async () => worker.postMessage(await prepare()))(), report.promise]);
+      return new LauncherThread(worker, locked);
+    } catch (error) {
+      void worker.terminate();
+      throw error;
+    } finally {
+      worker.off("error", failed);
+      worker.off("exit", ended);
+    }
   }
 
   /** Spawns a child. Throws LaunchFailed when it cannot be executed. */

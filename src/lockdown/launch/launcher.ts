@@ -2,13 +2,12 @@
  * Layer: lockdown, launch. Starts cells and file servers that are locked before their first instruction. It lives in the
  * caller's process and must not know what they do.
  */
-import { randomFill } from "node:crypto";
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
-import { promisify } from "node:util";
+import { access, closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { openPath, type Pair, pipe, resizePipe, socketPair } from "../../host/descriptors.unsafe.ts";
 import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/process.unsafe.ts";
 import { errnoName } from "../failure.ts";
 import { resourceLimits } from "../lock.ts";
+import type { Role } from "../policies.ts";
 import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
 import { ENGINE, engineFiles } from "./engine-files.ts";
 import { FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
@@ -39,6 +38,8 @@ export type LaunchedCell = {
   readonly line: number;
 };
 
+type Bundles = Readonly<Record<Role, number>>;
+
 /** Bytes of the pipes that frames travel on; where an unprivileged user has used up his, the default stays. */
 const PIPE_BYTES = 256 * 1024;
 const NAMES = { cell: "linden-cell", fileServer: "linden-file-server" } as const;
@@ -46,7 +47,7 @@ const NAMES = { cell: "linden-cell", fileServer: "linden-file-server" } as const
 export class Launcher {
   readonly #lock: "required" | "off";
   readonly #engine: number;
-  readonly #bundles: Readonly<Record<LaunchArguments["role"], number>>;
+  readonly #bundles: Bundles;
   readonly #rules: readonly LandlockRule[];
   readonly #cells: LauncherThread;
   /** Launcher threads of living file servers: each has directories of its own, so each needs a Landlock domain of its own. */
@@ -55,7 +56,7 @@ export class Launcher {
   private constructor(
     lock: "required" | "off",
     engine: number,
-    bundles: Readonly<Record<LaunchArguments["role"], number>>,
+    bundles: Bundles,
     rules: readonly LandlockRule[],
     cells: LauncherThread,
   ) {
@@ -69,31 +70,34 @@ export class Launcher {
   /** Opens engine and bundles and starts a locked launcher thread. Throws LockFailed naming the layer that cannot be had. */
   static async start(options: LauncherOptions): Promise<Launcher> {
     const lock = options.lock ?? "required";
-    // The pool's threads inherit the locks of whichever thread starts them: that must be this one, not the launcher's.
-    await promisify<Uint8Array, unknown>(randomFill)(new Uint8Array(1));
     const opened: number[] = [];
     const open = (path: string): number => {
       const descriptor = openSync(path, "r");
       opened.push(descriptor);
       return descriptor;
     };
+    const parts: { engine: number; bundles: Bundles; rules: LandlockRule[] } = {
+      engine: -1,
+      bundles: { cell: -1, fileServer: -1 },
+      rules: [],
+    };
     try {
-      const engine = open(ENGINE);
-      const bundles = { cell: open(options.cellBundle), fileServer: open(options.fileServerBundle) };
-      const rules: LandlockRule[] = [{ descriptor: engine, grant: "execute" }];
-      for (const { path, grant } of engineFiles(engine)) {
-        const descriptor = openPath(path);
-        if (descriptor < 0) continue; // no loader cache on this system, say: what is absent needs no rule
-        opened.push(descriptor);
-        rules.push({ descriptor, grant });
-      }
-      const thread = await LauncherThread.start({
-        lock: lock === "required",
-        rules,
-        canary: "/",
-        keep: [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE],
+      const thread = await LauncherThread.start(async () => {
+        const engine = open(ENGINE);
+        parts.engine = engine;
+        parts.bundles = { cell: open(options.cellBundle), fileServer: open(options.fileServerBundle) };
+        parts.rules.push({ descriptor: engine, grant: "execute" });
+        for (const { path, grant } of engineFiles(engine)) {
+          const descriptor = openPath(path);
+          if (descriptor < 0) continue; // no loader cache on this system, say: what is absent needs no rule
+          opened.push(descriptor);
+          parts.rules.push({ descriptor, grant });
+        }
+        await startThreadPool();
+        const keep = [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE];
+        return { lock: lock === "required", rules: parts.rules, canary: "/", keep };
       });
-      return new Launcher(lock, engine, bundles, rules, thread);
+      return new Launcher(lock, parts.engine, parts.bundles, parts.rules, thread);
     } catch (error) {
       for (const descriptor of opened) closeSync(descriptor);
       throw error;
@@ -137,12 +141,12 @@ export class Launcher {
       const served = directories.map(({ descriptor, readOnly }): LandlockRule => {
         return { descriptor, grant: readOnly ? "serveReadOnly" : "serve" };
       });
-      const thread = await LauncherThread.start({
+      const thread = await LauncherThread.start(() => ({
         lock: this.#lock === "required",
         rules: [...this.#rules, ...served],
         canary: servesRoot(directories) ? null : "/",
         keep: [],
-      });
+      }));
       this.#others.add(thread);
       try {
         const launched = await this.#launch(thread, "fileServer", options.line, directories, undefined, {});
@@ -171,7 +175,7 @@ export class Launcher {
 
   async #launch(
     thread: LauncherThread,
-    role: LaunchArguments["role"],
+    role: Role,
     line: number,
     directories: readonly { readonly descriptor: number; readonly readOnly: boolean }[],
     user: number | undefined,
@@ -228,6 +232,15 @@ export class Launcher {
       throw error;
     }
   }
+}
+
+/**
+ * Starts libuv's pool from this thread. Its threads inherit the locks of whichever thread starts them: were that the
+ * launcher's, every asynchronous file access of the caller would be refused from then on. access(2) is among the calls
+ * that libuv always makes in the pool, never through a ring.
+ */
+function startThreadPool(): Promise<void> {
+  return new Promise((resolve) => access("/", () => resolve()));
 }
 
 function demandPair(what: string, result: Pair | number): Pair {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readlinkSync } from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { withFileUser } from "../../host/process.unsafe.ts";
 import { LockFailed } from "../failure.ts";
 import type { News, Order, SpawnOrder, ThreadPlan } from "./plan.ts";
@@ -49,7 +49,7 @@ function isInside(pid: number, task: number): boolean {
   }
 }
 
-port.on("message", (order: Order) => {
+function carryOut(order: Order): void {
   if (order.kind === "spawn") start(order);
   else if (order.kind === "kill") children.get(order.id)?.kill("SIGKILL");
   else {
@@ -59,14 +59,17 @@ port.on("message", (order: Order) => {
     if (outside.length > 0 && order.user !== undefined) outside = withFileUser(order.user, () => look(order.tasks));
     tell({ kind: "witnessed", id: order.id, outside });
   }
-});
-
-try {
-  const plan = workerData as ThreadPlan;
-  const nothing = { landlock: 0, filters: 0, boundingDropped: false, canary: false };
-  tell({ kind: "locked", report: plan.lock ? lockThread(plan) : nothing });
-} catch (error) {
-  const step = error instanceof LockFailed ? error.step : "launcher thread";
-  tell({ kind: "failed", step, message: error instanceof Error ? error.message : String(error) });
-  port.close();
 }
+
+/** The first message is the plan; orders come once the caller has heard that the thread is locked. */
+port.once("message", (plan: ThreadPlan) => {
+  try {
+    const nothing = { landlock: 0, filters: 0, boundingDropped: false, canary: false };
+    const report = plan.lock ? lockThread(plan) : nothing;
+    port.on("message", carryOut);
+    tell({ kind: "locked", report });
+  } catch (error) {
+    const step = error instanceof LockFailed ? error.step : "launcher thread";
+    tell({ kind: "failed", step, message: error instanceof LockFailed ? error.reason : String(error) });
+  }
+});

@@ -1,6 +1,6 @@
 /** Layer: lockdown, launch. Which user a cell runs as when the caller is root. It must not know what a cell is. */
-import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { RandomSource } from "../../host/random.unsafe.ts";
 import { LockFailed } from "../failure.ts";
 
 /** Ids nobody hands out: above what systemd gives to containers, below 2^31 (systemd's "Users, Groups, UIDs and GIDs"). */
@@ -8,6 +8,8 @@ const FIRST = 1_879_048_192;
 const LAST = 2_147_483_646;
 /** "nobody": the only unprivileged id every small user namespace has. */
 const OVERFLOW = 65_534;
+
+const random = new RandomSource();
 
 /** Whether an id exists in the user namespace of this process (user_namespaces(7)). */
 function isMapped(map: string, id: number): boolean {
@@ -21,7 +23,12 @@ function isMapped(map: string, id: number): boolean {
 export function unprivilegedUser(): number {
   const maps = ["/proc/self/uid_map", "/proc/self/gid_map"].map((path) => readFileSync(path, "latin1"));
   const mapped = (id: number) => maps.every((map) => isMapped(map, id));
-  if (mapped(FIRST) && mapped(LAST)) return randomInt(FIRST, LAST + 1);
+  if (mapped(FIRST) && mapped(LAST)) {
+    const bytes = new Uint8Array(6);
+    random.fill(bytes, 0, bytes.length);
+    // 48 bits over 28: what the remainder favours is too little to count.
+    return FIRST + (Buffer.from(bytes).readUIntLE(0, 6) % (LAST - FIRST + 1));
+  }
   if (mapped(OVERFLOW)) return OVERFLOW;
   throw new LockFailed("unprivileged user", "this user namespace has no id to run a cell as; map 65534 into it");
 }
