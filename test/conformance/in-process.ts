@@ -23,7 +23,8 @@ import type { WallTime } from "../../src/wait/clock.ts";
 import { WASI_CALLS } from "../../src/wasi/table.ts";
 
 export interface GuestRun {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The path of a .wasm file. */
+  readonly module: string;
   /** With the program's name first. */
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -150,7 +151,7 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
   }
   const started = kernel.spawn(
     {
-      image: engine.image(run.args[0] ?? "", rewrite(run.bytes)),
+      image: engine.image(run.args[0] ?? "", rewrite(readFileSync(run.module))),
       argv: run.args.map(bytes),
       env: Object.entries(run.env ?? {}).map(([key, value]) => bytes(`${key}=${value}`)),
       cwd: "/" as ByteString,

@@ -1,0 +1,136 @@
+/**
+ * The C programs of guests/ and Linux as their oracle: each is built for this machine and for WASI, both are run, and what
+ * they print and how they end must be the same.
+ */
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { GuestResult, GuestRun } from "./in-process.ts";
+
+interface Case {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+}
+
+/** Guests that are run otherwise than once, without arguments and input. */
+const CASES = new Map<string, readonly Case[]>([
+  ["exit", ["return", "0", "7", "255", "256", "-1", "_Exit", "abort"].map((how) => ({ args: [how] }))],
+  [
+    "arguments",
+    [
+      {},
+      {
+        args: ["a b", "", "--x=y", "ä€𝄞", "new\nline"],
+        env: { EMPTY: "", SHELL: "/bin/sh", __proto__x: "1", ÄRGER: "ß" },
+      },
+    ],
+  ],
+  ["stdin", [{}, { stdin: "short\n" }, { stdin: "0123456789abcdef".repeat(50_000) }]],
+]);
+
+type Runner = (run: GuestRun) => Promise<GuestResult>;
+
+interface Ending {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** As a shell tells it: 128 and the signal's number, or the exit code. */
+  readonly status: number;
+}
+
+const guests = fileURLToPath(new URL("../../guests", import.meta.url));
+const work = mkdtempSync(join(tmpdir(), "linden-guests-"));
+after(() => rmSync(work, { recursive: true, force: true }));
+
+const execute = promisify(execFile);
+const FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1"];
+const PACKAGES = "clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32 gcc libc6-dev";
+
+async function has(command: string, ...args: string[]): Promise<boolean> {
+  return execute(command, args).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Both builds of a guest. */
+async function build(name: string): Promise<{ native: string; wasm: string }> {
+  const source = join(guests, `${name}.c`);
+  const native = join(work, name);
+  const wasm = `${native}.wasm`;
+  await execute("gcc", [...FLAGS, "-o", native, source]);
+  await execute("clang-14", ["--target=wasm32-wasi", ...FLAGS, "-o", wasm, source]);
+  return { native, wasm };
+}
+
+/**
+ * Standard input a pipe and the others files opened for writing: Node's own "pipes" are sockets open both ways. What the
+ * shell itself says of signals is dropped.
+ */
+const PIPELINE = 'input=$1; shift; /bin/cat "$input" | /usr/bin/env -i "$@" 2>&3 3>&-';
+
+async function runNative(program: string, { args = [], env = {}, stdin = "" }: Case): Promise<Ending> {
+  const cwd = mkdtempSync(join(work, "cwd-"));
+  const files = mkdtempSync(join(work, "stdio-"));
+  const input = join(files, "stdin");
+  writeFileSync(input, stdin);
+  const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+  const output = openSync(join(files, "stdout"), "w");
+  const errors = openSync(join(files, "stderr"), "w");
+  const child = spawn("/bin/sh", ["-c", PIPELINE, "sh", input, ...variables, program, ...args], {
+    cwd,
+    stdio: ["ignore", output, "ignore", errors],
+    timeout: 20_000,
+  });
+  const [status] = await once(child, "exit");
+  closeSync(output);
+  closeSync(errors);
+  return {
+    stdout: readFileSync(join(files, "stdout"), "utf8"),
+    stderr: readFileSync(join(files, "stderr"), "utf8"),
+    status,
+  };
+}
+
+async function runWasm(run: Runner, module: string, name: string, given: Case): Promise<Ending> {
+  const { stdout, stderr, code, signal } = await run({
+    module,
+    args: [name, ...(given.args ?? [])],
+    env: given.env ?? {},
+    stdin: Buffer.from(given.stdin ?? ""),
+    root: "",
+    milliseconds: 20_000,
+  });
+  return { stdout, stderr, status: signal === 0 ? code : 128 + signal };
+}
+
+const missing =
+  (await has("gcc", "--version")) && (await has("clang-14", "--version")) && (await has("wasm-ld-14", "--version"))
+    ? undefined
+    : `needs: apt-get install -y --no-install-recommends ${PACKAGES}`;
+
+const names = readdirSync(guests)
+  .filter((file) => file.endsWith(".c"))
+  .map((file) => basename(file, ".c"));
+
+/** One test for each guest; `where` says how `run` runs them, `unable` why it cannot be done here. */
+export function testGuests(where: string, run: Runner, unable?: string): void {
+  for (const name of names) {
+    test(`guest ${name} does ${where} what it does on Linux`, { skip: missing ?? unable ?? false }, async () => {
+      const built = await build(name);
+      for (const given of CASES.get(name) ?? [{}]) {
+        const [expected, actual] = await Promise.all([
+          runNative(built.native, given),
+          runWasm(run, built.wasm, name, given),
+        ]);
+        assert.deepEqual(actual, expected, `${name} ${(given.args ?? []).join(" ")}`);
+      }
+    });
+  }
+}
