@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { LockUnavailable, OptionError, SandboxClosed } from "../../src/sandbox/errors.ts";
+import { ModuleCache } from "../../src/sandbox/module-cache.ts";
+import { SandboxPool } from "../../src/sandbox/pool.ts";
+import { DOWN } from "../../src/wire/frames.ts";
+import { FakeCell, FakeLauncher } from "./fake-cell.ts";
+
+const home = mkdtempSync(join(tmpdir(), "linden-test-"));
+after(() => rmSync(home, { recursive: true, force: true }));
+const program = join(home, "program.wasm");
+writeFileSync(program, new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]));
+
+const cells = (count: number) =>
+  Array.from({ length: count }, () => new FakeCell().behave((cell, channel) => cell.end(channel)));
+const services = (fakes: FakeCell[]) => ({
+  launcher: new FakeLauncher(...fakes),
+  cache: new ModuleCache("/dev/null/cache"),
+});
+const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+test("ready cells are handed out with their programs compiled, and replaced", async () => {
+  const fakes = cells(4);
+  const pool = await SandboxPool.create({ size: 2, programs: [program] }, services(fakes));
+  assert.equal(pool.ready, 2);
+  assert.ok(fakes[0]?.verified);
+  assert.equal(fakes[0]?.of(DOWN.BOOT).length, 0);
+  const box = await pool.take({ env: { A: "1" } });
+  assert.equal((await box.run(program)).exitCode, 0);
+  assert.equal(fakes[0]?.of(DOWN.MODULE_END).length, 1);
+  await turn();
+  assert.equal(pool.ready, 2);
+  await pool.close();
+  assert.equal((await box.run(program)).exitCode, 0);
+  await box.close();
+  assert.ok(fakes.slice(0, 3).every(({ killed }) => killed));
+  await assert.rejects(pool.take(), SandboxClosed);
+});
+
+test("a cell that died while it waited is not handed out", async () => {
+  const fakes = cells(3);
+  const pool = await SandboxPool.create({ size: 1 }, services(fakes));
+  fakes[0]?.exit(null, "SIGKILL");
+  await turn();
+  assert.equal(pool.ready, 0);
+  const box = await pool.take();
+  assert.equal((await box.run(program)).exitCode, 0);
+  await box.close();
+  await pool.close();
+});
+
+test("a pool whose cells cannot be locked is not made", async () => {
+  const [cell] = cells(1);
+  assert.ok(cell);
+  cell.lockProblem = new LockUnavailable("no seccomp");
+  await assert.rejects(SandboxPool.create({}, services([cell])), LockUnavailable);
+});
+
+test("options are checked", async () => {
+  for (const options of [{ size: 0 }, { size: 65 }, { lock: "maybe" }, { programs: "python" }, { count: 1 }]) {
+    await assert.rejects(SandboxPool.create(options as object, services([])), OptionError, JSON.stringify(options));
+  }
+  const pool = await SandboxPool.create({}, services(cells(1)));
+  await assert.rejects(pool.take({ lock: "off" }), OptionError);
+  await pool.close();
+});

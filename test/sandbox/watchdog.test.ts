@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { test } from "node:test";
+import { cpuTime, residentBytes, Watchdog } from "../../src/sandbox/watchdog.ts";
+
+function child(code: string) {
+  const started = spawn(process.execPath, ["-e", code], { stdio: "ignore" });
+  const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+    started.once("exit", (exit, signal) => resolve({ code: exit, signal }));
+  });
+  return { pid: started.pid ?? 0, exited, kill: () => void started.kill("SIGKILL") };
+}
+
+async function bite(code: string, limits: { cpuMs?: number; bytes?: number }): Promise<string> {
+  const process = child(code);
+  try {
+    return await new Promise<string>((resolve) => {
+      const { cpuMs, bytes = Infinity } = limits;
+      const watchdog = new Watchdog(process, { cpuMs, residentBytes: () => bytes }, resolve);
+      watchdog.watch();
+      // The watchdog itself keeps nothing alive.
+      const keep = setInterval(() => {}, 1000);
+      process.exited.then(() => {
+        clearInterval(keep);
+        resolve("exited");
+      });
+    });
+  } finally {
+    process.kill();
+    await process.exited;
+  }
+}
+
+test("a process that spins runs out of CPU time", async () => {
+  assert.equal(await bite("for(;;);", { cpuMs: 300 }), "cpu");
+});
+
+test("a process that fills its memory is seen", async () => {
+  assert.equal(await bite("const b=Buffer.alloc(200e6,1);setInterval(()=>b,1e3)", { bytes: 150e6 }), "memory");
+});
+
+test("a process within its limits is left alone until it ends", async () => {
+  assert.equal(await bite("setTimeout(()=>{},300)", { cpuMs: 10_000, bytes: 1e9 }), "exited");
+});
+
+test("a process that is gone has neither time nor memory", () => {
+  const nobody = 2 ** 22 + 1;
+  assert.equal(cpuTime(nobody), undefined);
+  assert.equal(residentBytes(nobody), undefined);
+  assert.ok((residentBytes(process.pid) ?? 0) > 10e6);
+  assert.ok((cpuTime(process.pid) ?? -1) >= 0);
+});
