@@ -29,12 +29,13 @@ let caller: string;
 before(async () => {
   home = mkdtempSync(join(tmpdir(), "linden-launch-"));
   chmodSync(home, 0o755);
+  writeFileSync(join(home, "package.json"), '{ "type": "module" }');
   const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   const shared = { bundle: true, platform: "node", logLevel: "error", external: ["esbuild"] } satisfies BuildOptions;
   caller = join(home, "caller.mjs");
   await build({ ...shared, format: "esm", entryPoints: [file("./toy-caller.ts")], outfile: caller });
-  const thread = file("../../src/lockdown/launch/thread.ts");
-  await build({ ...shared, format: "cjs", entryPoints: [thread], outfile: join(home, "launcher-thread.cjs") });
+  const thread = file("../../src/lockdown/launch/launcher-thread.ts");
+  await build({ ...shared, format: "esm", entryPoints: [thread], outfile: join(home, "launcher-thread.js") });
   // The caller never bundles at run time: it is given its toy.
   mkdirSync(join(home, "node_modules/esbuild"), { recursive: true });
   writeFileSync(

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { test } from "node:test";
 import { LockFailed } from "../../src/lockdown/failure.ts";
-import { LauncherThread } from "../../src/lockdown/launch/launcher-thread.ts";
+import { LauncherThread } from "../../src/lockdown/launch/thread.ts";
 import { bundle, startLauncher, Toy } from "./toy.ts";
 
 const LIES: readonly (readonly [omitted: string, complaint: RegExp | undefined])[] = [

@@ -1,5 +1,5 @@
 /** Layer: lockdown, launch. What other rooms use of it. */
 export { LaunchedProcess } from "./launched-process.ts";
 export { type LaunchedCell, Launcher, type LauncherOptions, type ServedDirectory } from "./launcher.ts";
-export { type ExitStatus, LaunchFailed } from "./launcher-thread.ts";
+export { type ExitStatus, LaunchFailed } from "./thread.ts";
 export type { LockReport } from "./verification.ts";

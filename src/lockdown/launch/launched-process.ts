@@ -3,7 +3,7 @@
  * What comes out of the streams is hostile input. It must not know the frames on them.
  */
 import { Socket } from "node:net";
-import type { ExitStatus, LaunchedChild, LauncherThread } from "./launcher-thread.ts";
+import type { ExitStatus, LaunchedChild, LauncherThread } from "./thread.ts";
 import type { LockReport } from "./verification.ts";
 
 /** Bytes of crash text kept: the last ones. */

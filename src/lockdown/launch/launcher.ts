@@ -12,8 +12,8 @@ import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
 import { ENGINE, engineFiles } from "./engine-files.ts";
 import { FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
 import { LaunchedProcess } from "./launched-process.ts";
-import { LauncherThread, LaunchFailed } from "./launcher-thread.ts";
 import type { LandlockRule } from "./plan.ts";
+import { LauncherThread, LaunchFailed } from "./thread.ts";
 import { unprivilegedUser } from "./users.ts";
 import { verifyLock } from "./verification.ts";
 

@@ -1,75 +1,172 @@
 /**
- * Layer: lockdown, launch. Main of a launcher thread: locks itself as planned, then spawns what it is told to. It runs in
- * a Worker of the caller's process and must outlive its children: the kernel kills them when this thread ends.
+ * Layer: lockdown, launch. The caller's side of a launcher thread: starts it, waits until it is locked, sends it orders.
+ * It must not know what is launched.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { readlinkSync } from "node:fs";
-import { parentPort } from "node:worker_threads";
-import { withFileUser } from "../../host/process.unsafe.ts";
+import { Worker } from "node:worker_threads";
 import { LockFailed } from "../failure.ts";
-import type { News, Order, SpawnOrder, ThreadPlan } from "./plan.ts";
-import { lockThread } from "./thread-lock.ts";
+import type { News, Order, SpawnOrder, ThreadPlan, ThreadReport } from "./plan.ts";
 
-const port = parentPort;
-if (port === null) throw new Error("this file is the main of a launcher thread; it is started by Launcher");
-const children = new Map<number, ChildProcess>();
-const tell = (news: News): void => port.postMessage(news);
+export type ExitStatus = { readonly code: number | null; readonly signal: string | null };
 
-function start(order: SpawnOrder): void {
-  const { id } = order;
-  const child = spawn(order.file, order.argv, {
-    argv0: order.name,
-    cwd: "/",
-    // A session of its own: the terminal's Ctrl-C is the caller's to handle, and there is no terminal to reach.
-    detached: true,
-    env: order.env,
-    stdio: [...order.stdio],
-    ...(order.user === undefined ? {} : { uid: order.user, gid: order.user }),
-  });
-  child.once("error", (error) => tell({ kind: "refused", id, message: error.message }));
-  if (child.pid === undefined) return;
-  children.set(id, child);
-  child.once("exit", (code, signal) => {
-    children.delete(id);
-    tell({ kind: "exited", id, code, signal });
-  });
-  tell({ kind: "spawned", id, pid: child.pid });
+/** A child that could not be started, or a launcher thread that is gone. */
+export class LaunchFailed extends Error {
+  override readonly name = "LaunchFailed";
 }
 
-/**
- * The kernel lets a thread in a Landlock domain look at another task (a ptrace check; reading its namespace links is one)
- * only if that task is in the same domain or in one nested in it. So what can be read here is locked in.
- */
-function isInside(pid: number, task: number): boolean {
-  try {
-    readlinkSync(`/proc/${pid}/task/${task}/ns/net`);
-    return true;
-  } catch {
-    return false;
+type Child = {
+  readonly spawned: PromiseWithResolvers<number>;
+  readonly exited: PromiseWithResolvers<ExitStatus>;
+};
+
+/** The thread's main stands beside this file, as source and as a bundle. */
+function threadFile(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./launcher-thread.ts" : "./launcher-thread.js", import.meta.url);
+}
+
+export class LauncherThread {
+  readonly report: ThreadReport;
+  readonly #worker: Worker;
+  readonly #children = new Map<number, Child>();
+  readonly #witnesses = new Map<number, PromiseWithResolvers<readonly number[]>>();
+  #next = 1;
+  #holds = 0;
+  #gone: LaunchFailed | undefined;
+
+  private constructor(worker: Worker, report: ThreadReport) {
+    this.#worker = worker;
+    this.report = report;
+    worker.on("message", (news: News) => this.#hear(news));
+    worker.on("error", (error) => this.#end(`the launcher thread failed: ${String(error)}`));
+    worker.on("exit", () => this.#end("the launcher thread has ended"));
+    worker.unref();
+  }
+
+  /**
+   * Starts a thread and waits until it has locked itself as planned. Throws LockFailed naming the step, or what `prepare`
+   * throws. The plan is prepared while the thread boots.
+   */
+  static async start(prepare: () => ThreadPlan | Promise<ThreadPlan>): Promise<LauncherThread> {
+    // Options, preloads and environment of the caller (--inspect, --import, NODE_OPTIONS) stay with the caller.
+    const worker = new Worker(threadFile(), {
+      execArgv: [],
+      env: {},
+      name: "linden launcher",
+      // Descriptors made through FFI are closed by hand; the thread would warn that it never opened them.
+      trackUnmanagedFds: false,
+    });
+    const report = Promise.withResolvers<ThreadReport>();
+    const fail = (step: string, message: string): void => report.reject(new LockFailed(step, message));
+    const failed = (error: unknown): void => fail("launcher thread", String(error));
+    const ended = (): void => fail("launcher thread", "it ended before it was locked");
+    worker.once("error", failed);
+    worker.once("exit", ended);
+    worker.once("message", (news: News) => {
+      if (news.kind === "locked") report.resolve(news.report);
+      else if (news.kind === "failed") fail(news.step, news.message);
+      else fail("launcher thread", `it said "${news.kind}" before it was locked`);
+    });
+    try {
+      const [, locked] = await Promise.all([(async () => worker.postMessage(await prepare()))(), report.promise]);
+      return new LauncherThread(worker, locked);
+    } catch (error) {
+      void worker.terminate();
+      throw error;
+    } finally {
+      worker.off("error", failed);
+      worker.off("exit", ended);
+    }
+  }
+
+  /** Spawns a child. Throws LaunchFailed when it cannot be executed. */
+  async spawn(order: Omit<SpawnOrder, "kind" | "id">): Promise<LaunchedChild> {
+    if (this.#gone !== undefined) throw this.#gone;
+    const id = this.#next++;
+    const child: Child = { spawned: Promise.withResolvers(), exited: Promise.withResolvers() };
+    this.#children.set(id, child);
+    this.hold();
+    try {
+      this.#order({ ...order, kind: "spawn", id });
+      const pid = await child.spawned.promise;
+      return { id, pid, exited: child.exited.promise };
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Kills a child, if it still lives; by the thread that reaps it, so the number cannot be another process's by then. */
+  kill(child: number): void {
+    if (this.#children.has(child)) this.#order({ kind: "kill", id: child });
+  }
+
+  /** Which of a process's tasks are not inside this thread's Landlock domain, as the kernel sees it. */
+  async witness(pid: number, tasks: readonly number[], user: number | undefined): Promise<readonly number[]> {
+    if (this.#gone !== undefined) throw this.#gone;
+    const id = this.#next++;
+    const answer = Promise.withResolvers<readonly number[]>();
+    this.#witnesses.set(id, answer);
+    this.hold();
+    try {
+      this.#order({ kind: "witness", id, pid, tasks, ...(user === undefined ? {} : { user }) });
+      return await answer.promise;
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Keeps the caller's event loop running until released as often. */
+  hold(): void {
+    if (this.#holds++ === 0) this.#worker.ref();
+  }
+
+  release(): void {
+    if (--this.#holds === 0) this.#worker.unref();
+  }
+
+  /** Kills every child, waits until they are reaped, ends the thread. */
+  async close(): Promise<void> {
+    if (this.#gone === undefined) {
+      this.hold();
+      const exits = [...this.#children.values()].map((child) => child.exited.promise);
+      for (const id of this.#children.keys()) this.#order({ kind: "kill", id });
+      await Promise.all(exits);
+    }
+    await this.#worker.terminate();
+  }
+
+  #order(order: Order): void {
+    this.#worker.postMessage(order);
+  }
+
+  #hear(news: News): void {
+    if (news.kind === "witnessed") {
+      this.#witnesses.get(news.id)?.resolve(news.outside);
+      this.#witnesses.delete(news.id);
+      return;
+    }
+    if (news.kind === "locked" || news.kind === "failed") return;
+    const child = this.#children.get(news.id);
+    if (child === undefined) return;
+    if (news.kind === "spawned") {
+      child.spawned.resolve(news.pid);
+      return;
+    }
+    this.#children.delete(news.id);
+    const exited = news.kind === "exited";
+    if (!exited) child.spawned.reject(new LaunchFailed(`the engine could not be started: ${news.message}`));
+    child.exited.resolve(exited ? { code: news.code, signal: news.signal } : { code: null, signal: null });
+  }
+
+  /** The kernel kills the children of a thread that ends: what was waiting on them hears it from here. */
+  #end(reason: string): void {
+    this.#gone ??= new LaunchFailed(reason);
+    for (const child of this.#children.values()) {
+      child.spawned.reject(this.#gone);
+      child.exited.resolve({ code: null, signal: "SIGKILL" });
+    }
+    for (const witness of this.#witnesses.values()) witness.reject(this.#gone);
+    this.#children.clear();
+    this.#witnesses.clear();
   }
 }
 
-function carryOut(order: Order): void {
-  if (order.kind === "spawn") start(order);
-  else if (order.kind === "kill") children.get(order.id)?.kill("SIGKILL");
-  else {
-    const look = (tasks: readonly number[]) => tasks.filter((task) => !isInside(order.pid, task));
-    let outside = look(order.tasks);
-    // A root without CAP_SYS_PTRACE (a container's) may look at another user's task only as that user.
-    if (outside.length > 0 && order.user !== undefined) outside = withFileUser(order.user, () => look(order.tasks));
-    tell({ kind: "witnessed", id: order.id, outside });
-  }
-}
-
-/** The first message is the plan; orders come once the caller has heard that the thread is locked. */
-port.once("message", (plan: ThreadPlan) => {
-  try {
-    const nothing = { landlock: 0, filters: 0, boundingDropped: false, canary: false };
-    const report = plan.lock ? lockThread(plan) : nothing;
-    port.on("message", carryOut);
-    tell({ kind: "locked", report });
-  } catch (error) {
-    const step = error instanceof LockFailed ? error.step : "launcher thread";
-    tell({ kind: "failed", step, message: error instanceof LockFailed ? error.reason : String(error) });
-  }
-});
+export type LaunchedChild = { readonly id: number; readonly pid: number; readonly exited: Promise<ExitStatus> };
