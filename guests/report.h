@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define UNUSED __attribute__((unused))
 
@@ -58,6 +59,12 @@ UNUSED static int must(const char *what, int result) {
     exit(99);
   }
   return result;
+}
+
+/* WASI has no working directory: a sandbox says in PWD where a program should begin. Linux has set it already. */
+__attribute__((constructor)) static void enter_directory(void) {
+  const char *path = getenv("PWD");
+  if (path != NULL) must("enter the directory", chdir(path));
 }
 
 #endif

@@ -23,6 +23,19 @@ interface Case {
 const CASES = new Map<string, readonly Case[]>([
   ["exit", ["return", "0", "7", "255", "256", "-1", "_Exit", "abort"].map((how) => ({ args: [how] }))],
   [
+    "crash",
+    [
+      "divide",
+      "remainder",
+      "overflow a division",
+      "read far away",
+      "write far away",
+      "recurse",
+      "abort",
+      "nothing",
+    ].map((how) => ({ args: [how] })),
+  ],
+  [
     "arguments",
     [
       {},
