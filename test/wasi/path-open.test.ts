@@ -150,3 +150,19 @@ test("descriptors run out with MFILE, and nothing is made then", () => {
   guest.must("fd_close", 5);
   assert.equal(guest.open("new"), -errno.ERRNO_NOENT);
 });
+
+test("devices open like files, and /dev/stdin is the standard stream", () => {
+  const guest = new Guest();
+  const buffer = guest.room(8);
+  const count = guest.room(4);
+  const vector = guest.vector([buffer, 8]);
+  guest.must("fd_read", guest.open("dev/null"), ...vector, count);
+  assert.equal(guest.u32(count), 0);
+  guest.must("fd_read", guest.open("dev/urandom", { base: READ_RIGHTS }), ...vector, count);
+  assert.equal(guest.textAt(buffer, guest.u32(count)), "\x07".repeat(8));
+  guest.stdin.feed(new TextEncoder().encode("typed"));
+  guest.must("fd_read", guest.open("dev/stdin", { base: READ_RIGHTS }), ...vector, count);
+  assert.equal(guest.textAt(buffer, guest.u32(count)), "typed");
+  guest.must("fd_write", guest.open("dev/stdout", { base: wasi.RIGHTS_FD_WRITE }), ...vector, count);
+  assert.equal(guest.sink.text, "typed\x07\x07\x07");
+});
