@@ -1,0 +1,7 @@
+/* The smallest program worth starting. */
+#include <stdio.h>
+
+int main(void) {
+  puts("hello");
+  return 0;
+}

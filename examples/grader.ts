@@ -1,0 +1,19 @@
+/** Grade many submissions side by side: each in its own locked process, each with its own limits. */
+import { Sandbox } from "linden";
+
+const submissions = {
+  right: "print(sum(map(int, input().split())))",
+  wrong: "print(input())",
+  slow: "while True: pass",
+};
+
+const verdicts = await Promise.all(
+  Object.entries(submissions).map(async ([name, code]) => {
+    await using box = await Sandbox.create();
+    await box.files.write("/work/main.py", code);
+    const run = await box.run("python", ["/work/main.py"], { stdin: "3 4\n", timeout: "2s" });
+    const verdict = run.timedOut ? "too slow" : run.stdout.trim() === "7" ? "accepted" : "wrong answer";
+    return `${name}: ${verdict}`;
+  }),
+);
+console.log(verdicts.join("\n"));
