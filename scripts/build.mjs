@@ -20,7 +20,7 @@ const lockedPrograms = { ...shared, format: "cjs", minifyWhitespace: true };
 const outputs = [
   { ...shared, format: "esm", entryPoints: ["src/sandbox/index.ts"], outfile: "index.js" },
   { ...shared, format: "esm", entryPoints: ["src/cli/main.ts"], outfile: "cli.js" },
-  { ...shared, format: "cjs", entryPoints: ["src/lockdown/launch/thread.ts"], outfile: "launcher-thread.cjs" },
+  { ...shared, format: "esm", entryPoints: ["src/lockdown/launch/launcher-thread.ts"], outfile: "launcher-thread.js" },
   { ...lockedPrograms, entryPoints: ["src/cell/main.ts"], outfile: "cell.cjs" },
   { ...lockedPrograms, entryPoints: ["src/fileserver/main.ts"], outfile: "fileserver.cjs" },
 ];
