@@ -65,6 +65,11 @@ export const MODULE_CONSTANT_OPERATIONS = 100;
 export const MODULE_NESTING = 10_000;
 /** Targets of one br_table. Enforced by the rewriter. */
 export const MODULE_BR_TABLE = 50_000;
+/**
+ * Sum, over all blocks and branches of one function, of the locals and operands alive there: what compilers keep in
+ * memory, tens of bytes each. Enforced by the rewriter.
+ */
+export const MODULE_BODY_STATES = 16_000_000;
 /** Bytes of the function names kept for messages; a bigger name section is dropped. Enforced by the rewriter. */
 export const MODULE_NAMES_KEPT_BYTES = 16 * 1024 * 1024;
 /** Bytes of arguments and environment of one process, as execve(2)'s E2BIG. Enforced by the kernel. */

@@ -255,6 +255,51 @@ describe("rewrite: caps", () => {
     rewrite(deep(9_999));
   });
 
+  it("refuses bodies whose compilation needs gigabytes", () => {
+    const builder = new WasmBuilder().section(1, [1, 0x60, 0, 0]).section(3, [1, 0]);
+    const ifs = new Array<number[]>(300_000).fill([...code.i32(0), ...code.ifThen()]).flat();
+    const bodyBytes = [1, ...new Encoder().u32(10_000).bytes(), 0x7f, ...ifs, 0x0b];
+    refused(
+      builder.section(10, [1, ...new Encoder().u32(bodyBytes.length).bytes(), ...bodyBytes]).build(),
+      "limit bodyStates",
+    );
+    const operands = new Array<number[]>(60_000).fill(code.i32(0)).flat();
+    refused(body(operands, ifs.slice(0, 5000)).build(), "limit bodyStates");
+  });
+
+  it("counts locals and operands at each block and branch exactly", () => {
+    const states = (most: number, ...instructions: Bytes[]): boolean => {
+      const builder = new WasmBuilder().memory(1).table(1);
+      const callee = builder.func("iii>i", [code.i32(0)]);
+      assert.equal(callee, 0);
+      builder.func("ii>", instructions, "f");
+      try {
+        rewrite(builder.build(), { bodyStates: most });
+        return true;
+      } catch (error) {
+        assert.equal((error as ModuleRefused).rule, "limit bodyStates");
+        return false;
+      }
+    };
+    const exactly = (count: number, ...instructions: Bytes[]): void => {
+      assert.ok(states(count, ...instructions), `at most ${count}`);
+      assert.ok(!states(count - 1, ...instructions), `at least ${count}`);
+    };
+    const [one, two] = [code.i32(1), code.i32(2)];
+    exactly(2, code.block());
+    exactly(4, one, two, code.block(), code.drop, code.drop);
+    exactly(2, one, code.ifThen());
+    exactly(3, one, two, code.add, code.block(), code.drop);
+    exactly(3, one, one, one, code.call(0), code.block(), code.drop);
+    exactly(2, one, two, code.store(), code.block());
+    exactly(2 + 3 + 2, code.block(one, [0x0d, 0], one, [0x1a]), one, code.block(), code.drop);
+    exactly(2 + 3, [0x02, 0x7f, ...one, 0x0b], code.block(), code.drop);
+    exactly(2 + 4 * 2, code.block(one, [0x0e, 3, 0, 0, 0, 0]));
+    exactly(2 + 2 + 3, one, [0x04, 0x7f, ...one, 0x05, ...two, 0x0b], code.block(), code.drop);
+    exactly(2 + 2 + 2, code.tryCatchAll(code.i32(1).concat(code.drop), []), code.block());
+    exactly(2 + 3 + 2, code.tryCatchAll([...one, ...one, ...one, ...code.call(0), ...code.drop], []));
+  });
+
   it("refuses each other excess", () => {
     refused(body([0x0e, 3, 0, 0, 0, 0]).build(), "limit brTable", { brTable: 2 });
     refused(body([0x01, 0x01, 0x01]).build(), "limit bodyBytes", { bodyBytes: 4 });

@@ -1,6 +1,7 @@
 /** Layer: engine, rewriter. The caps one rewriting works under. It must not know where a caller takes them from. */
 import {
   MODULE_BODY_BYTES,
+  MODULE_BODY_STATES,
   MODULE_BR_TABLE,
   MODULE_BYTES,
   MODULE_CONSTANT_OPERATIONS,
@@ -40,6 +41,7 @@ export interface RewriteLimits {
   readonly dataSegments: number;
   readonly constantOperations: number;
   readonly bodyBytes: number;
+  readonly bodyStates: number;
   readonly locals: number;
   readonly localsSum: number;
   readonly nesting: number;
@@ -63,6 +65,7 @@ export const DEFAULT_LIMITS: RewriteLimits = {
   dataSegments: MODULE_DATA_SEGMENTS,
   constantOperations: MODULE_CONSTANT_OPERATIONS,
   bodyBytes: MODULE_BODY_BYTES,
+  bodyStates: MODULE_BODY_STATES,
   locals: MODULE_LOCALS,
   localsSum: MODULE_LOCALS_SUM,
   nesting: MODULE_NESTING,

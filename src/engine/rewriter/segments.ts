@@ -60,10 +60,10 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   }
   const spaces = {
     types: shape.types,
-    functions: shape.functionTypes.length,
+    functionTypes: shape.functionTypes,
     tables: shape.tables.length,
     globals: shape.globals.length,
-    tags: shape.tagTypes.length,
+    tagTypes: shape.tagTypes,
     elements: shape.elements,
     dataCount: shape.dataCount,
   };
