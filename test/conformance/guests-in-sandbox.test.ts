@@ -6,4 +6,8 @@ import { runInSandbox } from "./in-sandbox.ts";
 
 const cell = fileURLToPath(new URL("../../dist/cell.cjs", import.meta.url));
 
-testGuests("in a sandbox", runInSandbox, existsSync(cell) ? undefined : "dist/ is not built: ./linden test builds it");
+testGuests({
+  where: "in a sandbox",
+  run: runInSandbox,
+  unable: existsSync(cell) ? undefined : "dist/ is not built: ./linden test builds it",
+});

@@ -2,4 +2,4 @@
 import { testGuests } from "./guests.ts";
 import { runGuest } from "./in-process.ts";
 
-testGuests("in process", runGuest);
+testGuests({ where: "in process", run: runGuest });
