@@ -33,6 +33,7 @@ export function bind(call: GuestCall, site: CallSite): Handler {
   const words = wordsOf(call.parameters);
   if (words <= 4) return bindUpTo4(call, site, words);
   if (words <= 8) return bindUpTo8(call, site, words);
+  if (words <= 12) return bindUpTo12(call, site, words);
   return bindAny(call, site);
 }
 
@@ -66,6 +67,22 @@ function bindUpTo8(call: GuestCall, site: CallSite, words: number): Handler {
     try {
       const value = call.begin(thread, a, b, c, d, e, f, g, h);
       return ordinary(call, site, value) ?? site.unusual(call, value, [a, b, c, d, e, f, g, h].slice(0, words));
+    } catch (error) {
+      return site.fault(error);
+    }
+  };
+}
+
+function bindUpTo12(call: GuestCall, site: CallSite, words: number): Handler {
+  return (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0, k = 0, l = 0) => {
+    const { thread } = site;
+    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
+    thread.process.calls += 1;
+    try {
+      const value = call.begin(thread, a, b, c, d, e, f, g, h, i, j, k, l);
+      return (
+        ordinary(call, site, value) ?? site.unusual(call, value, [a, b, c, d, e, f, g, h, i, j, k, l].slice(0, words))
+      );
     } catch (error) {
       return site.fault(error);
     }

@@ -8,17 +8,15 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { EFAULT, EINVAL } from "../abi/errno.ts";
 import { UIO_MAXIOV } from "../abi/fcntl.ts";
+import { RecentStrings, SHORT_STRING } from "./recent-strings.ts";
+
+const WORD = 0x1_0000_0000;
+const BILLION = 1_000_000_000;
 
 /** The part of WebAssembly.Memory this room needs. */
 export interface LinearMemory {
   readonly buffer: ArrayBuffer;
 }
-
-/**
- * One array for each length of a short string: fromCharCode takes arrays of the right length in half the time it takes
- * for a view, and most names are short. Scratch only.
- */
-const CODES: readonly number[][] = Array.from({ length: 65 }, (_, length) => new Array<number>(length).fill(0));
 
 /** A checked list of guest ranges, reused from call to call. */
 export class IoVector {
@@ -33,6 +31,7 @@ export class GuestMemory {
   readonly #memory: LinearMemory;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView<ArrayBuffer>;
+  #recent: RecentStrings | undefined;
 
   constructor(memory: LinearMemory) {
     this.#memory = memory;
@@ -69,10 +68,9 @@ export class GuestMemory {
   /** Copy a byte string in; the range must have been checked. */
   byteString(address: number, length: number): ByteString {
     const bytes = this.bytes;
-    const codes = CODES[length];
-    if (codes !== undefined) {
-      for (let i = 0; i < length; i++) codes[i] = bytes[address + i] ?? 0;
-      return String.fromCharCode.apply(null, codes) as ByteString;
+    if (length <= SHORT_STRING) {
+      this.#recent ??= new RecentStrings();
+      return this.#recent.string(bytes, address, length);
     }
     let text = "";
     for (let start = address; start < address + length; start += 4096) {
@@ -90,23 +88,19 @@ export class GuestMemory {
 
   /** Write an unsigned 64-bit integer given as a number from 0 to 2^53. */
   putU64(address: number, value: number): void {
-    this.view.setUint32(address, value >>> 0, true);
-    this.view.setUint32(address + 4, Math.floor(value / 0x1_0000_0000), true);
+    const { view } = this;
+    view.setUint32(address, value >>> 0, true);
+    view.setUint32(address + 4, Math.floor(value / WORD), true);
   }
 
   /** Write seconds and nanoseconds as one 64-bit count of nanoseconds, modulo 2^64, without BigInt. */
   putNanoseconds(address: number, seconds: number, nanoseconds: number): void {
-    // seconds * 10^9 exceeds 2^53: split the seconds so that each partial product stays exact. Rounding down, not
-    // towards zero, keeps times before 1970 right in two's complement.
-    const upper = Math.floor(seconds / 65_536);
-    const low = (seconds - upper * 65_536) * 1_000_000_000 + nanoseconds;
-    const high = upper * 1_000_000_000;
-    const highUpper = Math.floor(high / 65_536);
-    // value = high * 2^16 + low
-    const lowWord = (high - highUpper * 65_536) * 65_536 + (low % 0x1_0000_0000);
-    this.view.setUint32(address, lowWord >>> 0, true);
-    const carry = Math.floor(lowWord / 0x1_0000_0000);
-    this.view.setUint32(address + 4, highUpper + Math.floor(low / 0x1_0000_0000) + carry, true);
+    const { view } = this;
+    const low = (Math.imul(seconds, BILLION) + nanoseconds) >>> 0;
+    // The sum exceeds 2^53 and is rounded, but without its low word it is a multiple of 2^32: rounding again finds which.
+    const high = Math.floor((seconds * BILLION + nanoseconds - low) / WORD + 0.5);
+    view.setUint32(address, low, true);
+    view.setUint32(address + 4, high, true);
   }
 
   /** Copy `count` 8-byte iovecs in and check every range. 0, -EINVAL (count above UIO_MAXIOV, sum above 2^31-1), -EFAULT. */

@@ -4,6 +4,7 @@
  */
 import type { FileSystem, Inode, Stat } from "./contracts.ts";
 import { emptyStat } from "./contracts.ts";
+import { PathCache } from "./path-parts.ts";
 
 /** A place in the tree a process sees: an inode, and through which mount it was reached. */
 export interface Location {
@@ -39,6 +40,7 @@ export class MountTable {
   readonly rootMount: Mount;
   /** A stat buffer for permission checks, good until the next one. */
   readonly scratch: Stat = emptyStat();
+  readonly paths = new PathCache();
 
   constructor(fs: FileSystem, options: MountOptions = {}) {
     this.rootMount = new Mount(fs, undefined, options.readOnly === true);

@@ -5,12 +5,13 @@
  * The walk is a loop: symbolic links push what remains of the path on a stack that MAXSYMLINKS bounds.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from "../abi/errno.ts";
-import { MAXSYMLINKS, NAME_MAX, PATH_MAX, X_OK } from "../abi/fcntl.ts";
+import { ELOOP, ENAMETOOLONG, ENOTDIR, EXDEV } from "../abi/errno.ts";
+import { MAXSYMLINKS, NAME_MAX, X_OK } from "../abi/fcntl.ts";
 import { S_IFDIR, S_IFLNK } from "../abi/stat.ts";
 import type { Inode } from "./contracts.ts";
 import type { Location, Mount } from "./mounts.ts";
 import { sameInode, sameLocation } from "./mounts.ts";
+import type { PathParts } from "./path-parts.ts";
 import type { WalkContext } from "./permissions.ts";
 import { mayAccess } from "./permissions.ts";
 
@@ -62,6 +63,20 @@ export function lookupName(place: ParentLocation): Inode | number {
   return place.location.mount.fs.lookup(place.location.inode, place.name);
 }
 
+/** A directory gone through, and the one before it. */
+interface Step extends Location {
+  readonly before: Step | undefined;
+}
+
+/** A path in the middle of which a link is followed. */
+interface Rest {
+  readonly parts: PathParts;
+  readonly next: number;
+  readonly around: Rest | undefined;
+}
+
+const NOWHERE: PathParts = { path: "" as ByteString, error: 0, absolute: false, names: [], trailingSlash: false };
+
 /** The state of one resolution. Methods answer 0 or -errno; the place reached is `mount` and `inode`. */
 export class PathWalk {
   mount: Mount;
@@ -72,13 +87,14 @@ export class PathWalk {
   readonly #context: WalkContext;
   readonly #beneath: boolean;
   /** BENEATH: the directories between `from` and here, so that `..` returns the way it came whoever renames meanwhile. */
-  readonly #trail: Location[] = [];
+  #trail: Step | undefined;
   #fromRoot = false;
   #links = 0;
-  #path = "" as ByteString;
-  #position = 0;
-  #restPaths: ByteString[] | undefined;
-  #restPositions: number[] | undefined;
+  #parts: PathParts = NOWHERE;
+  /** The next of the parts' names. */
+  #next = 0;
+  /** What is left of the paths around the link being followed. */
+  #rest: Rest | undefined;
 
   constructor(context: WalkContext, flags: number) {
     this.#context = context;
@@ -93,16 +109,15 @@ export class PathWalk {
 
   /** Whether `name` is ".", ".." or missing, so that nothing can be made or removed by it. */
   get special(): boolean {
-    return this.name === "" || this.name === "." || this.name === "..";
+    return this.name.length <= 2 && (this.name === "" || this.name === "." || this.name === "..");
   }
 
   begin(from: Location, path: ByteString): number {
-    if (path.length === 0) return -ENOENT;
-    if (path.length >= PATH_MAX) return -ENAMETOOLONG;
-    if (path.includes("\0")) return -EINVAL;
-    this.#path = path;
+    const parts = this.#context.mounts.paths.parts(path);
+    if (parts.error < 0) return parts.error;
+    this.#parts = parts;
     if (this.#beneath) this.#fromRoot = sameLocation(from, this.#context.root);
-    if (path.charCodeAt(0) === 47) return this.#beneath ? -EXDEV : 0;
+    if (parts.absolute) return this.#beneath ? -EXDEV : 0;
     if (from.inode.type !== S_IFDIR) return -ENOTDIR;
     this.mount = from.mount;
     this.inode = from.inode;
@@ -112,9 +127,9 @@ export class PathWalk {
   /** Walk all components but the last, which is left in `name`. */
   toLast(): number {
     for (;;) {
-      const path = this.#path;
-      const start = skipSlashes(path, this.#position);
-      if (start === path.length) {
+      const { names, trailingSlash } = this.#parts;
+      const name = names[this.#next];
+      if (name === undefined) {
         // A link to "/" ends where it jumped; the rest of the path around it goes on from there.
         if (this.#resume()) continue;
         this.name = "" as ByteString;
@@ -122,14 +137,10 @@ export class PathWalk {
       }
       const denied = mayAccess(this.#context, this.inode, X_OK);
       if (denied < 0) return denied;
-      const slash = path.indexOf("/", start);
-      const end = slash < 0 ? path.length : slash;
-      const name = path.slice(start, end) as ByteString;
-      const next = skipSlashes(path, end);
-      if (next < path.length) this.#position = next;
-      else if (!this.#resume()) {
+      this.#next++;
+      if (this.#next === names.length && !this.#resume()) {
         this.name = name;
-        this.trailingSlash = end < next;
+        this.trailingSlash = trailingSlash;
         return 0;
       }
       const error = this.#through(name);
@@ -168,9 +179,13 @@ export class PathWalk {
 
   /** Step into a child of the directory reached, over mounts. */
   enter(child: Inode): void {
-    if (this.#beneath && child.type === S_IFDIR) this.#trail.push(this.location);
+    if (child.type !== S_IFDIR) {
+      this.inode = child;
+      return;
+    }
+    if (this.#beneath) this.#trail = { mount: this.mount, inode: this.inode, before: this.#trail };
     this.inode = child;
-    if (child.type === S_IFDIR) this.#crossDown();
+    this.#crossDown();
   }
 
   /** Go on with a link's target, from the directory that holds the link. */
@@ -179,14 +194,16 @@ export class PathWalk {
     this.#links++;
     const target = link.fs.readlink(link);
     if (typeof target === "number") return target;
-    if (target.charCodeAt(0) === 47) {
+    const parts = this.#context.mounts.paths.parts(target);
+    if (parts.error < 0) return parts.error;
+    if (parts.absolute) {
       if (this.#beneath && !this.#fromRoot) return -EXDEV;
-      this.#trail.length = 0;
+      this.#trail = undefined;
       this.mount = this.#context.root.mount;
       this.inode = this.#context.root.inode;
     }
-    this.#path = target;
-    this.#position = 0;
+    this.#parts = parts;
+    this.#next = 0;
     return 0;
   }
 
@@ -197,15 +214,14 @@ export class PathWalk {
 
   /** Pass through a component that is not the last. */
   #through(name: ByteString): number {
-    if (name === ".") return 0;
-    if (name === "..") return this.#up();
+    if (name.length <= 2) {
+      if (name === ".") return 0;
+      if (name === "..") return this.#up();
+    }
     const child = this.#lookup(name);
     if (typeof child === "number") return child;
     if (child.type === S_IFLNK) {
-      this.#restPaths ??= [];
-      this.#restPositions ??= [];
-      this.#restPaths.push(this.#path);
-      this.#restPositions.push(this.#position);
+      this.#rest = { parts: this.#parts, next: this.#next, around: this.#rest };
       return this.followLink(child);
     }
     this.enter(child);
@@ -214,18 +230,19 @@ export class PathWalk {
 
   /** Take up the path in which the link just walked through stood. False when there is none. */
   #resume(): boolean {
-    const path = this.#restPaths?.pop();
-    const position = this.#restPositions?.pop();
-    if (path === undefined || position === undefined) return false;
-    this.#path = path;
-    this.#position = position;
+    const rest = this.#rest;
+    if (rest === undefined) return false;
+    this.#parts = rest.parts;
+    this.#next = rest.next;
+    this.#rest = rest.around;
     return true;
   }
 
   #up(): number {
     if (this.#beneath) {
-      const back = this.#trail.pop();
+      const back = this.#trail;
       if (back === undefined) return -EXDEV;
+      this.#trail = back.before;
       this.mount = back.mount;
       this.inode = back.inode;
       return 0;
@@ -254,10 +271,4 @@ export class PathWalk {
       this.inode = cover.fs.root;
     }
   }
-}
-
-function skipSlashes(path: string, position: number): number {
-  let at = position;
-  while (path.charCodeAt(at) === 47) at++;
-  return at;
 }

@@ -56,12 +56,13 @@ function fd_fdstat_get(thread: Thread, fd: number, address: number): number {
   if (!memory.contains(at, wasi.FDSTAT_SIZE)) return ERRNO_FAULT;
   const flags = getStatusFlags(thread, fd >>> 0);
   if (flags < 0) return wasiErrno(flags);
-  memory.bytes.fill(0, at, at + wasi.FDSTAT_SIZE);
   const { view } = memory;
+  // What lies between the fields is zero.
+  memory.putU64(at, 0);
   view.setUint8(at + wasi.FDSTAT_FILETYPE, filetypeOfMode(descriptor.description.file.inode.type));
   view.setUint16(at + wasi.FDSTAT_FLAGS, fdflagsOf(flags), true);
-  view.setUint32(at + wasi.FDSTAT_RIGHTS_BASE, effectiveRights(descriptor), true);
-  view.setUint32(at + wasi.FDSTAT_RIGHTS_INHERITING, effectiveInheriting(descriptor), true);
+  memory.putU64(at + wasi.FDSTAT_RIGHTS_BASE, effectiveRights(descriptor) >>> 0);
+  memory.putU64(at + wasi.FDSTAT_RIGHTS_INHERITING, effectiveInheriting(descriptor) >>> 0);
   return ERRNO_SUCCESS;
 }
 
