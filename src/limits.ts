@@ -53,6 +53,8 @@ export const MODULE_EXPORTS = 50_000;
 export const MODULE_GLOBALS = 10_000;
 /** Exception tags of a module. Enforced by the rewriter. */
 export const MODULE_TAGS = 1000;
+/** Values one exception carries: they are kept in the engine's heap, some 40 bytes each. Enforced by the rewriter. */
+export const MODULE_TAG_PARAMETERS = 16;
 /** Bytes of one import or export name. Enforced by the rewriter. */
 export const MODULE_NAME_BYTES = 1024;
 /** Element segments of a module. Enforced by the rewriter. */

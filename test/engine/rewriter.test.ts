@@ -171,6 +171,7 @@ describe("rewrite: refused features", () => {
     ["relaxed SIMD", "relaxed-simd", body([0xfd, 0x80, 0x02]).build()],
     ["wide arithmetic", "wide-arithmetic", body([0xfc, 19]).build()],
     ["suspend", "stack-switching", body([0xe2, 0]).build()],
+    ["a table of exceptions", "exception-tables", new WasmBuilder().section(4, [1, 0x69, 0, 1]).build()],
     ["memory.atomic.wait32", "atomic-wait", body([0xfe, 1, 2, 0]).build()],
     ["an unknown opcode", "unknown", body([0x27]).build()],
     ["a hole in the SIMD table", "unknown", body([0xfd, 0x9a, 0x01]).build()],
@@ -317,6 +318,9 @@ describe("rewrite: caps", () => {
     refused(new WasmBuilder().section(6, globals).build(), "limit globals", { globals: 0 });
     refused(new WasmBuilder().section(6, globals).build(), "limit constantOperations", { constantOperations: 3 });
     refused(new WasmBuilder().section(13, [1, 0, 0]).build(), "limit tags", { tags: 0 });
+    const laden = new WasmBuilder();
+    laden.section(13, [1, 0, laden.type("IIIIIIIIIIIIIIIII>")]);
+    refused(laden.build(), "limit tagParameters");
     const data = new WasmBuilder().memory(1).section(11, [1, 1, 1, 7]).build();
     refused(data, "limit dataSegments", { dataSegments: 0 });
     refused(new WasmBuilder().section(9, [1, 1, 0, 0]).build(), "limit elementSegments", { elementSegments: 0 });

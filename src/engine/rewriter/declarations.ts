@@ -98,6 +98,7 @@ export const readTables: Read = (decoder, shape, limits) => {
       refuseFeature(decoder, "typed-function-references", "a table with an initial value", start);
     }
     const type = referenceType(decoder);
+    if (type === "x") refuseFeature(decoder, "exception-tables", "a table of exceptions", start);
     const table = { type, ...sizes(decoder, "table") };
     elements += table.minimum;
     decoder.cap("tableElements", elements, limits.tableElements, start);
@@ -126,7 +127,9 @@ export const readTags: Read = (decoder, shape, limits) => {
     const start = decoder.at;
     if (decoder.byte() !== 0) decoder.malformed("a tag that is not an exception", start);
     const type = index(decoder, "type", shape.types.length);
-    if (shape.types[type]?.results !== "") decoder.malformed("a tag with results", start);
+    const { parameters, results } = shape.types[type] ?? decoder.malformed("a tag without a type", start);
+    if (results !== "") decoder.malformed("a tag with results", start);
+    decoder.cap("tagParameters", parameters.length, limits.tagParameters, start);
     shape.tagTypes.push(type);
   }
 };

@@ -26,6 +26,7 @@ export const REFUSED_FEATURES = {
   "custom-page-sizes": "link with pages of 64 KiB",
   "typed-function-references": "compile without typed function references",
   "externref-import": "import numbers only: Linden hands no JavaScript value to a guest",
+  "exception-tables": "keep exceptions in locals: a table of them could fill the engine's heap, which nothing survives",
   "stack-switching": "compile without stack switching; blocking calls need none of it here",
   "relaxed-simd": "compile with -msimd128 only (-mno-relaxed-simd)",
   "wide-arithmetic": "compile with -mno-wide-arithmetic",

@@ -19,6 +19,7 @@ import {
   MODULE_RESULTS,
   MODULE_TABLE_ELEMENTS,
   MODULE_TABLES,
+  MODULE_TAG_PARAMETERS,
   MODULE_TAGS,
   MODULE_TYPES,
 } from "../../limits.ts";
@@ -35,6 +36,7 @@ export interface RewriteLimits {
   readonly tableElements: number;
   readonly globals: number;
   readonly tags: number;
+  readonly tagParameters: number;
   readonly exports: number;
   readonly nameBytes: number;
   readonly elementSegments: number;
@@ -59,6 +61,7 @@ export const DEFAULT_LIMITS: RewriteLimits = {
   tableElements: MODULE_TABLE_ELEMENTS,
   globals: MODULE_GLOBALS,
   tags: MODULE_TAGS,
+  tagParameters: MODULE_TAG_PARAMETERS,
   exports: MODULE_EXPORTS,
   nameBytes: MODULE_NAME_BYTES,
   elementSegments: MODULE_ELEMENT_SEGMENTS,
