@@ -3,11 +3,12 @@
  * before the lock stands. It must not know what a frame asks for.
  */
 import { Socket } from "node:net";
-import { launchArguments } from "../lockdown/launch/launch-arguments.ts";
+import { LINE_DESCRIPTOR, launchArguments } from "../lockdown/launch/launch-arguments.ts";
 import { bindToParent, lockProcess } from "../lockdown/lock.ts";
 import { DownDecoder } from "../wire/decode.ts";
 import { UP } from "../wire/frames.ts";
 import { FrameWriter } from "./frame-writer.ts";
+import { hostFileSystemsOver } from "./host-file-systems.ts";
 import { freezeIntrinsics } from "./intrinsics.ts";
 import { KernelHost } from "./kernel-host.ts";
 import { Session } from "./session.ts";
@@ -32,7 +33,7 @@ process.on("uncaughtException", fatal);
 process.on("unhandledRejection", fatal);
 
 const host = new KernelHost();
-const session = new Session(writer, host, () => undefined, fatal);
+const session = new Session(writer, host, hostFileSystemsOver(LINE_DESCRIPTOR, host.clock), fatal);
 const decoder = new DownDecoder((frame) => session.handle(frame));
 const frames = new Socket({ fd: 0, readable: true, writable: false });
 // Touched once before the lock, so that what they load and open lazily is there.

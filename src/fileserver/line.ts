@@ -56,8 +56,8 @@ export class ServerLine {
     };
   }
 
-  /** Send what stands in `reply`; `descriptor` goes with it unless it is -1. */
-  answer(request: Request, status: number, descriptor: number): void {
+  /** Send what stands in `reply`; `descriptor` goes with it unless it is -1. False when the cell is gone. */
+  answer(request: Request, status: number, descriptor: number): boolean {
     const length = this.reply.endReply(request.id, status);
     const bytes = this.reply.buffer.subarray(0, length);
     let sent = 0;
@@ -66,7 +66,12 @@ export class ServerLine {
       // Too many descriptors in flight, or none to be had: the cell asks for the bytes instead.
       if (sent < 0) sent = 0;
     }
-    while (sent < length) sent += writeSync(this.#socket, bytes, sent, length - sent);
+    try {
+      while (sent < length) sent += writeSync(this.#socket, bytes, sent, length - sent);
+    } catch (error) {
+      return goneOrThrow(error);
+    }
+    return true;
   }
 
   /** Have at least `count` bytes from #start on. False at the end of the line, also in the midst of a frame. */
@@ -77,10 +82,21 @@ export class ServerLine {
         this.#end -= this.#start;
         this.#start = 0;
       }
-      const got = readSync(this.#socket, this.#received, this.#end, this.#received.length - this.#end, null);
-      if (got === 0) return false;
-      this.#end += got;
+      try {
+        const got = readSync(this.#socket, this.#received, this.#end, this.#received.length - this.#end, null);
+        if (got === 0) return false;
+        this.#end += got;
+      } catch (error) {
+        return goneOrThrow(error);
+      }
     }
     return true;
   }
+}
+
+/** A cell may end at any time, with a request or a reply under way. */
+function goneOrThrow(error: unknown): false {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "EPIPE" || code === "ECONNRESET") return false;
+  throw error;
 }

@@ -1,6 +1,6 @@
 /**
  * Layer: fileserver. The process that serves host directories to one cell: its directories are open when it starts, it
- * locks itself, says READY on standard output, and answers requests on descriptor 3 until the cell is gone. It must not
+ * locks itself, says "READY" (a line of JSON) on standard output, and answers requests on descriptor 3 until the cell is gone. It must not
  * know guests.
  *
  * Exit status: 0 the cell is gone; 76 (EX_PROTOCOL) the cell broke the rules of the line; anything else is our bug.
@@ -18,7 +18,7 @@ try {
   serveDirectories(launch.directories ?? [], LINE_DESCRIPTOR, () => {
     if (launch.lock === "required") lockProcess(launch);
     else bindToParent(launch.parent);
-    writeSync(1, "READY\n");
+    writeSync(1, '"READY"\n');
   });
   process.exit(0);
 } catch (error) {

@@ -5,22 +5,12 @@
 import { writeSync } from "node:fs";
 import hostExecution from "../../policies/host-execution.json" with { type: "json" };
 import type { ByteString } from "../abi/byte-string.ts";
+import type { AssignedDirectory } from "../lockdown/launch/launch-arguments.ts";
 import { Attributes } from "./attributes.ts";
 import { ExecutionGuard, type GuardRule } from "./guard.ts";
 import { ServerLine } from "./line.ts";
 import { ServedDirectory } from "./served-directory.ts";
 import { Service } from "./service.ts";
-
-/** A directory to serve. The cell names it by its place in the list. */
-export type AssignedDirectory = {
-  /** Open as O_PATH. */
-  readonly descriptor: number;
-  readonly readOnly: boolean;
-  /** Where it is on the host, for the rules of what the host executes: those names count as above every path. */
-  readonly path?: string;
-  /** Rules of policies/host-execution.json that are switched off. */
-  readonly allow?: readonly string[];
-};
 
 const RULES: readonly GuardRule[] = hostExecution.rules;
 

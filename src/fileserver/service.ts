@@ -57,7 +57,7 @@ export class Service {
       if (this.#in.bad) throw new LineViolation(`malformed fields of call ${request.call}`);
       if (request.call === FILE_CALL.CLOSE) continue;
       if (status < 0) this.#out.begin();
-      this.#line.answer(request, status, status < 0 ? -1 : this.#attached);
+      if (!this.#line.answer(request, status, status < 0 ? -1 : this.#attached)) return;
     }
   }
 

@@ -9,6 +9,7 @@ import type { ByteString } from "../../src/abi/byte-string.ts";
 import { FileLine } from "../../src/cell/file-line.ts";
 import { LineDirectory } from "../../src/cell/host-directory.ts";
 import { ReadingDescriptors } from "../../src/cell/reading-descriptors.ts";
+import { emptyHostAttributes, type HostDirectory } from "../../src/fs/hostfs/host-directory.ts";
 import { HostFileSystem } from "../../src/fs/hostfs/hostfs.ts";
 import { openPath, socketPair } from "../../src/host/descriptors.unsafe.ts";
 import type { Inode } from "../../src/vfs/contracts.ts";
@@ -120,4 +121,35 @@ export function find(fs: HostFileSystem, path: string): Inode | number {
     at = next;
   }
   return at;
+}
+
+/** How many of a call's first arguments are paths. */
+const PATHS = new Map([
+  ["attributes", 1],
+  ["open", 1],
+  ["create", 1],
+  ["mkdir", 1],
+  ["symlink", 1],
+  ["link", 2],
+  ["unlink", 1],
+  ["rmdir", 1],
+  ["rename", 2],
+  ["readlink", 1],
+  ["change", 1],
+]);
+
+/** The directory of that name below another one, made for it, as a HostDirectory of its own. */
+export function below(directory: HostDirectory, name: string): HostDirectory {
+  const made = directory.mkdir(name as ByteString, 0o755, emptyHostAttributes());
+  if (made < 0) throw new Error(`mkdir: ${made}`);
+  return new Proxy(directory, {
+    get(target, key) {
+      const method: unknown = Reflect.get(target, key);
+      if (typeof method !== "function") return method;
+      const paths = PATHS.get(String(key)) ?? 0;
+      const moved = (arg: unknown, n: number) =>
+        n >= paths || typeof arg !== "string" ? arg : arg === "" ? name : `${name}/${arg}`;
+      return (...args: unknown[]) => method.apply(target, args.map(moved));
+    },
+  });
 }

@@ -82,6 +82,11 @@ export class HostFileSystem implements FileSystem {
     return fs.root.type === S_IFDIR ? fs : -ENOTDIR;
   }
 
+  /** Inodes remembered now. */
+  get remembered(): number {
+    return this.#inodes.size;
+  }
+
   now(): number {
     return this.#clock.monotonicNs();
   }
@@ -174,7 +179,6 @@ export class HostFileSystem implements FileSystem {
     const now = this.now();
     moved?.forget();
     replaced?.displace();
-    moved?.displace();
     moved?.place(to, newName, now);
     if ((flags & RENAME_EXCHANGE) !== 0) replaced?.place(from, oldName, now);
     return 0;

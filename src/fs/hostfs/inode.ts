@@ -38,7 +38,7 @@ export class HostInode implements Inode {
   place(parent: HostInode, name: ByteString, now: number): void {
     this.seenAt = now;
     if (this.parent === parent && this.name === name) return;
-    this.displace();
+    this.#leave();
     parent.children.get(name)?.displace();
     this.parent = parent;
     this.name = name;
@@ -47,10 +47,14 @@ export class HostInode implements Inode {
 
   /** It is not (or no longer known to be) where it was. */
   displace(): void {
-    if (this.parent?.children.get(this.name) === this) this.parent.children.delete(this.name);
-    this.parent = undefined;
+    this.#leave();
     this.seenAt = NEVER;
     this.forget();
+  }
+
+  #leave(): void {
+    if (this.parent?.children.get(this.name) === this) this.parent.children.delete(this.name);
+    this.parent = undefined;
   }
 
   /** Ask the host before attributes or contents are told again. */

@@ -17,7 +17,17 @@ export type LaunchArguments = {
   readonly lock: "required" | "off";
   readonly cpuSeconds?: number;
   /** File server only: its directories (or single files), open as O_PATH. */
-  readonly directories?: readonly { readonly descriptor: number; readonly readOnly: boolean }[];
+  readonly directories?: readonly AssignedDirectory[];
+};
+
+/** One directory of a file server. */
+export type AssignedDirectory = {
+  readonly descriptor: number;
+  readonly readOnly: boolean;
+  /** Where it is on the host, for the rules of policies/host-execution.json: its names count as above every path. */
+  readonly path?: string;
+  /** Names of such rules that are switched off. */
+  readonly allow?: readonly string[];
 };
 
 /** The arguments of this process. Throws when it was not started by a launcher. */

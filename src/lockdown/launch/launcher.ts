@@ -2,7 +2,7 @@
  * Layer: lockdown, launch. Starts cells and file servers that are locked before their first instruction. It lives in the
  * caller's process and must not know what they do.
  */
-import { access, closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { access, closeSync, fstatSync, openSync, realpathSync, statSync } from "node:fs";
 import { openPath, type Pair, pipe, resizePipe, socketPair } from "../../host/descriptors.unsafe.ts";
 import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/process.unsafe.ts";
 import { errnoName } from "../failure.ts";
@@ -10,7 +10,7 @@ import { resourceLimits } from "../lock.ts";
 import type { Role } from "../policies.ts";
 import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
 import { ENGINE, engineFiles } from "./engine-files.ts";
-import { FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
+import { type AssignedDirectory, FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
 import { LaunchedProcess } from "./launched-process.ts";
 import type { LandlockRule } from "./plan.ts";
 import { LauncherThread, LaunchFailed } from "./thread.ts";
@@ -27,9 +27,11 @@ export type LauncherOptions = {
 };
 
 export type ServedDirectory = {
-  /** A path of the caller, or a descriptor the caller keeps (O_PATH is enough). A single file works too. */
+  /** A path of the caller, or a descriptor the caller keeps (O_PATH is enough). */
   readonly source: string | number;
   readonly readOnly: boolean;
+  /** Rules of policies/host-execution.json that are switched off, by name. */
+  readonly allow?: readonly string[];
 };
 
 export type LaunchedCell = {
@@ -131,12 +133,14 @@ export class Launcher {
   }): Promise<LaunchedProcess> {
     const opened: number[] = [];
     try {
-      const directories = options.directories.map(({ source, readOnly }) => {
-        if (typeof source === "number") return { descriptor: source, readOnly };
+      const directories = options.directories.map(({ source, readOnly, allow = [] }): AssignedDirectory => {
+        if (typeof source === "number") return { descriptor: source, readOnly, allow };
         const descriptor = openPath(source);
         if (descriptor < 0) throw new LaunchFailed(`cannot open the directory ${source}: ${errnoName(descriptor)}`);
         opened.push(descriptor);
-        return { descriptor, readOnly };
+        // Names are bytes to the file server.
+        const path = realpathSync(source, "buffer").toString("latin1");
+        return { descriptor, readOnly, allow, path };
       });
       const served = directories.map(({ descriptor, readOnly }): LandlockRule => {
         return { descriptor, grant: readOnly ? "serveReadOnly" : "serve" };
@@ -177,7 +181,7 @@ export class Launcher {
     thread: LauncherThread,
     role: Role,
     line: number,
-    directories: readonly { readonly descriptor: number; readonly readOnly: boolean }[],
+    directories: readonly AssignedDirectory[],
     user: number | undefined,
     options: { readonly cpuSeconds?: number },
   ): Promise<LaunchedProcess> {
@@ -195,8 +199,8 @@ export class Launcher {
         ...(role === "cell"
           ? {}
           : {
-              directories: directories.map(({ readOnly }, index) => {
-                return { descriptor: FIRST_DIRECTORY_DESCRIPTOR + index, readOnly };
+              directories: directories.map((each, index) => {
+                return { ...each, descriptor: FIRST_DIRECTORY_DESCRIPTOR + index };
               }),
             }),
       };
