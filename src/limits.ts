@@ -48,7 +48,7 @@ export const MODULE_RESULTS = 64;
 /** Imports of a module. Enforced by the rewriter. */
 export const MODULE_IMPORTS = 1000;
 /** Exports of a module. Enforced by the rewriter. */
-export const MODULE_EXPORTS = 50_000;
+export const MODULE_EXPORTS = 10_000;
 /** Globals of a module. Enforced by the rewriter. */
 export const MODULE_GLOBALS = 10_000;
 /** Exception tags of a module. Enforced by the rewriter. */

@@ -7,7 +7,7 @@ import { featureOfOpcode, refuseFeature } from "./features.ts";
 import * as op from "./instructions.ts";
 import type { RewriteLimits } from "./rewrite-limits.ts";
 import { ATOMIC_EFFECTS, EFFECTS, MISC_EFFECTS, SIMD_EFFECTS } from "./stack-effects.ts";
-import { type FunctionType, referenceType, valueType } from "./value-types.ts";
+import { type FunctionType, heapType, valueType } from "./value-types.ts";
 
 /** How many of each thing a body may name. */
 export interface IndexSpaces {
@@ -284,7 +284,7 @@ export class CodeReader {
         for (let i = 0; i < 16; i++) this.#lane(32);
         break;
       case op.REFERENCE_TYPE:
-        referenceType(decoder);
+        heapType(decoder);
         break;
       case op.SELECT_TYPES:
         if (decoder.u32() !== 1) decoder.malformed("a select of more than one value", start);

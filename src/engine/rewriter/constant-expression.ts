@@ -1,7 +1,7 @@
 /** Layer: engine, rewriter. Constant expressions: initial values of globals, offsets of segments. It must not know which. */
 import type { Decoder } from "./decoder.ts";
 import { featureOfOpcode, refuseFeature } from "./features.ts";
-import { referenceType } from "./value-types.ts";
+import { heapType } from "./value-types.ts";
 
 export interface ConstantSpaces {
   readonly functions: number;
@@ -43,7 +43,7 @@ export function constantExpression(decoder: Decoder, spaces: ConstantSpaces): vo
       case 0x7e:
         break; // extended-const: add, sub, mul
       case 0xd0:
-        referenceType(decoder);
+        heapType(decoder);
         break;
       case 0xd2:
         index(decoder, "function", spaces.functions);

@@ -42,7 +42,14 @@ export function valueType(decoder: Decoder): string {
   return decoder.malformed(`value type 0x${code.toString(16)}`, offset);
 }
 
-/** A reference type as tables, element segments and ref.null write it. */
+/** What ref.null names: a reference type, or the index of a function type, which is refused. */
+export function heapType(decoder: Decoder): void {
+  const first = decoder.bytes[decoder.at] ?? 0;
+  if (first < 0x40 || first >= 0x80) refuseFeature(decoder, "typed-function-references", "a typed null", decoder.at);
+  referenceType(decoder);
+}
+
+/** A reference type as tables and element segments write it. */
 export function referenceType(decoder: Decoder): string {
   const offset = decoder.at;
   const type = valueType(decoder);
