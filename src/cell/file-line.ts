@@ -5,7 +5,7 @@
  * A line that breaks (the server is gone, or it broke the rules) stays broken: every later request is -EIO.
  */
 import { readSync, writeSync } from "node:fs";
-import { EIO } from "../abi/errno.ts";
+import { EINTR, EIO } from "../abi/errno.ts";
 import { fixedBytes } from "../host/calls.unsafe.ts";
 import { type Received, receiveWithDescriptor } from "../host/descriptor-passing.unsafe.ts";
 import { FILE_LINE_BYTES } from "../limits.ts";
@@ -82,7 +82,8 @@ export class FileLine {
 
   #take(): number {
     this.descriptor = -1;
-    receiveWithDescriptor(this.#socket, this.#received, this.#arrival);
+    do receiveWithDescriptor(this.#socket, this.#received, this.#arrival);
+    while (this.#arrival.count === -EINTR);
     if (this.#arrival.count <= 0) return this.fail();
     this.descriptor = this.#arrival.descriptor;
     let end = this.#fill(this.#arrival.count, FILE_HEADER_BYTES);

@@ -75,6 +75,15 @@ describe("the rules of what the host executes", () => {
     assert.equal(allowing.forbids(bytes(".bashrc")), "shell-start");
   });
 
+  it("leave installed packages alone, which bring such files by the hundred, but not git's nor the shell's", () => {
+    for (const name of [".vscode/launch.json", ".npmrc", ".envrc", ".husky/pre-commit"]) {
+      assert.ok(refuses(name), name);
+      assert.ok(!refuses(`node_modules/some/${name}`), name);
+    }
+    for (const name of [".git/hooks/x", ".git", ".bashrc", "HEAD"])
+      assert.ok(refuses(`node_modules/some/${name}`), name);
+  });
+
   it("count the names above the directory served", () => {
     const inside = new ExecutionGuard(rules, new Set(), ["home", "u", "repo", ".git"]);
     assert.equal(inside.forbids(bytes("hooks/pre-commit")), "git-hooks");
@@ -98,6 +107,8 @@ describe("moving directories", () => {
       ["x", "evil.git"],
       [".git/made-here", "bare"],
       [".git/refs", "bare"],
+      ["node_modules/evil", "evil"],
+      ["node_modules", "x"],
     ];
     for (const [from = "", to = ""] of bad) assert.ok(moves(from, to), `${from} to ${to}`);
   });
@@ -108,6 +119,8 @@ describe("moving directories", () => {
       ["repo", "repo2"],
       [".git/objects/tmp", ".git/objects/new"],
       ["git", "config"],
+      ["node_modules/.a-tmp", "node_modules/a"],
+      ["x/node_modules", "y/node_modules"],
     ];
     for (const [from = "", to = ""] of good) assert.ok(!moves(from, to), `${from} to ${to}`);
   });

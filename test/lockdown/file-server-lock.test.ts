@@ -88,8 +88,15 @@ for (const [name, ...registers] of [
   ["setxattr", "/tmp", "user.x", "", 0, 0],
   ["newfstatat", AT_FDCWD, "/etc/passwd", "0123456789".repeat(15), 0],
   ["inotify_init1", 0],
+  ["fchmod", FIRST_DIRECTORY_DESCRIPTOR, 0o4755],
+  ["fchmodat2", FIRST_DIRECTORY_DESCRIPTOR, "", 0o2755, 0x1000],
+  ["fchmodat2", FIRST_DIRECTORY_DESCRIPTOR, "file", 0o755, 0],
+  ["mkdirat", FIRST_DIRECTORY_DESCRIPTOR, "sticky", 0o1777],
+  ["pwritev2", 0, 0, 0, 0, 0, 0],
+  ["sendmsg", 1, 0, 0],
+  ["recvmsg", LINE_DESCRIPTOR, 0, 0],
 ] as const) {
-  test(`${name} kills the file server`, () =>
+  test(`${name}(${registers.join(", ").slice(0, 30)}) kills the file server`, () =>
     withServer(async (toy) => {
       assert.deepEqual(await toy.ask({ call: [number(name), ...registers] }), { code: null, signal: "SIGSYS" });
     }));
