@@ -94,7 +94,10 @@ export class SandboxPool implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#warming);
-    await Promise.all(this.#warm.splice(0).map(({ link }) => link.close("the pool was closed")));
+    const idle = this.#warm.splice(0);
+    // Held again, so that the caller's process lives to see them end.
+    for (const { link } of idle) link.cell.ref();
+    await Promise.all(idle.map(({ link }) => link.close("the pool was closed")));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
