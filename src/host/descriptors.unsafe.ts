@@ -12,6 +12,9 @@ const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 const F_ADD_SEALS = 1033;
 const F_SETPIPE_SZ = 1031;
+/** From include/uapi/linux/close_range.h. */
+const CLOSE_RANGE_CLOEXEC = 4;
+const LAST_DESCRIPTOR = 0xffffffff;
 /** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
 const EVERY_SEAL = 0xf;
 
@@ -64,4 +67,12 @@ export function memoryFile(name: string): number {
 export function sealMemoryFile(descriptor: number): number {
   // SAFETY: fcntl(F_ADD_SEALS) takes an int by value; no memory. Any thread. -errno: not sealed. Audited 2026-11-21.
   return namedCall("fcntl", descriptor, F_ADD_SEALS, EVERY_SEAL);
+}
+
+/** Marks every descriptor of this process from `first` on as closed on exec; none is closed here. 0 or -errno. */
+export function closeOnExecFrom(first: number): number {
+  // SAFETY: close_range with CLOEXEC takes words by value and only sets a flag of this process's descriptors, which all
+  // threads share: what a child should inherit is named at its spawn. -errno: kernel before 5.11, nothing set.
+  // Audited 2026-11-21.
+  return namedCall("close_range", first, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC);
 }

@@ -9,6 +9,7 @@ const PR_SET_PDEATHSIG = 1;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
+const PR_GET_NO_NEW_PRIVS = 39;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 /** From include/uapi/linux/capability.h. */
@@ -27,6 +28,12 @@ export function setNoNewPrivileges(): number {
   // SAFETY: five words by value; the kernel demands that the unused ones are 0. Calling thread only. -errno: unset
   // (kernel before 3.5). Audited 2026-11-21.
   return namedCall("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/** Whether the calling thread has no_new_privs: 1 or 0; -EINVAL where the kernel does not know it. */
+export function noNewPrivileges(): number {
+  // SAFETY: words by value, calling thread, changes nothing. -EINVAL: kernel before 3.5. Audited 2026-11-21.
+  return namedCall("prctl", PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
 }
 
 /** prctl(PR_SET_PDEATHSIG): the signal this process gets when the thread that spawned it ends. 0 or -errno. */

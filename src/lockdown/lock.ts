@@ -7,6 +7,7 @@ import { hostArchitecture } from "../host/call-numbers.ts";
 import {
   parentPid,
   RLIMIT,
+  resourceLimit,
   setNoNewPrivileges,
   setParentDeathSignal,
   setResourceLimit,
@@ -45,7 +46,10 @@ const SIGKILL = 9;
 /** Open descriptors: a cell has a dozen, a file server one for each file a guest holds open. */
 export const DESCRIPTOR_LIMIT: Readonly<Record<Role, number>> = { cell: 64, fileServer: 4096 };
 
-/** The resource limits of a locked process: soft and hard alike. Read by the lock and by whoever verifies it. */
+/**
+ * The resource limits of a locked process, soft and hard alike: never above the hard limits of the process that asks,
+ * which are also those of what it launches. Read by the lock and by whoever verifies it.
+ */
 export function resourceLimits(options: Pick<LockOptions, "role" | "cpuSeconds">): ReadonlyMap<number, bigint> {
   const limits = new Map<number, bigint>([
     [RLIMIT.CORE, 0n],
@@ -55,6 +59,10 @@ export function resourceLimits(options: Pick<LockOptions, "role" | "cpuSeconds">
   // A file server writes files; the kernel's size limit would end it with a signal.
   if (options.role === "cell") limits.set(RLIMIT.FSIZE, 0n);
   if (options.cpuSeconds !== undefined) limits.set(RLIMIT.CPU, BigInt(Math.ceil(options.cpuSeconds)));
+  for (const [resource, wanted] of limits) {
+    const now = resourceLimit(resource);
+    if (typeof now !== "number" && now.hard < wanted) limits.set(resource, now.hard);
+  }
   return limits;
 }
 

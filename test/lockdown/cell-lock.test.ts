@@ -16,8 +16,8 @@ before(async () => {
 });
 after(() => launcher.close());
 
-async function withToy(work: (toy: Toy) => Promise<void>): Promise<void> {
-  const { process: launched, line } = await launcher.launchCell();
+async function withToy(work: (toy: Toy) => Promise<void>, options = {}): Promise<void> {
+  const { process: launched, line } = await launcher.launchCell(options);
   try {
     await work(await Toy.from(launched));
   } finally {
@@ -129,18 +129,17 @@ test("code cannot be made from strings", () =>
     assert.equal(await toy.ask({ run: "evaluate" }), "EvalError");
   }));
 
-test("a limit of processor time ends a spinning cell, and is verified", async () => {
-  const { process: launched, line } = await launcher.launchCell({ cpuSeconds: 1 });
-  const toy = await Toy.from(launched);
-  await launched.verify();
-  assert.deepEqual(await toy.ask({ run: "spin" }), { code: null, signal: "SIGKILL" });
-  closeSync(line);
-});
+test("a limit of processor time ends a spinning cell, and is verified", () =>
+  withToy(
+    async (toy) => {
+      await toy.process.verify();
+      assert.deepEqual(await toy.ask({ run: "spin" }), { code: null, signal: "SIGKILL" });
+    },
+    { cpuSeconds: 1 },
+  ));
 
-test("a killed cell is told as such", async () => {
-  const { process: launched, line } = await launcher.launchCell();
-  await Toy.from(launched);
-  launched.kill();
-  assert.deepEqual(await launched.exited, { code: null, signal: "SIGKILL" });
-  closeSync(line);
-});
+test("a killed cell is told as such", () =>
+  withToy(async (toy) => {
+    toy.process.kill();
+    assert.deepEqual(await toy.process.exited, { code: null, signal: "SIGKILL" });
+  }));

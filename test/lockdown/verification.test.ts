@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { closeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { test } from "node:test";
+import { namedCall } from "../../src/host/calls.unsafe.ts";
 import { LockFailed } from "../../src/lockdown/failure.ts";
+import type { LaunchedProcess, Launcher } from "../../src/lockdown/launch/index.ts";
 import { LauncherThread } from "../../src/lockdown/launch/thread.ts";
 import { bundle, startLauncher, Toy } from "./toy.ts";
 
@@ -18,28 +20,50 @@ for (const [omitted, complaint] of LIES) {
   test(`a cell that leaves out ${omitted} is ${complaint === undefined ? "accepted" : "found out"}`, async () => {
     const cellBundle = await bundle("./toy-liar.ts", { OMITTED: JSON.stringify(omitted) });
     const launcher = await startLauncher({ cellBundle });
-    try {
-      const { process: launched, line } = await launcher.launchCell();
-      closeSync(line);
-      await Toy.from(launched);
+    await withLauncher(launcher, async (launched) => {
       const verified = launched.verify();
       if (complaint === undefined) assert.ok(await verified);
       else await assert.rejects(verified, (error) => error instanceof LockFailed && complaint.test(error.message));
-    } finally {
-      await launcher.close();
-    }
+    });
   });
 }
 
+/** A launcher that is closed whatever becomes of the work. */
+async function withLauncher(launcher: Launcher, work: (launched: LaunchedProcess) => Promise<void>): Promise<void> {
+  try {
+    const { process: launched, line } = await launcher.launchCell();
+    closeSync(line);
+    await Toy.from(launched);
+    await work(launched);
+  } finally {
+    await launcher.close();
+  }
+}
+
 test("a process that has ended is not verified", async () => {
+  await withLauncher(await startLauncher(), async (launched) => {
+    launched.kill();
+    await launched.exited;
+    await assert.rejects(launched.verify(), /has ended/);
+  });
+});
+
+test("a cell that has a file open is found out", async () => {
+  const cellBundle = await bundle("./toy-liar.ts", { OMITTED: '"closing"' });
+  await withLauncher(await startLauncher({ cellBundle }), async (launched) => {
+    await assert.rejects(launched.verify(), /has .*linden-opened.* open as descriptor/);
+  });
+});
+
+test("descriptors that the caller's other code left inheritable do not reach a cell", async () => {
+  const F_SETFD = 2;
+  const stray = openSync("/etc/passwd", "r");
   const launcher = await startLauncher();
-  const { process: launched, line } = await launcher.launchCell();
-  closeSync(line);
-  await Toy.from(launched);
-  launched.kill();
-  await launched.exited;
-  await assert.rejects(launched.verify(), /has ended/);
-  await launcher.close();
+  assert.equal(namedCall("fcntl", stray, F_SETFD, 0), 0);
+  await withLauncher(launcher, async (launched) => {
+    assert.ok(await launched.verify());
+  });
+  closeSync(stray);
 });
 
 test("the kernel tells who is inside the launcher's Landlock domain", async () => {

@@ -5,8 +5,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readlinkSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
+import { closeOnExecFrom } from "../../host/descriptors.unsafe.ts";
 import { withFileUser } from "../../host/process.unsafe.ts";
-import { LockFailed } from "../failure.ts";
+import { errnoName, LockFailed } from "../failure.ts";
 import type { News, Order, SpawnOrder, ThreadPlan } from "./plan.ts";
 import { lockThread } from "./thread-lock.ts";
 
@@ -15,8 +16,16 @@ if (port === null) throw new Error("this file is the main of a launcher thread; 
 const children = new Map<number, ChildProcess>();
 const tell = (news: News): void => port.postMessage(news);
 
+let locked = false;
+
 function start(order: SpawnOrder): void {
   const { id } = order;
+  // Whatever the caller's other code left inheritable (a native addon, say) would go down with the spawn.
+  const marked = locked ? closeOnExecFrom(3) : 0;
+  if (marked !== 0) {
+    tell({ kind: "refused", id, message: `stray descriptors cannot be held back: ${errnoName(marked)}` });
+    return;
+  }
   const child = spawn(order.file, order.argv, {
     argv0: order.name,
     cwd: "/",
@@ -53,10 +62,11 @@ function carryOut(order: Order): void {
   if (order.kind === "spawn") start(order);
   else if (order.kind === "kill") children.get(order.id)?.kill("SIGKILL");
   else {
-    const look = (tasks: readonly number[]) => tasks.filter((task) => !isInside(order.pid, task));
+    const { pid, user } = order;
+    const look = (tasks: readonly number[]) => tasks.filter((task) => !isInside(pid, task));
     let outside = look(order.tasks);
     // A root without CAP_SYS_PTRACE (a container's) may look at another user's task only as that user.
-    if (outside.length > 0 && order.user !== undefined) outside = withFileUser(order.user, () => look(order.tasks));
+    if (outside.length > 0 && user !== undefined) outside = withFileUser(user, () => look(outside));
     tell({ kind: "witnessed", id: order.id, outside });
   }
 }
@@ -67,6 +77,7 @@ port.once("message", (plan: ThreadPlan) => {
     const nothing = { landlock: 0, filters: 0, boundingDropped: false, canary: false };
     const report = plan.lock ? lockThread(plan) : nothing;
     port.on("message", carryOut);
+    locked = plan.lock;
     tell({ kind: "locked", report });
   } catch (error) {
     const step = error instanceof LockFailed ? error.step : "launcher thread";

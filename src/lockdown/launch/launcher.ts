@@ -40,6 +40,15 @@ export type LaunchedCell = {
   readonly line: number;
 };
 
+/**
+ * Frames, crash text, the line, and what the engine makes for itself: event queues, the pipe that wakes it for signals. No
+ * file, no directory, no other socket, no io_uring.
+ */
+const CELL_DESCRIPTORS = {
+  listed: [/^pipe:/, /^pipe:/, /^pipe:/, /^socket:/],
+  others: /^(pipe:.*|anon_inode:\[(eventpoll|eventfd)\])$/,
+};
+
 type Bundles = Readonly<Record<Role, number>>;
 
 /** Bytes of the pipes that frames travel on; where an unprivileged user has used up his, the default stays. */
@@ -225,6 +234,7 @@ export class Launcher {
           boundingDropped: report.boundingDropped,
           limits: resourceLimits({ role, cpuSeconds: options.cpuSeconds }),
           landlockWitness: (pid, tasks) => thread.witness(pid, tasks, user),
+          ...(role === "cell" ? { descriptors: CELL_DESCRIPTORS } : {}),
         });
       };
       return new LaunchedProcess({ child, thread, descriptors: [down.second, up.first, crash.first], verify });

@@ -2,8 +2,8 @@
  * Layer: lockdown, launch. Proves from outside that a process is locked: what the kernel says about every task of it, and
  * nothing that the process says about itself. It must not know how the lock was made.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { RLIMIT } from "../../host/process.unsafe.ts";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { RLIMIT, withFileUser } from "../../host/process.unsafe.ts";
 import { LockFailed } from "../failure.ts";
 import { type TaskStatus, taskStatus } from "../status.ts";
 
@@ -16,6 +16,8 @@ export type Expectations = {
   readonly boundingDropped: boolean;
   /** Resource (as RLIMIT) to value, soft and hard. */
   readonly limits: ReadonlyMap<number, bigint>;
+  /** What its descriptors may be called in /proc, by number; `others` for all that are not listed. Unchecked when absent. */
+  readonly descriptors?: { readonly listed: readonly RegExp[]; readonly others: RegExp };
   /** Which tasks are outside the launcher's Landlock domain, as the kernel tells the launcher thread. */
   readonly landlockWitness: (pid: number, tasks: readonly number[]) => Promise<readonly number[]>;
 };
@@ -54,6 +56,8 @@ export async function verifyLock(pid: number, expected: Expectations): Promise<L
       `tasks ${outside.join(", ")} of process ${pid} are outside the launcher's Landlock domain`,
     );
   }
+  if (expected.descriptors !== undefined)
+    checkDescriptors(pid, descriptorsOf(pid, expected.user), expected.descriptors);
   const now = tasksOf(pid);
   if (now.some((task) => !tasks.includes(task))) throw new LockFailed(STEP, `process ${pid} started a task meanwhile`);
   return { pid, tasks: tasks.length, filters: expected.filters, user: expected.user };
@@ -93,6 +97,42 @@ function checkTask(found: TaskStatus, expected: Expectations): void {
   must("inheritable capabilities", found.inheritable, 0n);
   must("ambient capabilities", found.ambient, 0n);
   if (expected.boundingDropped) must("bounding capabilities", found.bounding, 0n);
+}
+
+/** What a process has open: number to what /proc/PID/fd calls it. */
+function descriptorsOf(pid: number, user: number): ReadonlyMap<number, string> {
+  const directory = `/proc/${pid}/fd`;
+  const look = () =>
+    new Map(readdirSync(directory).map((name) => [Number(name), readlinkSync(`${directory}/${name}`)]));
+  try {
+    return look();
+  } catch (error) {
+    if (process.geteuid?.() === user || !isRefusal(error)) throw gone(pid);
+    // A root without CAP_SYS_PTRACE (a container's) may look at another user's process only as that user.
+    return withFileUser(user, look);
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+}
+
+function checkDescriptors(
+  pid: number,
+  found: ReadonlyMap<number, string>,
+  expected: NonNullable<Expectations["descriptors"]>,
+): void {
+  expected.listed.forEach((pattern, descriptor) => {
+    const name = found.get(descriptor) ?? "closed";
+    if (!pattern.test(name)) {
+      throw new LockFailed(STEP, `descriptor ${descriptor} of process ${pid} is ${name}, expected ${pattern.source}`);
+    }
+  });
+  for (const [descriptor, name] of found) {
+    if (descriptor >= expected.listed.length && !expected.others.test(name)) {
+      throw new LockFailed(STEP, `process ${pid} has ${name} open as descriptor ${descriptor}`);
+    }
+  }
 }
 
 function checkLimits(pid: number, limits: ReadonlyMap<number, bigint>): void {
