@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   closeSync,
@@ -56,6 +56,8 @@ type Said = {
   readonly message?: string;
 };
 type CallerOptions = {
+  /** A program to start the caller through, with its arguments. */
+  readonly before?: readonly string[];
   readonly engine?: string;
   readonly execArgv?: readonly string[];
   readonly env?: Record<string, string>;
@@ -70,7 +72,8 @@ type Caller = { readonly child: ChildProcess; readonly said: Promise<Said>; read
 function startCaller(options: CallerOptions): Caller {
   const { engine = process.execPath, execArgv = [], env = {}, ending = "end", sabotage, uid } = options;
   const extra = sabotage === undefined ? [] : [JSON.stringify(sabotage.map((rule) => ({ why: "a fault", ...rule })))];
-  const child = spawn(engine, [...execArgv, caller, options.toy ?? toy, ending, ...extra], {
+  const argv = [...(options.before ?? []), engine, ...execArgv, caller, options.toy ?? toy, ending, ...extra];
+  const child = spawn(argv[0] ?? engine, argv.slice(1), {
     env: { PATH: "/usr/bin:/bin", ...env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -129,6 +132,24 @@ test("an ordinary user can launch cells", {
   checkClean(answer);
   await ended;
   closeSync(engine);
+});
+
+const namespaces = spawnSync("unshare", ["--user", "--map-root-user", "true"]).status === 0;
+test("the root of a user namespace of his own can", { skip: !namespaces && "no user namespaces here" }, async () => {
+  const { said, ended } = startCaller({ before: ["unshare", "--user", "--map-root-user"] });
+  const answer = await said;
+  assert.equal(answer.message, undefined);
+  checkClean(answer);
+  await ended;
+});
+
+const CONTAINER = "-sys_ptrace,-sys_admin,-dac_read_search,-sys_resource,-net_admin,-bpf,-perfmon";
+test("a root with a container's capabilities can", { skip: !isRoot && "root only" }, async () => {
+  const { said, ended } = startCaller({ before: ["setpriv", `--bounding-set=${CONTAINER}`] });
+  const answer = await said;
+  assert.equal(answer.message, undefined);
+  checkClean(answer);
+  await ended;
 });
 
 test("root can launch cells from a home nobody else can enter", { skip: !isRoot && "root only" }, async () => {

@@ -23,7 +23,7 @@ export class LaunchedProcess {
   readonly stdin: Socket;
   /** Frames up. */
   readonly stdout: Socket;
-  /** How the process ended, when it is reaped. Never rejects. */
+  /** How the process ended, when it is reaped and its crash text is complete. Never rejects. */
   readonly exited: Promise<ExitStatus>;
   readonly #stderr: Socket;
   readonly #thread: LauncherThread;
@@ -48,7 +48,10 @@ export class LaunchedProcess {
       this.#crashText = Buffer.concat([this.#crashText, chunk]).subarray(-CRASH_TEXT_BYTES);
     });
     this.#thread.hold();
-    this.exited = parts.child.exited.then((status) => {
+    const said = new Promise((resolve) => this.#stderr.once("close", resolve));
+    this.exited = parts.child.exited.then(async (status) => {
+      // Nobody else holds the pipe's other end: it closes with the process, when all of it was read.
+      await said;
       this.#ended = true;
       this.stdin.destroy();
       if (this.#held) this.#thread.release();

@@ -14,7 +14,7 @@ import { type AssignedDirectory, FIRST_DIRECTORY_DESCRIPTOR, type LaunchArgument
 import { LaunchedProcess } from "./launched-process.ts";
 import type { LandlockRule } from "./plan.ts";
 import { LauncherThread, LaunchFailed } from "./thread.ts";
-import { unprivilegedUser } from "./users.ts";
+import { cellUser } from "./users.ts";
 import { verifyLock } from "./verification.ts";
 
 export type LauncherOptions = {
@@ -105,7 +105,8 @@ export class Launcher {
           parts.rules.push({ descriptor, grant });
         }
         await startThreadPool();
-        const keep = [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE];
+        // What a root needs to make processes of another user, to end them and to look at them.
+        const keep = cellUser() === undefined ? [] : [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE];
         return { lock: lock === "required", rules: parts.rules, canary: "/", keep };
       });
       return new Launcher(lock, parts.engine, parts.bundles, parts.rules, thread);
@@ -124,7 +125,7 @@ export class Launcher {
   async launchCell(options: { readonly cpuSeconds?: number } = {}): Promise<LaunchedCell> {
     const line = demandPair("socketpair", socketPair());
     try {
-      const user = this.#lock === "required" && process.geteuid?.() === 0 ? unprivilegedUser() : undefined;
+      const user = this.#lock === "required" ? cellUser() : undefined;
       const launched = await this.#launch(this.#cells, "cell", line.second, [], user, options);
       return { process: launched, line: line.first };
     } catch (error) {

@@ -1,7 +1,6 @@
 /** Layer: lockdown, launch. Which user a cell runs as when the caller is root. It must not know what a cell is. */
 import { readFileSync } from "node:fs";
 import { RandomSource } from "../../host/random.unsafe.ts";
-import { LockFailed } from "../failure.ts";
 
 /** Ids nobody hands out: above what systemd gives to containers, below 2^31 (systemd's "Users, Groups, UIDs and GIDs"). */
 const FIRST = 1_879_048_192;
@@ -19,8 +18,13 @@ function isMapped(map: string, id: number): boolean {
   });
 }
 
-/** An id, for user and group alike, that owns nothing: of its own for each cell, so that cells cannot signal each other. */
-export function unprivilegedUser(): number {
+/**
+ * The id, for user and group alike, that a cell of this process runs as: one of its own that owns nothing, so that cells
+ * cannot signal each other. Undefined: the caller's own. That is so for an ordinary user, and for the root of a user
+ * namespace in which nobody else exists: he is an ordinary user outside of it.
+ */
+export function cellUser(): number | undefined {
+  if (process.geteuid?.() !== 0) return undefined;
   const maps = ["/proc/self/uid_map", "/proc/self/gid_map"].map((path) => readFileSync(path, "latin1"));
   const mapped = (id: number) => maps.every((map) => isMapped(map, id));
   if (mapped(FIRST) && mapped(LAST)) {
@@ -29,6 +33,5 @@ export function unprivilegedUser(): number {
     // 48 bits over 28: what the remainder favours is too little to count.
     return FIRST + (Buffer.from(bytes).readUIntLE(0, 6) % (LAST - FIRST + 1));
   }
-  if (mapped(OVERFLOW)) return OVERFLOW;
-  throw new LockFailed("unprivileged user", "this user namespace has no id to run a cell as; map 65534 into it");
+  return mapped(OVERFLOW) ? OVERFLOW : undefined;
 }
