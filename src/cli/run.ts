@@ -27,9 +27,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     say("warning: the lock is off: only the inner layer stands between the program and this machine");
   }
   // The module is read while the cell starts.
-  const loading = loadProgram(request.program);
   const creating = Sandbox.create(request.options);
   creating.catch(() => {});
+  const loading = loadProgram(request.program);
   const program = await loading;
   const box = await creating;
   const { stdin, stdout, stderr } = process;

@@ -66,11 +66,15 @@ export class Files {
   ): Promise<void> {
     const { append = false, mode = 0o644 } = options;
     if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new OptionError("mode", "0 to 0o777", mode);
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      // A stream cannot be read twice, so its directory comes first.
+      await this.mkdir(posix.dirname(this.#absolute(path)));
+      return this.#write(path, data, append, mode);
+    }
     try {
       await this.#write(path, data, append, mode);
     } catch (error) {
-      const again = typeof data === "string" || data instanceof Uint8Array;
-      if (!(error instanceof FileError) || error.errno !== "ENOENT" || !again) throw error;
+      if (!(error instanceof FileError) || error.errno !== "ENOENT") throw error;
       await this.mkdir(posix.dirname(this.#absolute(path)));
       await this.#write(path, data, append, mode);
     }

@@ -8,7 +8,10 @@ import { OptionError } from "./errors.ts";
 import { toBytes } from "./text.ts";
 import { type Duration, parseDuration, parseSize, type Size } from "./units.ts";
 
-/** A host directory, or a fresh directory in memory. A plain string is a host directory, writable. */
+/**
+ * A host directory, or a fresh directory in memory. A plain string is a host directory, writable. A single file of the
+ * host must be read-only: it is copied in when the sandbox starts.
+ */
 export type Mount =
   | string
   | { readonly host: string; readonly readOnly?: boolean }

@@ -2,6 +2,7 @@
  * Layer: sandbox. `Sandbox`: one cell with its file server, its watchdog and the runs inside it. It must not know how
  * cells are launched and locked, nor parse a guest's bytes.
  */
+import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
@@ -16,7 +17,7 @@ import { feed } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
 import { overlaps } from "./module-cache.ts";
 import { fingerprint, LoadedProgram, loadModule } from "./modules.ts";
-import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
+import { type HostMount, type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
 import { OutputReadable, type OutputSink } from "./output.ts";
 import { argumentsOf, findProgram, type Program } from "./programs.ts";
 import {
@@ -262,8 +263,9 @@ export async function bootSandbox(
 ): Promise<Sandbox> {
   let server: LockedProcess | undefined;
   try {
-    const served = policy.mounts.filter((mount) => mount.kind === "host");
-    await checkHostMounts(served, services.cache.directory);
+    const hosted = policy.mounts.filter((mount) => mount.kind === "host");
+    const files = await checkHostMounts(hosted, services.cache.directory);
+    const served = hosted.filter((mount) => !files.includes(mount));
     if (served.length > 0) server = await link.cell.serve(served.map(({ host, readOnly }) => ({ host, readOnly })));
     const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
     const support = {
@@ -273,7 +275,8 @@ export async function bootSandbox(
       inodes: SUPPORT_INODES,
       readOnly: false,
     } as const;
-    const mounts = policy.mounts.map((mount) => {
+    const mounted = policy.mounts.filter((mount) => mount.kind === "memory" || served.includes(mount));
+    const mounts = mounted.map((mount) => {
       const at = toBytes(mount.at, "mounts");
       if (mount.kind === "memory") return { ...mount, at, inodes: fsInodes };
       return { kind: mount.kind, at, index: served.indexOf(mount), readOnly: mount.readOnly };
@@ -291,7 +294,9 @@ export async function bootSandbox(
       },
     });
     await booted;
-    return new Sandbox(services, policy, link, server, modules);
+    const sandbox = new Sandbox(services, policy, link, server, modules);
+    for (const { host, at } of files) await sandbox.files.write(at, createReadStream(host), { mode: 0o444 });
+    return sandbox;
   } catch (error) {
     server?.kill();
     await link.close("it did not boot");
@@ -303,11 +308,19 @@ export async function startSandbox(services: Services, policy: Policy): Promise<
   return bootSandbox(services, policy, await startCell(services.launcher, policy.lock), new Map());
 }
 
-async function checkHostMounts(mounts: readonly { host: string; readOnly: boolean }[], cache: string): Promise<void> {
-  for (const { host, readOnly } of mounts) {
+/** The mounts that are single files: they are copied in. */
+async function checkHostMounts(mounts: readonly HostMount[], cache: string): Promise<readonly HostMount[]> {
+  const files: HostMount[] = [];
+  for (const mount of mounts) {
+    const { host, readOnly } = mount;
     const found = await stat(host).catch(() => undefined);
-    if (!found?.isDirectory()) throw new OptionError("mounts", "a host directory that exists", host);
-    if (!readOnly && (await overlaps(host, cache))) {
+    if (found?.isFile()) {
+      if (!readOnly)
+        throw new OptionError("mounts", "read-only for a single file, which is copied in at the start", host);
+      files.push(mount);
+    } else if (!found?.isDirectory()) {
+      throw new OptionError("mounts", "a host directory that exists", host);
+    } else if (!readOnly && (await overlaps(host, cache))) {
       throw new OptionError(
         "mounts",
         `no writable mount over Linden's cache ${cache}, which every sandbox's programs come from: make it read-only or set XDG_CACHE_HOME elsewhere`,
@@ -315,6 +328,7 @@ async function checkHostMounts(mounts: readonly { host: string; readOnly: boolea
       );
     }
   }
+  return files;
 }
 
 function environment(program: Program, run: RunPolicy): string[] {

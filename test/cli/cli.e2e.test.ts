@@ -1,0 +1,214 @@
+/** The command as people run it: real locked cells. dist/ must be built (./linden test does that). */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+const NODE = ["--disable-warning=ExperimentalWarning", CLI];
+const home = mkdtempSync(join(tmpdir(), "linden-e2e-"));
+after(() => rmSync(home, { recursive: true, force: true }));
+
+function linden(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...NODE, ...args], {
+    input,
+    encoding: "utf8",
+    timeout: 30_000,
+    maxBuffer: 100_000_000,
+    env: { ...process.env, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+const started: ChildProcess[] = [];
+after(() => {
+  for (const child of started) child.kill("SIGKILL");
+});
+
+function start(args: readonly string[]): ChildProcess {
+  const child = spawn(process.execPath, [...NODE, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  started.push(child);
+  return child;
+}
+
+const ended = (child: ChildProcess) =>
+  new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+
+test("README's first command", () => {
+  const { status, stdout, stderr } = linden(["run", "python", "-c", "print(sum(range(10)))"]);
+  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: "45\n", stderr: "" });
+});
+
+test("the guest's status, input, arguments and environment", () => {
+  const code = "import os,sys; print(sys.argv[1:], input(), os.environ['A'], os.getcwd()); sys.exit(7)";
+  const { status, stdout } = linden(["run", "-e", "A=ü", "-w", "/tmp", "python", "-c", code, "-x", "y"], "in\n");
+  assert.equal(stdout, "['-x', 'y'] in ü /tmp\n");
+  assert.equal(status, 7);
+});
+
+test("a timeout is 124 in time, with everything written before it", () => {
+  const begin = performance.now();
+  const code = "print('x'*300000, flush=True)\nwhile True: pass";
+  const { status, stdout, stderr } = linden(["run", "--timeout", "2s", "python", "-c", code]);
+  assert.ok(performance.now() - begin < 5000);
+  assert.equal(status, 124);
+  assert.equal(stdout.length, 300_001);
+  assert.match(stderr, /its time was over/);
+});
+
+test("126 and 127 and 125", () => {
+  const text = join(home, "text.wasm");
+  writeFileSync(text, "not wasm");
+  const broken = join(home, "broken.wasm");
+  writeFileSync(broken, Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 99, 1, 1]));
+  assert.equal(linden(["run", text]).status, 126);
+  assert.equal(linden(["run", broken]).status, 126);
+  assert.equal(linden(["run", join(home, "none.wasm")]).status, 127);
+  assert.equal(linden(["run", "none"]).status, 127);
+  for (const wrong of [
+    ["run"],
+    ["run", "--frob", "x"],
+    ["frob"],
+    ["run", "-m", "lots", "python"],
+    ["run", "--network", "host", "python"],
+    [],
+  ]) {
+    const { status, stderr, stdout } = linden(wrong);
+    assert.equal(status, 125, wrong.join(" "));
+    assert.equal(stdout, "");
+    assert.notEqual(stderr, "");
+  }
+});
+
+test("a trap is what a native program would die of, and named", () => {
+  // (module (memory (export "memory") 1) (func (export "_start") unreachable))
+  const wasm = "AGFzbQEAAAABBAFgAAADAgEABQMBAAEHEwIGbWVtb3J5AgAGX3N0YXJ0AAAKBQEDAAAL";
+  const trap = join(home, "trap.wasm");
+  writeFileSync(trap, Buffer.from(wasm, "base64"));
+  const { status, stderr } = linden(["run", trap]);
+  assert.equal(status, 134);
+  assert.match(stderr, /SIGABRT.*unreachable/);
+});
+
+test("Linden's own words hold nothing raw from outside", () => {
+  const { stderr } = linden(["run", "evil\x1b[2Jname"]);
+  assert.ok(!stderr.includes("\x1b"));
+  assert.match(stderr, /evil\\x1b\[2Jname/);
+});
+
+test("help is everywhere, on standard output", () => {
+  for (const args of [
+    ["--help"],
+    ["help"],
+    ["run", "--help"],
+    ["help", "run"],
+    ["guests", "--help"],
+    ["doctor", "-h"],
+    ["explain", "--help"],
+  ]) {
+    const { status, stdout, stderr } = linden(args);
+    assert.equal(status, 0, args.join(" "));
+    assert.match(stdout, /Usage: linden/);
+    assert.equal(stderr, "");
+  }
+  assert.match(linden(["--version"]).stdout, /^linden \d+\.\d+\.\d+/);
+});
+
+test("guests, explain and doctor speak JSON", () => {
+  const guests = JSON.parse(linden(["guests", "--json"]).stdout).guests.map(({ name }: { name: string }) => name);
+  assert.ok(guests.includes("python") && guests.includes("ruby"));
+  const { syscalls } = JSON.parse(linden(["explain", "--json"]).stdout);
+  assert.ok(syscalls.length > 10);
+  for (const { syscall, why } of syscalls) assert.ok(/^[a-z0-9_]+$/.test(syscall) && why.length > 5);
+  assert.ok(JSON.parse(linden(["explain", "--json", "file-server"]).stdout).syscalls.length > 10);
+  const { status, stdout } = linden(["doctor", "--json"]);
+  assert.equal(status, 0);
+  assert.equal(JSON.parse(stdout).good, true);
+});
+
+test("--stats says where the time went, on standard error", () => {
+  const { stdout, stderr } = linden(["run", "--stats", "python", "-c", "print(1)"]);
+  assert.equal(stdout, "1\n");
+  assert.match(stderr, /wall [\d.]+ ms, cpu [\d.]+ ms, \d+ calls, peak memory [\d.]+ MiB/);
+});
+
+test("without the lock only by name, and with a warning", () => {
+  const { status, stdout, stderr } = linden(["run", "--unsafe-no-lock", "python", "-c", "print(1)"]);
+  assert.equal(status, 0);
+  assert.equal(stdout, "1\n");
+  assert.match(stderr, /warning: the lock is off/);
+});
+
+test("a policy file", () => {
+  const data = join(home, "data");
+  mkdirSync(data);
+  writeFileSync(join(data, "in.txt"), "policy");
+  const policy = join(home, "policy.json");
+  writeFileSync(
+    policy,
+    JSON.stringify({ mounts: { "/d": { host: "data", readOnly: true } }, cwd: "/d", env: { A: "1" } }),
+  );
+  const { stdout, stderr } = linden(["run", "--policy", policy, "python", "-c", "print(open('in.txt').read())"]);
+  assert.equal(stdout, "policy\n", stderr);
+  writeFileSync(policy, JSON.stringify({ limit: {} }));
+  assert.match(linden(["run", "--policy", policy, "python"]).stderr, /limit: expected one of mounts/);
+});
+
+test("output that nobody reads ends the guest as SIGPIPE does", { timeout: 20_000 }, async () => {
+  const child = start(["run", "python", "-c", "while True: print('y'*100)"]);
+  child.stdout?.once("data", () => child.stdout?.destroy());
+  assert.equal(await ended(child), 141);
+});
+
+test("a slow reader holds the guest back instead of filling memory", { timeout: 20_000 }, async () => {
+  const child = start(["run", "python", "-c", "import sys\nfor i in range(300): sys.stdout.write('z'*100000)"]);
+  await sleep(1500);
+  const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]);
+  assert.ok(peak < 200_000, `${peak} kB`);
+  let length = 0;
+  child.stdout?.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+  });
+  assert.equal(await ended(child), 0);
+  assert.equal(length, 30_000_000);
+});
+
+test("Ctrl-C reaches the guest, waiting or spinning", { timeout: 20_000 }, async () => {
+  for (const code of ["print('up', flush=True); input()", "print('up', flush=True)\nwhile True: pass"]) {
+    const child = start(["run", "python", "-c", code]);
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    const begin = performance.now();
+    child.kill("SIGINT");
+    assert.equal(await ended(child), 130);
+    assert.ok(performance.now() - begin < 2000);
+  }
+});
+
+test("killed outright, it leaves no process behind after a second", { timeout: 20_000 }, async () => {
+  const child = start(["run", "python", "-c", "print('up', flush=True)\nwhile True: pass"]);
+  await new Promise((resolve) => child.stdout?.once("data", resolve));
+  const cells = descendants(child.pid ?? 0);
+  assert.ok(cells.length > 0);
+  child.kill("SIGKILL");
+  await ended(child);
+  await sleep(1000);
+  assert.deepEqual(cells.filter(isAlive), []);
+});
+
+function descendants(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
