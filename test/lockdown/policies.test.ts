@@ -53,13 +53,18 @@ test("argument rules of a cell: what they allow and its neighbours", () => {
   for (const advice of [9, 11, 12, 16, 100, 101]) assert.ok(!allowed("madvise", 0, 4096, advice), `madvise ${advice}`);
 });
 
-test("argument rules of a file server: nothing follows the last name", () => {
+test("argument rules of a file server: what they allow and its neighbours", () => {
   const program = compile(hostPolicy("fileServer"), "x64");
   const allowed = (name: string, ...args: number[]) => verdict(program, name, ...args) === SECCOMP_RET_ALLOW;
-  assert.ok(allowed("newfstatat", 5, 0, 0, 0x100));
-  assert.ok(!allowed("newfstatat", 5, 0, 0, 0));
+  for (const mode of [0, 0o644, 0o777]) assert.ok(allowed("fchmod", 5, mode), mode.toString(8));
+  for (const mode of [0o4755, 0o2755, 0o1777]) assert.ok(!allowed("fchmod", 5, mode), mode.toString(8));
+  assert.ok(!allowed("mkdirat", 5, 0, 0o1777));
   assert.ok(allowed("unlinkat", 5, 0, 0x200));
   assert.ok(!allowed("unlinkat", 5, 0, 0x400));
   assert.ok(allowed("renameat2", 5, 0, 5, 0, 1));
   assert.ok(!allowed("renameat2", 5, 0, 5, 0, 4));
+  assert.ok(!allowed("mmap", 0, 4096, 1, 2, 5, 0));
+  for (const name of ["chmod", "fchmodat", "fchown", "fchownat", "mknodat", "fsetxattr", "open"]) {
+    assert.ok(!allowed(name, 5, 0, 0, 0, 0), name);
+  }
 });
