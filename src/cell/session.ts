@@ -126,26 +126,35 @@ export class Session implements ExitListener {
     });
   }
 
+  /** Build a world and forget it. See rehearsal.ts. */
+  rehearse(boot: BootRequest): void {
+    if (this.#world === undefined) this.#build(boot);
+  }
+
   #boot(boot: BootRequest): void {
     if (this.#world !== undefined) throw new Error("BOOT came twice");
     try {
-      const context = buildFileTree(boot, this.#host, this.#hostFileSystems);
-      const engine = new Engine({ calls: CALLS, memoryBytes: boot.limits.memoryBytes, fatal: this.#fatal });
-      const kernel = new Kernel({
-        host: this.#host,
-        loader: engine,
-        mounts: context.mounts,
-        limits: { descriptors: boot.limits.descriptors, processes: boot.limits.processes },
-        exits: this,
-      });
-      this.#host.attach(kernel);
-      this.#world = { kernel, context, files: new FileRequests(context, this.#writer) };
+      this.#world = this.#build(boot);
     } catch (error) {
       if (!(error instanceof MountFailed)) throw error;
       this.#writer.send({ type: UP.FATAL, channel: 0, payload: { message: `mount: ${error.message}` } });
       return;
     }
+    this.#host.attach(this.#world.kernel);
     this.#writer.send({ type: UP.BOOTED, channel: 0, payload: undefined });
+  }
+
+  #build(boot: BootRequest): World {
+    const context = buildFileTree(boot, this.#host, this.#hostFileSystems);
+    const engine = new Engine({ calls: CALLS, memoryBytes: boot.limits.memoryBytes, fatal: this.#fatal });
+    const kernel = new Kernel({
+      host: this.#host,
+      loader: engine,
+      mounts: context.mounts,
+      limits: { descriptors: boot.limits.descriptors, processes: boot.limits.processes },
+      exits: this,
+    });
+    return { kernel, context, files: new FileRequests(context, this.#writer) };
   }
 
   get #booted(): World {
