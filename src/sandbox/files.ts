@@ -31,7 +31,10 @@ export type FileData = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 /** Bytes of one frame of a file. */
 const STEP = 256 * 1024;
 
-/** Paths are absolute inside the sandbox, or relative to its `cwd`. Failures are FileError with an errno. */
+/**
+ * Paths are absolute inside the sandbox, or relative to its `cwd`. Failures are FileError with an errno. The cell answers
+ * between two calls of its guests: while one computes without a call, files wait; close the sandbox to stop waiting.
+ */
 export class Files {
   readonly #link: CellLink;
   readonly #cwd: string;

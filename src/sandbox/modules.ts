@@ -21,13 +21,16 @@ export class LoadedProgram {
   readonly key: string;
   /** Names the file it was read from, as it was then. */
   readonly fingerprint: string;
+  /** Bytes of the module as it came. */
+  readonly size: number;
   #bytes: Uint8Array;
   #rewritten: boolean;
 
-  constructor(program: Program, key: string, file: string, bytes: Uint8Array, rewritten: boolean) {
+  constructor(program: Program, key: string, found: BigIntStats, bytes: Uint8Array, rewritten: boolean) {
     this.program = program;
     this.key = key;
-    this.fingerprint = file;
+    this.fingerprint = nameOf(program, found);
+    this.size = Number(found.size);
     this.#bytes = bytes;
     this.#rewritten = rewritten;
   }
@@ -59,6 +62,12 @@ function nameOf(program: Program, found: BigIntStats): string {
   return [program.entry, found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs, program.path].join(" ");
 }
 
+/** NotRunnable when a module is longer than a sandbox takes. */
+export function checkSize(program: Program, bytes: number, limit: number): void {
+  if (bytes <= limit) return;
+  throw new NotRunnable(`${escapeText(program.name)}: ${bytes} bytes, the limit for a module is ${limit}`);
+}
+
 /** Read a module, rewritten if the cache has it. NotRunnable when it is too long or cannot be read. */
 export async function loadModule(
   program: Program,
@@ -70,14 +79,12 @@ export async function loadModule(
     const file = await open(program.path, "r");
     try {
       const found = await file.stat({ bigint: true });
-      if (found.size > BigInt(limit)) {
-        throw new NotRunnable(`${escapeText(program.name)}: ${found.size} bytes, the limit for a module is ${limit}`);
-      }
+      checkSize(program, Number(found.size), limit);
       const known = await cache.indexed(program.path, found);
       if (known !== undefined) {
         const key = cacheKey(known, build, program.entry);
         const rewritten = await cache.read(key);
-        if (rewritten !== undefined) return new LoadedProgram(program, key, nameOf(program, found), rewritten, true);
+        if (rewritten !== undefined) return new LoadedProgram(program, key, found, rewritten, true);
       }
       // The index may be wrong about what the file holds now; what is kept must stand under its own hash.
       const source = await file.readFile();
@@ -86,7 +93,7 @@ export async function loadModule(
       if (digest !== known) await cache.index(program.path, found, digest);
       const key = cacheKey(digest, build, program.entry);
       const rewritten = await cache.read(key);
-      return new LoadedProgram(program, key, nameOf(program, found), rewritten ?? source, rewritten !== undefined);
+      return new LoadedProgram(program, key, found, rewritten ?? source, rewritten !== undefined);
     } finally {
       await file.close();
     }

@@ -16,7 +16,7 @@ import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process
 import { feed } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
 import { overlaps } from "./module-cache.ts";
-import { fingerprint, LoadedProgram, loadModule } from "./modules.ts";
+import { checkSize, fingerprint, LoadedProgram, loadModule } from "./modules.ts";
 import { type HostMount, type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
 import { OutputReadable, type OutputSink } from "./output.ts";
 import { argumentsOf, findProgram, type Program } from "./programs.ts";
@@ -224,6 +224,7 @@ export class Sandbox implements AsyncDisposable {
     const { launcher, cache } = this.#services;
     const { lock, limits } = this.#policy;
     const loaded = given ?? (await loadModule(program, cache, launcher.build, limits.moduleBytes));
+    checkSize(program, loaded.size, limits.moduleBytes);
     return sendProgram(this.#services, lock, this.#link, loaded);
   }
 

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { SIGKILL } from "../../src/abi/signal.ts";
 import { STREAM_WINDOW_BYTES } from "../../src/limits.ts";
 import * as errors from "../../src/sandbox/errors.ts";
+import { loadProgram } from "../../src/sandbox/load-program.ts";
 import { ModuleCache } from "../../src/sandbox/module-cache.ts";
 import { parseSandboxOptions, type SandboxOptions } from "../../src/sandbox/options.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
@@ -317,6 +318,15 @@ test("programs that are not there or not runnable", async () => {
   await assert.rejects(box.run(text), errors.NotRunnable);
   await assert.rejects(box.run(`${home}/`), errors.NotRunnable);
   await assert.rejects(box.run(program, ["a\0b"]), errors.OptionError);
+  await box.close();
+});
+
+test("a module longer than the sandbox takes is not sent, read ahead or not", async () => {
+  const { box, cell } = await start(() => {}, { limits: { module: 7 } });
+  await assert.rejects(box.run(program), /8 bytes, the limit for a module is 7/);
+  const loaded = await loadProgram(program, { launcher: new FakeLauncher(), cache: noCache() });
+  await assert.rejects(box.run(loaded), errors.NotRunnable);
+  assert.equal(cell.of(DOWN.MODULE_END).length, 0);
   await box.close();
 });
 
