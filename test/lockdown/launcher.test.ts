@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { closeSync, readdirSync } from "node:fs";
+import { closeSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { Launcher, LaunchFailed } from "../../src/lockdown/launch/index.ts";
+import { Launcher, LaunchFailed, writeCodeCache } from "../../src/lockdown/launch/index.ts";
 import { bundle, startLauncher, Toy } from "./toy.ts";
 
 const descriptors = () => readdirSync("/proc/self/fd").length;
@@ -74,4 +74,27 @@ test("a cell that dies at once leaves its crash text, cut to its end", async () 
   } finally {
     await launcher.close();
   }
+});
+
+test("a code cache beside the bundle is used, and one that does not fit is ignored", async () => {
+  const cellBundle = await bundle("./toy-cell.ts");
+  const toyAnswers = async () => {
+    const launcher = await startLauncher({ cellBundle });
+    try {
+      const { process: launched, line } = await launcher.launchCell();
+      closeSync(line);
+      const toy = await Toy.from(launched);
+      assert.ok(await launched.verify());
+      return await toy.ask({ run: "evaluate" });
+    } finally {
+      await launcher.close();
+    }
+  };
+  writeCodeCache(cellBundle);
+  const cache = `${cellBundle}.cache`;
+  assert.ok(statSync(cache).size > 10_000);
+  assert.equal(await toyAnswers(), "EvalError");
+  writeFileSync(cache, "not what V8 wrote");
+  assert.equal(await toyAnswers(), "EvalError");
+  assert.throws(() => writeCodeCache("/nonexistent.cjs"), LaunchFailed);
 });

@@ -1,17 +1,27 @@
 /** Layer: lockdown, launch. The engine's command line for a locked process, built from nothing. */
 import { RLIM_INFINITY, RLIMIT, resourceLimit } from "../../host/process.unsafe.ts";
-import { BUNDLE_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
+import { BUNDLE_DESCRIPTOR, CACHE_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
+
+/** What stands around a bundle when it is compiled. A code cache fits the very same text only. */
+const BEFORE = "(function(exports,require,module){";
+const AFTER = "\n})";
+const compileText = (source: string, options: string) =>
+  `new(require("node:vm").Script)(${JSON.stringify(BEFORE)}+${source}+${JSON.stringify(AFTER)},{filename:"linden.cjs"${options}})`;
 
 /**
  * Reads the bundle from its descriptor and runs it as CommonJS. A path would not do: the process may have no right to
  * walk to it (a checkout in a 0700 home, another user), and Landlock lets it open nothing. Reads at positions, because
  * all processes share the descriptor's offset.
  */
-const LOADER = `const f=require("node:fs"),n=f.fstatSync(${BUNDLE_DESCRIPTOR}).size,b=Buffer.allocUnsafeSlow(n);
-let o=0;while(o<n){const r=f.readSync(${BUNDLE_DESCRIPTOR},b,o,n-o,o);if(r===0)throw new Error("the bundle was cut short");o+=r}
-f.closeSync(${BUNDLE_DESCRIPTOR});
-const m={exports:{}};
-require("node:vm").compileFunction(b.toString(),["exports","require","module"],{filename:"linden.cjs"})(m.exports,require,m);`;
+const LOADER = `const f=require("node:fs"),take=d=>{const n=f.fstatSync(d).size,b=Buffer.allocUnsafeSlow(n);
+for(let o=0;o<n;){const r=f.readSync(d,b,o,n-o,o);if(r===0)throw new Error("the bundle was cut short");o+=r}
+f.closeSync(d);return b};
+const s=take(${BUNDLE_DESCRIPTOR}).toString(),c=take(${CACHE_DESCRIPTOR}),m={exports:{}};
+${compileText("s", ",cachedData:c.length>0?c:undefined")}.runInThisContext()(m.exports,require,m);`;
+
+/** Prints the code cache of a bundle, by an engine with the same flags as a locked one: V8 refuses another's. */
+const CACHE_MAKER = `const s=require("node:fs").readFileSync(process.argv[1],"utf8");
+process.stdout.write(${compileText("s", "")}.createCachedData());`;
 
 /** KiB of stack the engine may use at most, on the main stack and on each JSPI stack (reserved, resident when touched). */
 const STACK_KIB = 7168;
@@ -24,7 +34,7 @@ function stackKiB(): number {
   return Math.max(Math.min(STACK_KIB, Number(limit.soft / 1024n) - STACK_HEADROOM_KIB), 256);
 }
 
-export function engineArguments(launch: LaunchArguments): string[] {
+function engineFlags(): string[] {
   const stack = stackKiB();
   return [
     // SIGUSR1 would start the inspector, and a locked process dies of that.
@@ -35,11 +45,16 @@ export function engineArguments(launch: LaunchArguments): string[] {
     `--stack-size=${stack}`,
     `--wasm-stack-switching-stack-size=${stack}`,
     "--no-warnings",
-    "--eval",
-    LOADER,
-    "--",
-    JSON.stringify(launch),
   ];
+}
+
+export function engineArguments(launch: LaunchArguments): string[] {
+  return [...engineFlags(), "--eval", LOADER, "--", JSON.stringify(launch)];
+}
+
+/** The command line that prints the code cache of the bundle at a path. */
+export function cacheMakerArguments(bundle: string): string[] {
+  return [...engineFlags(), "--eval", CACHE_MAKER, "--", bundle];
 }
 
 /** Everything a locked process finds in its environment. */

@@ -7,8 +7,10 @@ import type { Role } from "../policies.ts";
 /** Descriptors every launched process starts with. 0 to 2 are its frames and its crash text. */
 export const LINE_DESCRIPTOR = 3;
 export const BUNDLE_DESCRIPTOR = 4;
+/** V8's code cache of the bundle; empty when there is none. */
+export const CACHE_DESCRIPTOR = 5;
 /** The first served directory of a file server. */
-export const FIRST_DIRECTORY_DESCRIPTOR = 5;
+export const FIRST_DIRECTORY_DESCRIPTOR = 6;
 
 export type LaunchArguments = {
   readonly role: Role;

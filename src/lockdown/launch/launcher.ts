@@ -2,12 +2,13 @@
  * Layer: lockdown, launch. Starts cells and file servers that are locked before their first instruction. It lives in the
  * caller's process and must not know what they do.
  */
-import { access, closeSync, fstatSync, openSync, realpathSync, statSync } from "node:fs";
+import { access, closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from "node:fs";
 import { openPath, type Pair, pipe, resizePipe, socketPair } from "../../host/descriptors.unsafe.ts";
 import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/process.unsafe.ts";
 import { errnoName } from "../failure.ts";
 import { resourceLimits } from "../lock.ts";
 import type { Role } from "../policies.ts";
+import { codeCachePath } from "./code-cache.ts";
 import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
 import { ENGINE, engineFiles } from "./engine-files.ts";
 import { type AssignedDirectory, FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
@@ -49,10 +50,14 @@ const CELL_DESCRIPTORS = {
   others: /^(pipe:.*|anon_inode:\[(eventpoll|eventfd)\])$/,
 };
 
-type Bundles = Readonly<Record<Role, number>>;
+/** Descriptors of a program's bundle and of its code cache. */
+type Bundle = { readonly text: number; readonly cache: number };
+type Bundles = Readonly<Record<Role, Bundle>>;
 
 /** Bytes of the pipes that frames travel on; where an unprivileged user has used up his, the default stays. */
 const PIPE_BYTES = 256 * 1024;
+/** Reads as empty: what a process without a code cache gets in its place. */
+const NO_CACHE = "/dev/null";
 const NAMES = { cell: "linden-cell", fileServer: "linden-file-server" } as const;
 
 export class Launcher {
@@ -89,14 +94,18 @@ export class Launcher {
     };
     const parts: { engine: number; bundles: Bundles; rules: LandlockRule[] } = {
       engine: -1,
-      bundles: { cell: -1, fileServer: -1 },
+      bundles: { cell: { text: -1, cache: -1 }, fileServer: { text: -1, cache: -1 } },
       rules: [],
     };
     try {
       const thread = await LauncherThread.start(async () => {
         const engine = open(ENGINE);
         parts.engine = engine;
-        parts.bundles = { cell: open(options.cellBundle), fileServer: open(options.fileServerBundle) };
+        const bundle = (path: string): Bundle => {
+          const cache = codeCachePath(path);
+          return { text: open(path), cache: open(existsSync(cache) ? cache : NO_CACHE) };
+        };
+        parts.bundles = { cell: bundle(options.cellBundle), fileServer: bundle(options.fileServerBundle) };
         parts.rules.push({ descriptor: engine, grant: "execute" });
         for (const { path, grant } of engineFiles(engine)) {
           const descriptor = openPath(path);
@@ -178,7 +187,8 @@ export class Launcher {
   /** Kills everything launched, waits for it, ends the launcher threads. */
   async close(): Promise<void> {
     await Promise.all([this.#cells, ...this.#others].map((thread) => thread.close()));
-    const descriptors = [...Object.values(this.#bundles), ...this.#rules.map(({ descriptor }) => descriptor)];
+    const bundles = Object.values(this.#bundles).flatMap(({ text, cache }) => [text, cache]);
+    const descriptors = [...bundles, ...this.#rules.map(({ descriptor }) => descriptor)];
     for (const descriptor of descriptors) closeSync(descriptor);
   }
 
@@ -214,6 +224,7 @@ export class Launcher {
               }),
             }),
       };
+      const bundle = this.#bundles[role];
       const served = directories.map(({ descriptor }) => descriptor);
       const child = await thread.spawn({
         // Not its path: under another user there may be no way to it. The descriptor is the caller's, closed by the exec.
@@ -221,7 +232,7 @@ export class Launcher {
         name: NAMES[role],
         argv: engineArguments(launch),
         env: ENVIRONMENT,
-        stdio: [down.first, up.second, crash.second, line, this.#bundles[role], ...served],
+        stdio: [down.first, up.second, crash.second, line, bundle.text, bundle.cache, ...served],
         ...(user === undefined ? {} : { user }),
       });
       for (const end of [down.first, up.second, crash.second]) closeSync(end);
