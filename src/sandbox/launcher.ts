@@ -24,7 +24,7 @@ export interface CellProcess extends LockedProcess {
   unref(): void;
   /** After READY, from outside: every layer of the lock stands on every thread. Rejects with what is missing. */
   verify(): Promise<void>;
-  /** Start the file server at the other end of the cell's line. At most once. */
+  /** Start the file server at the other end of the cell's line and verify its lock. At most once. */
   serve(directories: readonly ServedDirectory[]): Promise<LockedProcess>;
 }
 
@@ -32,6 +32,8 @@ export interface ServedDirectory {
   /** Absolute path on the host. */
   readonly host: string;
   readonly readOnly: boolean;
+  /** Rules of policies/host-execution.json that are switched off. */
+  readonly allow?: readonly string[];
 }
 
 export interface CellLauncher {

@@ -3,6 +3,7 @@
  * object as JSON. It must not know cells or frames.
  */
 import { resolve } from "node:path";
+import hostExecution from "../../policies/host-execution.json" with { type: "json" };
 import * as defaults from "../limits.ts";
 import { OptionError } from "./errors.ts";
 import { toBytes } from "./text.ts";
@@ -14,7 +15,15 @@ import { type Duration, parseDuration, parseSize, type Size } from "./units.ts";
  */
 export type Mount =
   | string
-  | { readonly host: string; readonly readOnly?: boolean }
+  | {
+      readonly host: string;
+      readonly readOnly?: boolean;
+      /**
+       * Rules of policies/host-execution.json to switch off for this directory, such as "git-hooks": the guest may then
+       * make files that the host executes later.
+       */
+      readonly allow?: readonly string[];
+    }
   | { readonly tmpfs: Size | true; readonly readOnly?: boolean };
 
 export interface LimitOptions {
@@ -60,6 +69,7 @@ export type HostMount = {
   /** Absolute path on the host. */
   readonly host: string;
   readonly readOnly: boolean;
+  readonly allow?: readonly string[];
 };
 export type MemoryMount = {
   readonly kind: "memory";
@@ -181,16 +191,31 @@ function parseMount(value: unknown, at: string, option: string, base: string): H
   const it = record(
     value,
     option,
-    ["host", "tmpfs", "readOnly"],
-    "a host directory, or { host, readOnly } or { tmpfs }",
+    ["host", "tmpfs", "readOnly", "allow"],
+    "a host directory, or { host, readOnly, allow } or { tmpfs }",
   );
   const readOnly = parseBoolean(it.get("readOnly") ?? false, `${option}.readOnly`);
   const host = it.get("host");
   const tmpfs = it.get("tmpfs");
   if ((host === undefined) === (tmpfs === undefined)) throw new OptionError(option, 'either "host" or "tmpfs"');
-  if (host !== undefined) return { kind: "host", at, host: hostPath(host, `${option}.host`, base), readOnly };
+  const allow = parseRuleNames(it.get("allow"), `${option}.allow`);
+  if (host !== undefined) {
+    return { kind: "host", at, host: hostPath(host, `${option}.host`, base), readOnly, ...(allow && { allow }) };
+  }
+  if (allow !== undefined) throw new OptionError(`${option}.allow`, "a host directory: nothing in memory is executed");
   const bytes = tmpfs === true ? defaults.FS_BYTES : parseSize(tmpfs, `${option}.tmpfs`);
   return { kind: "memory", at, bytes, readOnly };
+}
+
+const EXECUTION_RULES = hostExecution.rules.map((rule) => rule.name);
+
+function parseRuleNames(value: unknown, option: string): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  const known = (name: unknown): name is string => typeof name === "string" && EXECUTION_RULES.includes(name);
+  if (!Array.isArray(value) || !value.every(known)) {
+    throw new OptionError(option, `a list of rules, each one of ${EXECUTION_RULES.join(", ")}`, value);
+  }
+  return value;
 }
 
 function hostPath(value: unknown, option: string, base: string): string {

@@ -267,7 +267,7 @@ export async function bootSandbox(
     const hosted = policy.mounts.filter((mount) => mount.kind === "host");
     const files = await checkHostMounts(hosted, services.cache.directory);
     const served = hosted.filter((mount) => !files.includes(mount));
-    if (served.length > 0) server = await link.cell.serve(served.map(({ host, readOnly }) => ({ host, readOnly })));
+    if (served.length > 0) server = await link.cell.serve(served.map(({ kind, at, ...directory }) => directory));
     const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
     const support = {
       kind: "memory",

@@ -88,10 +88,21 @@ async function serve(
   directories: readonly ServedDirectory[],
   line: number,
 ): Promise<LockedProcess> {
-  const served = directories.map(({ host, readOnly }) => ({ source: host, readOnly }));
+  const served = directories.map(({ host, ...how }) => ({ source: host, ...how }));
   const server = await launcher.launchFileServer({ directories: served, line });
-  return server;
+  try {
+    const [word] = await server.stdout.take(1).toArray();
+    if (String(word) !== SERVER_READY) throw new Error("the file server ended before it was locked");
+    await server.verify();
+    return server;
+  } catch (error) {
+    server.kill();
+    throw error;
+  }
 }
+
+/** What a file server says, once, when it is locked. */
+const SERVER_READY = '"READY"\n';
 
 async function locked<T>(work: () => Promise<T>): Promise<T> {
   try {

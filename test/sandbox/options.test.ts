@@ -98,6 +98,14 @@ test("mounts: host directories and memory, outer ones first", () => {
   ]);
 });
 
+test("a mount may switch rules of what the host executes off, by name", () => {
+  const { mounts } = parseSandboxOptions(
+    { mounts: { "/a": { host: "/abs", allow: ["git-hooks", "direnv"] } } },
+    "/base",
+  );
+  assert.deepEqual(mounts, [{ kind: "host", at: "/a", host: "/abs", readOnly: false, allow: ["git-hooks", "direnv"] }]);
+});
+
 test("mounts that cannot be", () => {
   refuses({ mounts: { data: "/x" } }, 'mounts["data"]', /absolute path inside the sandbox/);
   refuses({ mounts: { "/": "/x" } }, 'mounts["/"]', /a path below \//);
@@ -105,7 +113,10 @@ test("mounts that cannot be", () => {
   refuses({ mounts: { "/proc": { tmpfs: true } } }, 'mounts["/proc"]', /outside/);
   refuses({ mounts: { "/a": {} } }, 'mounts["/a"]', /either "host" or "tmpfs"/);
   refuses({ mounts: { "/a": { host: "x", tmpfs: true } } }, 'mounts["/a"]', /either/);
-  refuses({ mounts: { "/a": { host: "x", ro: true } } }, 'mounts["/a"].ro', /one of host, tmpfs, readOnly/);
+  refuses({ mounts: { "/a": { host: "x", ro: true } } }, 'mounts["/a"].ro', /one of host, tmpfs, readOnly, allow/);
+  refuses({ mounts: { "/a": { host: "x", allow: ["hooks"] } } }, 'mounts["/a"].allow', /git-hooks/);
+  refuses({ mounts: { "/a": { host: "x", allow: "git-hooks" } } }, 'mounts["/a"].allow', /a list of rules/);
+  refuses({ mounts: { "/a": { tmpfs: true, allow: ["git-hooks"] } } }, 'mounts["/a"].allow', /a host directory/);
   refuses({ mounts: { "/a": "x", "/a/": "y" } }, 'mounts["/a/"]', /one mount for each path/);
   refuses({ mounts: { "/a": "" } }, 'mounts["/a"]', /the path of a host directory/);
   refuses({ mounts: { "/a": "x\0y" } }, 'mounts["/a"]', /without NUL/);
