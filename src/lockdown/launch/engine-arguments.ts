@@ -19,9 +19,9 @@ f.closeSync(d);return b};
 const s=take(${BUNDLE_DESCRIPTOR}).toString(),c=take(${CACHE_DESCRIPTOR}),m={exports:{}};
 ${compileText("s", ",cachedData:c.length>0?c:undefined")}.runInThisContext()(m.exports,require,m);`;
 
-/** Prints the code cache of a bundle, by an engine with the same flags as a locked one: V8 refuses another's. */
-const CACHE_MAKER = `const s=require("node:fs").readFileSync(process.argv[1],"utf8");
-process.stdout.write(${compileText("s", "")}.createCachedData());`;
+/** Writes a bundle's code cache to descriptor 1, by an engine with the same flags as a locked one: V8 refuses another's. */
+const CACHE_MAKER = `const f=require("node:fs"),s=f.readFileSync(process.argv[1],"utf8");
+f.writeFileSync(1,${compileText("s", "")}.createCachedData());`;
 
 /** KiB of stack the engine may use at most, on the main stack and on each JSPI stack (reserved, resident when touched). */
 const STACK_KIB = 7168;
@@ -52,7 +52,7 @@ export function engineArguments(launch: LaunchArguments): string[] {
   return [...engineFlags(), "--eval", LOADER, "--", JSON.stringify(launch)];
 }
 
-/** The command line that prints the code cache of the bundle at a path. */
+/** The command line that writes the code cache of the bundle at a path to descriptor 1. */
 export function cacheMakerArguments(bundle: string): string[] {
   return [...engineFlags(), "--eval", CACHE_MAKER, "--", bundle];
 }
