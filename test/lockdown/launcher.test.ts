@@ -58,6 +58,7 @@ test("a bundle that is not there is the caller's mistake, told by name", async (
 
 test("a closed launcher launches nothing", async () => {
   const launcher = await startLauncher();
+  await Promise.all([launcher.close(), launcher.close()]);
   await launcher.close();
   await assert.rejects(launcher.launchCell(), LaunchFailed);
 });

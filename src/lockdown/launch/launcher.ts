@@ -68,6 +68,7 @@ export class Launcher {
   readonly #cells: LauncherThread;
   /** Launcher threads of living file servers: each has directories of its own, so each needs a Landlock domain of its own. */
   readonly #others = new Set<LauncherThread>();
+  #closing: Promise<void> | undefined;
 
   private constructor(
     lock: "required" | "off",
@@ -184,8 +185,13 @@ export class Launcher {
     }
   }
 
-  /** Kills everything launched, waits for it, ends the launcher threads. */
-  async close(): Promise<void> {
+  /** Kills everything launched, waits for it, ends the launcher threads. Calling it again waits for the same. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await Promise.all([this.#cells, ...this.#others].map((thread) => thread.close()));
     const bundles = Object.values(this.#bundles).flatMap(({ text, cache }) => [text, cache]);
     const descriptors = [...bundles, ...this.#rules.map(({ descriptor }) => descriptor)];
