@@ -46,6 +46,7 @@ export function sleepUntil(thread: Thread, deadlineNs: number): Outcome {
 }
 
 function split(ns: number, out: WallTime): void {
-  out.seconds = Math.floor(ns / NS_PER_S);
-  out.nanoseconds = Math.floor(ns % NS_PER_S);
+  const seconds = Math.floor(ns / NS_PER_S);
+  out.seconds = seconds;
+  out.nanoseconds = Math.floor(ns - seconds * NS_PER_S);
 }
