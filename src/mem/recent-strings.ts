@@ -36,8 +36,9 @@ export class RecentStrings {
   }
 }
 
+/** From the end, because names in one directory begin alike. */
 function same(bytes: Uint8Array, address: number, codes: Uint8Array, start: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[address + i] !== codes[start + i]) return false;
+  for (let i = length - 1; i >= 0; i--) if (bytes[address + i] !== codes[start + i]) return false;
   return true;
 }
 

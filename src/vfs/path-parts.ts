@@ -10,9 +10,16 @@ export interface PathParts {
   /** What every walk of this path answers: -ENOENT (empty), -ENAMETOOLONG, -EINVAL (a NUL); 0 for any other. */
   readonly error: number;
   readonly absolute: boolean;
-  /** What stands between slashes, "." and ".." too; empty for a path of slashes only. */
-  readonly names: readonly ByteString[];
-  readonly trailingSlash: boolean;
+  /** The first name; undefined for a path of slashes only. */
+  readonly names: PathName | undefined;
+}
+
+/** What stands between slashes, "." and ".." too. A list, because most paths are short and arrays begin long. */
+export interface PathName {
+  readonly name: ByteString;
+  /** A slash follows. */
+  readonly slash: boolean;
+  readonly next: PathName | undefined;
 }
 
 /** Paths kept. */
@@ -38,19 +45,24 @@ export class PathCache {
 }
 
 function takeApart(path: ByteString): PathParts {
-  const absolute = path.charCodeAt(0) === SLASH;
-  const trailingSlash = path.charCodeAt(path.length - 1) === SLASH;
   const error = errorOf(path);
-  const names: ByteString[] = [];
-  if (error === 0) {
-    for (let start = skipSlashes(path, 0); start < path.length; ) {
-      const slash = path.indexOf("/", start);
-      const end = slash < 0 ? path.length : slash;
-      names.push(path.slice(start, end) as ByteString);
-      start = skipSlashes(path, end);
-    }
+  const absolute = path.charCodeAt(0) === SLASH;
+  return { path, error, absolute, names: error === 0 ? namesOf(path) : undefined };
+}
+
+function namesOf(path: ByteString): PathName | undefined {
+  let first: PathName | undefined;
+  let last: { next: PathName | undefined } | undefined;
+  for (let start = skipSlashes(path, 0); start < path.length; ) {
+    const found = path.indexOf("/", start);
+    const end = found < 0 ? path.length : found;
+    const one = { name: path.slice(start, end) as ByteString, slash: found >= 0, next: undefined };
+    if (last === undefined) first = one;
+    else last.next = one;
+    last = one;
+    start = skipSlashes(path, end);
   }
-  return { path, error, absolute, names, trailingSlash };
+  return first;
 }
 
 function errorOf(path: ByteString): number {

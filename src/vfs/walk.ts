@@ -11,7 +11,7 @@ import { S_IFDIR, S_IFLNK } from "../abi/stat.ts";
 import type { Inode } from "./contracts.ts";
 import type { Location, Mount } from "./mounts.ts";
 import { sameInode, sameLocation } from "./mounts.ts";
-import type { PathParts } from "./path-parts.ts";
+import type { PathName } from "./path-parts.ts";
 import type { WalkContext } from "./permissions.ts";
 import { mayAccess } from "./permissions.ts";
 
@@ -70,12 +70,9 @@ interface Step extends Location {
 
 /** A path in the middle of which a link is followed. */
 interface Rest {
-  readonly parts: PathParts;
-  readonly next: number;
+  readonly next: PathName | undefined;
   readonly around: Rest | undefined;
 }
-
-const NOWHERE: PathParts = { path: "" as ByteString, error: 0, absolute: false, names: [], trailingSlash: false };
 
 /** The state of one resolution. Methods answer 0 or -errno; the place reached is `mount` and `inode`. */
 export class PathWalk {
@@ -90,10 +87,9 @@ export class PathWalk {
   #trail: Step | undefined;
   #fromRoot = false;
   #links = 0;
-  #parts: PathParts = NOWHERE;
-  /** The next of the parts' names. */
-  #next = 0;
-  /** What is left of the paths around the link being followed. */
+  /** What is left of the path, or of the link being followed. */
+  #next: PathName | undefined;
+  /** What is left of the paths around that link. */
   #rest: Rest | undefined;
 
   constructor(context: WalkContext, flags: number) {
@@ -115,7 +111,7 @@ export class PathWalk {
   begin(from: Location, path: ByteString): number {
     const parts = this.#context.mounts.paths.parts(path);
     if (parts.error < 0) return parts.error;
-    this.#parts = parts;
+    this.#next = parts.names;
     if (this.#beneath) this.#fromRoot = sameLocation(from, this.#context.root);
     if (parts.absolute) return this.#beneath ? -EXDEV : 0;
     if (from.inode.type !== S_IFDIR) return -ENOTDIR;
@@ -127,9 +123,8 @@ export class PathWalk {
   /** Walk all components but the last, which is left in `name`. */
   toLast(): number {
     for (;;) {
-      const { names, trailingSlash } = this.#parts;
-      const name = names[this.#next];
-      if (name === undefined) {
+      const at = this.#next;
+      if (at === undefined) {
         // A link to "/" ends where it jumped; the rest of the path around it goes on from there.
         if (this.#resume()) continue;
         this.name = "" as ByteString;
@@ -137,13 +132,13 @@ export class PathWalk {
       }
       const denied = mayAccess(this.#context, this.inode, X_OK);
       if (denied < 0) return denied;
-      this.#next++;
-      if (this.#next === names.length && !this.#resume()) {
-        this.name = name;
-        this.trailingSlash = trailingSlash;
+      this.#next = at.next;
+      if (at.next === undefined && !this.#resume()) {
+        this.name = at.name;
+        this.trailingSlash = at.slash;
         return 0;
       }
-      const error = this.#through(name);
+      const error = this.#through(at.name);
       if (error < 0) return error;
     }
   }
@@ -202,8 +197,7 @@ export class PathWalk {
       this.mount = this.#context.root.mount;
       this.inode = this.#context.root.inode;
     }
-    this.#parts = parts;
-    this.#next = 0;
+    this.#next = parts.names;
     return 0;
   }
 
@@ -221,7 +215,7 @@ export class PathWalk {
     const child = this.#lookup(name);
     if (typeof child === "number") return child;
     if (child.type === S_IFLNK) {
-      this.#rest = { parts: this.#parts, next: this.#next, around: this.#rest };
+      this.#rest = { next: this.#next, around: this.#rest };
       return this.followLink(child);
     }
     this.enter(child);
@@ -232,7 +226,6 @@ export class PathWalk {
   #resume(): boolean {
     const rest = this.#rest;
     if (rest === undefined) return false;
-    this.#parts = rest.parts;
     this.#next = rest.next;
     this.#rest = rest.around;
     return true;

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EINVAL, ENAMETOOLONG, ENOENT } from "../../src/abi/errno.ts";
-import { PathCache } from "../../src/vfs/path-parts.ts";
+import { PathCache, type PathName } from "../../src/vfs/path-parts.ts";
 import { bytes } from "../kernel/simulated.ts";
+
+function list(first: PathName | undefined): PathName[] {
+  const names: PathName[] = [];
+  for (let at = first; at !== undefined; at = at.next) names.push(at);
+  return names;
+}
 
 describe("PathCache", () => {
   it("takes paths apart, first and second time alike", () => {
@@ -17,7 +23,17 @@ describe("PathCache", () => {
     ];
     for (let time = 0; time < 2; time++) {
       for (const [path, names, absolute, trailingSlash] of expected) {
-        assert.deepEqual(cache.parts(bytes(path)), { path, error: 0, absolute, names, trailingSlash });
+        const parts = cache.parts(bytes(path));
+        assert.deepEqual([parts.path, parts.error, parts.absolute], [path, 0, absolute]);
+        const found = list(parts.names);
+        assert.deepEqual(
+          found.map(({ name }) => name),
+          names,
+        );
+        assert.deepEqual(
+          found.map(({ slash }) => slash),
+          names.map((_, i) => i < names.length - 1 || trailingSlash),
+        );
       }
     }
   });
@@ -36,7 +52,8 @@ describe("PathCache", () => {
     const cache = new PathCache();
     for (let i = 0; i < 5000; i++) {
       const path = `dir${i % 700}/file${i % 1300}.txt`;
-      assert.deepEqual(cache.parts(bytes(path)).names, path.split("/"));
+      const names = list(cache.parts(bytes(path)).names).map(({ name }) => name);
+      assert.deepEqual(names, path.split("/"));
     }
   });
 });
