@@ -93,7 +93,7 @@ export const STREAM_WINDOW_BYTES = 256 * 1024;
 export const YIELD_NS = 4_000_000;
 
 /** Open handles one file server holds for its cell; ENFILE beyond. Enforced by the file server. */
-export const HOST_HANDLES = 512;
+export const HOST_HANDLES = 1024;
 /** Host descriptors a cell keeps for reading; the least used is closed first. Enforced by the cell. */
 export const HOST_DESCRIPTORS = 24;
 /** Inodes one hostfs remembers; the least used is forgotten first. Enforced by hostfs. */

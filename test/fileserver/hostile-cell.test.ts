@@ -1,6 +1,7 @@
 /** A broken-out cell on the line: the server answers an errno or ends, and serves nothing it should not. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, readSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { ByteString } from "../../src/abi/byte-string.ts";
@@ -222,7 +223,7 @@ describe("handles", () => {
     assert.ok(typeof again === "object");
     assert.notEqual(again.handle, opened.handle);
     const data = Buffer.from("x");
-    for (const handle of [opened.handle, 0xffff_ffff, HOST_HANDLES, 1023, again.handle + 1, again.handle + 1024]) {
+    for (const handle of [opened.handle, 0xffff_ffff, 1023, again.handle + 1, again.handle + 1024]) {
       assert.equal(served.host.attributes(handle, out), -EBADF, `${handle}`);
       assert.equal(served.host.list(handle, false), -EBADF);
       assert.equal(served.host.sync(handle, false), -EBADF);
@@ -254,6 +255,39 @@ describe("handles", () => {
     assert.deepEqual(readdirSync(served.path), ["f"]);
     for (const handle of handles) served.host.close(handle);
     assert.equal(typeof served.host.open(bytes("f"), OPEN_READ), "object");
+  });
+});
+
+describe("calls that fail half way", () => {
+  it("leave no descriptor open in the server", () => {
+    const { host } = served;
+    const out = emptyHostAttributes();
+    const open = () => readdirSync(`/proc/${served.child.pid}/fd`).length;
+    mkdirSync(join(served.path, "d"));
+    symlinkSync("f", join(served.path, "l"));
+    execFileSync("mkfifo", [join(served.path, "p")]);
+    assert.equal(host.attributes(bytes("f"), out), 0);
+    const before = open();
+    for (let round = 0; round < 20; round++) {
+      for (const name of ["f", "d", "l", "p", "none", "f/x", "l/x", "d/none/x", ".bashrc"]) {
+        const path = bytes(name);
+        for (const what of [1, 2, 3, 4]) {
+          const opened = host.open(path, what);
+          if (typeof opened === "object") host.close(opened.handle);
+        }
+        host.change(path, { mode: 0o644, mtime: { seconds: 1, nanoseconds: 1 } }, out);
+        host.change(path, { size: 1 }, out);
+        host.readlink(path);
+        host.link(path, bytes("d"), out);
+        host.rename(path, bytes("none/x"), 0);
+        host.rename(path, bytes("d/x/y"), 0);
+        host.mkdir(path, 0o755, out);
+        host.symlink(bytes(`${name}/deeper`), path, out);
+        const made = host.create(bytes("f"), 0o600);
+        assert.ok(typeof made === "number");
+      }
+    }
+    assert.equal(open(), before);
   });
 });
 
