@@ -25,6 +25,8 @@ import { ProcessStreams } from "./process-streams.ts";
 
 interface Running {
   readonly channel: number;
+  /** The cell's CPU time when the process began, nanoseconds. */
+  readonly cpuBefore: number;
   readonly streams: ProcessStreams;
 }
 
@@ -118,7 +120,8 @@ export class Session implements ExitListener {
         signal: status.signal,
         message: (status.message ?? "").slice(0, MESSAGE_LENGTH),
         stats: {
-          cpuMs: this.#host.clock.cpuNs() / 1_000_000,
+          // Of the whole cell while the process lived: with several at once each is told the sum.
+          cpuMs: (this.#host.clock.cpuNs() - running.cpuBefore) / 1_000_000,
           calls: process.calls,
           peakMemory: process.program?.peakMemory ?? 0,
         },
@@ -206,7 +209,7 @@ export class Session implements ExitListener {
     const rootDescriptor = process.descriptors.get(3);
     if (rootDescriptor !== undefined) rootDescriptor.preopen = "/" as typeof request.cwd;
     this.#channels.set(channel, process);
-    this.#running.set(process, { channel, streams });
+    this.#running.set(process, { channel, cpuBefore: this.#host.clock.cpuNs(), streams });
     this.#writer.send({ type: UP.STARTED, channel, payload: undefined });
   }
 
