@@ -8,6 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, uti
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { writeCodeCache } from "../src/lockdown/launch/code-cache.ts";
 
 const home = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(home, "dist");
@@ -15,14 +16,15 @@ const stamp = join(dist, ".built");
 
 const shared = { bundle: true, platform: "node", target: "node26", legalComments: "none", logLevel: "warning" };
 /** What stands behind the locks may open nothing later: one file, no import left to resolve. */
-const lockedPrograms = { ...shared, format: "cjs", minifyWhitespace: true };
+const lockedPrograms = { ...shared, format: "cjs", outExtension: { ".js": ".cjs" }, minifyWhitespace: true };
 
 const outputs = [
-  { ...shared, format: "esm", entryPoints: ["src/sandbox/index.ts"], outfile: "index.js" },
-  { ...shared, format: "esm", entryPoints: ["src/cli/main.ts"], outfile: "cli.js" },
-  { ...shared, format: "esm", entryPoints: ["src/lockdown/launch/launcher-thread.ts"], outfile: "launcher-thread.js" },
-  { ...lockedPrograms, entryPoints: ["src/cell/main.ts"], outfile: "cell.cjs" },
-  { ...lockedPrograms, entryPoints: ["src/fileserver/main.ts"], outfile: "fileserver.cjs" },
+  { ...shared, format: "esm", entryPoints: { index: "src/sandbox/index.ts" } },
+  // What a command does not need is not loaded.
+  { ...shared, format: "esm", splitting: true, chunkNames: "cli-[hash]", entryPoints: { cli: "src/cli/main.ts" } },
+  { ...shared, format: "esm", entryPoints: { "launcher-thread": "src/lockdown/launch/launcher-thread.ts" } },
+  { ...lockedPrograms, entryPoints: { cell: "src/cell/main.ts" } },
+  { ...lockedPrograms, entryPoints: { fileserver: "src/fileserver/main.ts" } },
 ];
 
 function filesOf(path) {
@@ -57,8 +59,9 @@ async function buildAll(hash) {
   mkdirSync(fresh);
   try {
     for (const output of outputs) {
-      await build({ ...output, absWorkingDir: home, outfile: join(fresh, output.outfile) });
+      await build({ ...output, absWorkingDir: home, outdir: fresh });
     }
+    for (const bundle of ["cell.cjs", "fileserver.cjs"]) writeCodeCache(join(fresh, bundle));
     writeFileSync(join(fresh, ".built"), hash);
     rmSync(dist, { recursive: true, force: true });
     renameSync(fresh, dist);

@@ -1,7 +1,9 @@
 /**
- * Layer: cli. Where Linden's own words are printed: standard error, one line each, nothing raw from outside in them.
+ * Layer: cli. Where Linden's own words are printed: standard error, one line each, nothing raw from outside in them; and the
+ * exit status that goes with an error.
  */
 import { writeSync } from "node:fs";
+import { LindenError } from "../sandbox/errors.ts";
 import { escapeText } from "../sandbox/text.ts";
 
 /** A message for the person at the shell; control characters are escaped, but newlines of our own texts stay. */
@@ -20,4 +22,11 @@ export function print(descriptor: 1 | 2, text: string): void {
       return;
     }
   }
+}
+
+/** The exit status an error stands for. */
+export function statusOf(error: unknown): number {
+  return error instanceof LindenError && "exitCode" in error && typeof error.exitCode === "number"
+    ? error.exitCode
+    : 125;
 }

@@ -2,11 +2,12 @@
  * Layer: cli. `linden run`: one program, its streams joined to this process's, its end becoming ours.
  */
 import type { Readable, Writable } from "node:stream";
-import { LindenError } from "../sandbox/errors.ts";
+import type { Worker } from "node:worker_threads";
 import type { ExitResult } from "../sandbox/guest-process.ts";
 import { loadProgram } from "../sandbox/load-program.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
+import { defaultServices } from "../sandbox/services.ts";
 import { print, say } from "./output.ts";
 import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
 
@@ -16,8 +17,8 @@ const EXIT_KILLED = 137;
 /** Milliseconds a guest has to end after Ctrl-C. No guest of today's interface can catch a signal, so none is cut short. */
 const INTERRUPT_MS = 500;
 
-/** The exit status. Throws LindenError and UsageError. */
-export async function run(argv: readonly string[]): Promise<number> {
+/** The exit status. `thread`: a launcher thread that was booted ahead. Throws LindenError and UsageError. */
+export async function run(argv: readonly string[], thread: Worker | undefined): Promise<number> {
   const request = parseRun(argv, process.env);
   if (request === "help") {
     print(1, RUN_USAGE);
@@ -26,11 +27,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (request.options.lock === "off") {
     say("warning: the lock is off: only the inner layer stands between the program and this machine");
   }
-  // The module is read while the cell starts.
+  defaultServices(thread);
   const creating = Sandbox.create(request.options);
   creating.catch(() => {});
-  const loading = loadProgram(request.program);
-  const program = await loading;
+  // The module is read while the cell starts.
+  const program = await loadProgram(request.program);
   const box = await creating;
   const { stdin, stdout, stderr } = process;
   const tty = { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true, stderr: stderr.isTTY === true };
@@ -91,11 +92,4 @@ function report(request: RunRequest, exit: ExitResult): void {
   const { wallMs, cpuMs, calls, peakMemory } = exit.stats;
   const megabytes = (peakMemory / 1024 ** 2).toFixed(1);
   say(`wall ${wallMs.toFixed(1)} ms, cpu ${cpuMs.toFixed(1)} ms, ${calls} calls, peak memory ${megabytes} MiB`);
-}
-
-/** The exit status an error stands for. */
-export function statusOf(error: unknown): number {
-  return error instanceof LindenError && "exitCode" in error && typeof error.exitCode === "number"
-    ? error.exitCode
-    : 125;
 }

@@ -9,13 +9,13 @@
  * can choose what runs anyway, inside both layers; all a forged index leads to is the rewriting of another module that
  * the same user once ran.
  */
-import { hash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { lstat, mkdir, open, readdir, realpath, rename, stat, unlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { CACHE_BYTES } from "../limits.ts";
 import type { Entry } from "../wire/frames.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Before the value: this, its SHA-256 in hexadecimal, a newline. */
 const MARK = "linden module 1\n";
@@ -63,7 +63,7 @@ export class ModuleCache {
     const bytes = await this.#readOwn(`${key}.wasm`);
     if (bytes === undefined || bytes.length < HEAD_BYTES) return undefined;
     const value = bytes.subarray(HEAD_BYTES);
-    if (bytes.toString("latin1", 0, HEAD_BYTES) === `${MARK}${hash("sha256", value)}\n`) return value;
+    if (bytes.toString("latin1", 0, HEAD_BYTES) === `${MARK}${sha256(value)}\n`) return value;
     await unlink(join(this.directory, `${key}.wasm`)).catch(() => {});
     return undefined;
   }
@@ -71,7 +71,7 @@ export class ModuleCache {
   /** Keep a rewritten module. A cache that cannot be written is no error: the next start rewrites again. */
   async write(key: string, value: Uint8Array): Promise<void> {
     if ((await this.problem()) !== undefined) return;
-    const head = Buffer.from(`${MARK}${hash("sha256", value)}\n`, "latin1");
+    const head = Buffer.from(`${MARK}${sha256(value)}\n`, "latin1");
     if (await this.#replace(`${key}.wasm`, [head, value])) await this.#prune();
   }
 
@@ -166,11 +166,11 @@ async function resolved(path: string): Promise<string> {
 
 /** What a rewritten module depends on. */
 export function cacheKey(digest: string, build: string, entry: Entry): string {
-  return hash("sha256", `${digest}\0${build}\0${entry}`);
+  return sha256(`${digest}\0${build}\0${entry}`);
 }
 
 function indexName(path: string): string {
-  return `${hash("sha256", path)}.index`;
+  return `${sha256(path)}.index`;
 }
 
 function fingerprint(found: BigIntStats): string {

@@ -2,7 +2,6 @@
  * Layer: sandbox. Modules from disk or cache into cells. Guest bytes only pass through: nothing here parses them. It must
  * not know processes.
  */
-import { hash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
@@ -12,6 +11,7 @@ import { CellViolation, type LindenError, ModuleRefused, NotRunnable, SandboxDie
 import { cacheKey, type ModuleCache } from "./module-cache.ts";
 import { Collector } from "./output.ts";
 import { codeOf, type Program } from "./programs.ts";
+import { sha256 } from "./sha256.ts";
 import { escapeText } from "./text.ts";
 
 /** A program whose bytes are here: give it to as many sandboxes as you like. */
@@ -89,7 +89,7 @@ export async function loadModule(
       // The index may be wrong about what the file holds now; what is kept must stand under its own hash.
       const source = await file.readFile();
       if (source.byteLength > limit) throw new NotRunnable(`${escapeText(program.name)}: it grew beyond the limit`);
-      const digest = hash("sha256", source);
+      const digest = sha256(source);
       if (digest !== known) await cache.index(program.path, found, digest);
       const key = cacheKey(digest, build, program.entry);
       const rewritten = await cache.read(key);

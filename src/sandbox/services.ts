@@ -2,14 +2,15 @@
  * Layer: sandbox. What every sandbox of this process shares: who launches cells, and the cache on disk. It must not know
  * policies.
  */
-import { hash } from "node:crypto";
 import { closeSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { Worker } from "node:worker_threads";
 import { LockFailed } from "../lockdown/failure.ts";
 import { Launcher } from "../lockdown/launch/index.ts";
 import { LockUnavailable, SandboxDied } from "./errors.ts";
 import type { CellLauncher, CellProcess, LockedProcess, ServedDirectory } from "./launcher.ts";
 import { ModuleCache } from "./module-cache.ts";
+import { sha256 } from "./sha256.ts";
 
 /** What a sandbox is made with; tests put their own here. */
 export interface Services {
@@ -19,9 +20,12 @@ export interface Services {
 
 let shared: Services | undefined;
 
-/** One launcher and one cache for all sandboxes of the caller's process: they hold no sandbox's state. */
-export function defaultServices(): Services {
-  shared ??= { launcher: new HostLauncher(), cache: new ModuleCache() };
+/**
+ * One launcher and one cache for all sandboxes of the caller's process: they hold no sandbox's state. Whoever calls first
+ * may hand in a launcher thread that bootThread has started.
+ */
+export function defaultServices(thread?: Worker): Services {
+  shared ??= { launcher: new HostLauncher(thread), cache: new ModuleCache() };
   return shared;
 }
 
@@ -37,9 +41,14 @@ class HostLauncher implements CellLauncher {
   readonly #fileServerBundle = join(bundles(), "fileserver.cjs");
   readonly #launchers = new Map<"required" | "off", Promise<Launcher>>();
   #build: string | undefined;
+  #thread: Worker | undefined;
+
+  constructor(thread?: Worker) {
+    this.#thread = thread;
+  }
 
   get build(): string {
-    this.#build ??= hash("sha256", readFileSync(this.#cellBundle));
+    this.#build ??= sha256(readFileSync(this.#cellBundle));
     return this.#build;
   }
 
@@ -75,10 +84,12 @@ class HostLauncher implements CellLauncher {
   #launcher(lock: "required" | "off"): Promise<Launcher> {
     const known = this.#launchers.get(lock);
     if (known !== undefined) return known;
-    const options = { lock, cellBundle: this.#cellBundle, fileServerBundle: this.#fileServerBundle };
-    const started = Launcher.start(options);
+    const thread = this.#thread;
+    this.#thread = undefined;
+    const bundles = { cellBundle: this.#cellBundle, fileServerBundle: this.#fileServerBundle };
+    const started = Launcher.start({ lock, ...bundles, ...(thread === undefined ? {} : { thread }) });
     this.#launchers.set(lock, started);
-    started.catch(() => this.#launchers.delete(lock));
+    started.then(({ locked }) => locked).catch(() => this.#launchers.delete(lock));
     return started;
   }
 }

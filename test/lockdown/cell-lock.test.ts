@@ -94,7 +94,7 @@ test("verification from outside agrees, for every thread", () =>
     assert.ok(report);
     assert.equal(report.pid, toy.process.pid);
     assert.ok(report.tasks > 5, `the engine and its pool have threads, found ${report.tasks}`);
-    assert.equal(report.filters, launcher.report.filters + 1);
+    assert.equal(report.filters, (await launcher.locked).filters + 1);
     if (process.geteuid?.() === 0) assert.ok(report.user > 65_533, `a cell of root runs as ${report.user}`);
     const status = readFileSync(`/proc/${toy.process.pid}/status`, "latin1");
     assert.match(status, /^NoNewPrivs:\t1$/m);

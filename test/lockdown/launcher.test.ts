@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { closeSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { Launcher, LaunchFailed, writeCodeCache } from "../../src/lockdown/launch/index.ts";
+import { writeCodeCache } from "../../src/lockdown/launch/code-cache.ts";
+import { codeCachePath } from "../../src/lockdown/launch/engine-files.ts";
+import { Launcher, LaunchFailed } from "../../src/lockdown/launch/index.ts";
 import { bundle, startLauncher, Toy } from "./toy.ts";
 
 const descriptors = () => readdirSync("/proc/self/fd").length;
@@ -92,7 +94,7 @@ test("a code cache beside the bundle is used, and one that does not fit is ignor
     }
   };
   writeCodeCache(cellBundle);
-  const cache = `${cellBundle}.cache`;
+  const cache = codeCachePath(cellBundle);
   assert.ok(statSync(cache).size > 10_000);
   assert.equal(await toyAnswers(), "EvalError");
   writeFileSync(cache, "not what V8 wrote");

@@ -5,14 +5,10 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { cacheMakerArguments, ENVIRONMENT } from "./engine-arguments.ts";
+import { codeCachePath } from "./engine-files.ts";
 import { LaunchFailed } from "./thread.ts";
 
 const MAXIMUM_BYTES = 64 * 1024 * 1024;
-
-/** Where the code cache of a bundle lies. It is code as the bundle is: whoever may write one may write the other. */
-export function codeCachePath(bundle: string): string {
-  return `${bundle}.cache`;
-}
 
 /**
  * Writes the code cache beside a bundle. V8 takes it for a text of the same length, so whoever writes a bundle anew must

@@ -31,6 +31,14 @@ export function engineFiles(engine: number): EngineFile[] {
   return files;
 }
 
+/**
+ * Where the code cache of a bundle lies, for engines of this architecture. It is code as the bundle is: whoever may write
+ * one may write the other.
+ */
+export function codeCachePath(bundle: string): string {
+  return `${bundle}.${process.arch}.cache`;
+}
+
 /** The PT_INTERP of a 64-bit little-endian ELF file (elf(5)); undefined for a static one or another format. */
 function elfInterpreter(file: number): string | undefined {
   const PT_INTERP = 3;

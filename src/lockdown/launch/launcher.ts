@@ -3,14 +3,14 @@
  * caller's process and must not know what they do.
  */
 import { access, closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from "node:fs";
+import type { Worker } from "node:worker_threads";
 import { openPath, type Pair, pipe, resizePipe, socketPair } from "../../host/descriptors.unsafe.ts";
 import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/process.unsafe.ts";
 import { errnoName } from "../failure.ts";
 import { resourceLimits } from "../lock.ts";
 import type { Role } from "../policies.ts";
-import { codeCachePath } from "./code-cache.ts";
 import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
-import { ENGINE, engineFiles } from "./engine-files.ts";
+import { codeCachePath, ENGINE, engineFiles } from "./engine-files.ts";
 import { type AssignedDirectory, FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
 import { LaunchedProcess } from "./launched-process.ts";
 import type { LandlockRule } from "./plan.ts";
@@ -25,6 +25,8 @@ export type LauncherOptions = {
   readonly cellBundle: string;
   /** Path of the file server's CommonJS bundle. */
   readonly fileServerBundle: string;
+  /** A thread that bootThread already started, for this launcher. */
+  readonly thread?: Worker;
 };
 
 export type ServedDirectory = {
@@ -84,7 +86,10 @@ export class Launcher {
     this.#cells = cells;
   }
 
-  /** Opens engine and bundles and starts a locked launcher thread. Throws LockFailed naming the layer that cannot be had. */
+  /**
+   * Opens engine and bundles and starts a launcher thread, which locks itself before it launches anything: a layer that
+   * cannot be had shows in `locked` and in every launch, as LockFailed naming it.
+   */
   static async start(options: LauncherOptions): Promise<Launcher> {
     const lock = options.lock ?? "required";
     const opened: number[] = [];
@@ -118,6 +123,9 @@ export class Launcher {
         // What a root needs to make processes of another user, to end them and to look at them.
         const keep = cellUser() === undefined ? [] : [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE];
         return { lock: lock === "required", rules: parts.rules, canary: "/", keep };
+      }, options.thread);
+      thread.locked.catch(() => {
+        for (const descriptor of opened) closeSync(descriptor);
       });
       return new Launcher(lock, parts.engine, parts.bundles, parts.rules, thread);
     } catch (error) {
@@ -126,9 +134,9 @@ export class Launcher {
     }
   }
 
-  /** What the launcher thread measured of its own lock. */
-  get report(): LauncherThread["report"] {
-    return this.#cells.report;
+  /** What the launcher thread measured of its own lock, once it stands. Rejects with LockFailed. */
+  get locked(): LauncherThread["locked"] {
+    return this.#cells.locked;
   }
 
   /** Starts a cell. It is locked once it says so and `process.verify()` agrees. */
@@ -192,7 +200,12 @@ export class Launcher {
   }
 
   async #close(): Promise<void> {
+    const stood = await this.locked.then(
+      () => true,
+      () => false,
+    );
     await Promise.all([this.#cells, ...this.#others].map((thread) => thread.close()));
+    if (!stood) return; // then they are closed already
     const bundles = Object.values(this.#bundles).flatMap(({ text, cache }) => [text, cache]);
     const descriptors = [...bundles, ...this.#rules.map(({ descriptor }) => descriptor)];
     for (const descriptor of descriptors) closeSync(descriptor);
@@ -242,9 +255,9 @@ export class Launcher {
         ...(user === undefined ? {} : { user }),
       });
       for (const end of [down.first, up.second, crash.second]) closeSync(end);
-      const { report } = thread;
       const verify = async () => {
         if (this.#lock === "off") return undefined;
+        const report = await thread.locked;
         return verifyLock(child.pid, {
           filters: report.filters + 1,
           user: user ?? process.geteuid?.() ?? -1,

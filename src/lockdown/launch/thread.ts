@@ -2,9 +2,10 @@
  * Layer: lockdown, launch. The caller's side of a launcher thread: starts it, waits until it is locked, sends it orders.
  * It must not know what is launched.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { LockFailed } from "../failure.ts";
 import type { News, Order, SpawnOrder, ThreadPlan, ThreadReport } from "./plan.ts";
+import { bootThread } from "./thread-boot.ts";
 
 export type ExitStatus = { readonly code: number | null; readonly signal: string | null };
 
@@ -18,66 +19,50 @@ type Child = {
   readonly exited: PromiseWithResolvers<ExitStatus>;
 };
 
-/** The thread's main stands beside this file, as source and as a bundle. */
-function threadFile(): URL {
-  return new URL(import.meta.url.endsWith(".ts") ? "./launcher-thread.ts" : "./launcher-thread.js", import.meta.url);
-}
-
 export class LauncherThread {
-  readonly report: ThreadReport;
+  /** What the thread measured of its lock, once it is locked. Rejects with LockFailed naming the step. */
+  readonly locked: Promise<ThreadReport>;
   readonly #worker: Worker;
+  readonly #report = Promise.withResolvers<ThreadReport>();
   readonly #children = new Map<number, Child>();
   readonly #witnesses = new Map<number, PromiseWithResolvers<readonly number[]>>();
+  #isLocked = false;
   #next = 1;
   #holds = 0;
-  #gone: LaunchFailed | undefined;
+  #gone: Error | undefined;
 
-  private constructor(worker: Worker, report: ThreadReport) {
+  private constructor(worker: Worker) {
     this.#worker = worker;
-    this.report = report;
+    this.locked = this.#report.promise;
+    this.locked.then(
+      () => this.release(),
+      () => void worker.terminate(),
+    );
     worker.on("message", (news: News) => this.#hear(news));
     worker.on("error", (error) => this.#end(`the launcher thread failed: ${String(error)}`));
     worker.on("exit", () => this.#end("the launcher thread has ended"));
-    worker.unref();
+    this.hold();
   }
 
   /**
-   * Starts a thread and waits until it has locked itself as planned. Throws LockFailed naming the step, or what `prepare`
-   * throws. The plan is prepared while the thread boots.
+   * Gives a thread its plan, which is prepared while the thread boots. It locks itself before it looks at any order, so
+   * orders may be sent at once. Throws what `prepare` throws; a lock that fails shows in `locked` and in every order.
    */
-  static async start(prepare: () => ThreadPlan | Promise<ThreadPlan>): Promise<LauncherThread> {
-    // Options, preloads and environment of the caller (--inspect, --import, NODE_OPTIONS) stay with the caller.
-    const worker = new Worker(threadFile(), {
-      execArgv: [],
-      env: {},
-      name: "linden launcher",
-      // Descriptors made through FFI are closed by hand; the thread would warn that it never opened them.
-      trackUnmanagedFds: false,
-    });
-    const report = Promise.withResolvers<ThreadReport>();
-    const fail = (step: string, message: string): void => report.reject(new LockFailed(step, message));
-    const failed = (error: unknown): void => fail("launcher thread", String(error));
-    const ended = (): void => fail("launcher thread", "it ended before it was locked");
-    worker.once("error", failed);
-    worker.once("exit", ended);
-    worker.once("message", (news: News) => {
-      if (news.kind === "locked") report.resolve(news.report);
-      else if (news.kind === "failed") fail(news.step, news.message);
-      else fail("launcher thread", `it said "${news.kind}" before it was locked`);
-    });
+  static async start(
+    prepare: () => ThreadPlan | Promise<ThreadPlan>,
+    worker: Worker = bootThread(),
+  ): Promise<LauncherThread> {
+    const thread = new LauncherThread(worker);
     try {
-      const [, locked] = await Promise.all([(async () => worker.postMessage(await prepare()))(), report.promise]);
-      return new LauncherThread(worker, locked);
+      worker.postMessage(await prepare());
+      return thread;
     } catch (error) {
-      void worker.terminate();
+      thread.#fail(new LaunchFailed("the launcher thread got no plan"));
       throw error;
-    } finally {
-      worker.off("error", failed);
-      worker.off("exit", ended);
     }
   }
 
-  /** Spawns a child. Throws LaunchFailed when it cannot be executed. */
+  /** Spawns a child, from the locked thread. Throws LockFailed, or LaunchFailed when it cannot be executed. */
   async spawn(order: Omit<SpawnOrder, "kind" | "id">): Promise<LaunchedChild> {
     if (this.#gone !== undefined) throw this.#gone;
     const id = this.#next++;
@@ -138,6 +123,10 @@ export class LauncherThread {
   }
 
   #hear(news: News): void {
+    if (!this.#isLocked) {
+      this.#hearOfLock(news);
+      return;
+    }
     if (news.kind === "witnessed") {
       this.#witnesses.get(news.id)?.resolve(news.outside);
       this.#witnesses.delete(news.id);
@@ -156,9 +145,25 @@ export class LauncherThread {
     child.exited.resolve(exited ? { code: news.code, signal: news.signal } : { code: null, signal: null });
   }
 
-  /** The kernel kills the children of a thread that ends: what was waiting on them hears it from here. */
+  #hearOfLock(news: News): void {
+    if (news.kind === "locked") {
+      this.#isLocked = true;
+      this.#report.resolve(news.report);
+      return;
+    }
+    const failed = news.kind === "failed";
+    const reason = failed ? news.message : `it said "${news.kind}" before it was locked`;
+    this.#fail(new LockFailed(failed ? news.step : "launcher thread", reason));
+  }
+
   #end(reason: string): void {
-    this.#gone ??= new LaunchFailed(reason);
+    this.#fail(this.#isLocked ? new LaunchFailed(reason) : new LockFailed("launcher thread", reason));
+  }
+
+  /** The kernel kills the children of a thread that ends: what was waiting on them hears it from here. */
+  #fail(reason: Error): void {
+    this.#gone ??= reason;
+    this.#report.reject(this.#gone);
     for (const child of this.#children.values()) {
       child.spawned.reject(this.#gone);
       child.exited.resolve({ code: null, signal: "SIGKILL" });
