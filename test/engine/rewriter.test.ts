@@ -172,6 +172,11 @@ describe("rewrite: refused features", () => {
     ["wide arithmetic", "wide-arithmetic", body([0xfc, 19]).build()],
     ["suspend", "stack-switching", body([0xe2, 0]).build()],
     ["a table of exceptions", "exception-tables", new WasmBuilder().section(4, [1, 0x69, 0, 1]).build()],
+    [
+      "exceptions in exceptions",
+      "exception-chains",
+      new WasmBuilder().section(1, [1, 0x60, 1, 0x69, 0]).section(13, [1, 0, 0]).build(),
+    ],
     ["memory.atomic.wait32", "atomic-wait", body([0xfe, 1, 2, 0]).build()],
     ["an unknown opcode", "unknown", body([0x27]).build()],
     ["a hole in the SIMD table", "unknown", body([0xfd, 0x9a, 0x01]).build()],

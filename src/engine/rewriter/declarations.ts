@@ -130,6 +130,9 @@ export const readTags: Read = (decoder, shape, limits) => {
     const { parameters, results } = shape.types[type] ?? decoder.malformed("a tag without a type", start);
     if (results !== "") decoder.malformed("a tag with results", start);
     decoder.cap("tagParameters", parameters.length, limits.tagParameters, start);
+    // One that carries another is a list without end.
+    if (parameters.includes("x"))
+      refuseFeature(decoder, "exception-chains", "an exception that carries another", start);
     shape.tagTypes.push(type);
   }
 };

@@ -27,6 +27,8 @@ export const REFUSED_FEATURES = {
   "typed-function-references": "compile without typed function references",
   "externref-import": "import numbers only: Linden hands no JavaScript value to a guest",
   "exception-tables": "keep exceptions in locals: a table of them could fill the engine's heap, which nothing survives",
+  "exception-chains":
+    "let exceptions carry numbers: a chain of them could fill the engine's heap, which nothing survives",
   "stack-switching": "compile without stack switching; blocking calls need none of it here",
   "relaxed-simd": "compile with -msimd128 only (-mno-relaxed-simd)",
   "wide-arithmetic": "compile with -mno-wide-arithmetic",
