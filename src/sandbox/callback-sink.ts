@@ -3,12 +3,18 @@
  */
 import { Collector, type OutputSink } from "./output.ts";
 
+/**
+ * While a callback's promise is pending, what comes is put together to one piece: a guest that writes single bytes must not
+ * make the caller hold a promise for each, nor wait for its callback a quarter of a million times.
+ */
 export class CallbackSink implements OutputSink {
   readonly collected = new Collector();
   readonly #callback: ((piece: string) => unknown) | undefined;
   readonly #fail: (error: unknown) => void;
   /** A character may be cut by two pieces: the decoder keeps its first bytes. */
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  #waiting = new Collector();
+  #done: (bytes: number) => void = () => {};
   #pending: Promise<void> | undefined;
   #ended = false;
 
@@ -20,18 +26,16 @@ export class CallbackSink implements OutputSink {
 
   write(bytes: Uint8Array, done: (bytes: number) => void): void {
     this.collected.append(bytes);
-    if (this.#callback === undefined) {
-      done(bytes.byteLength);
-      return;
-    }
-    const piece = this.#decoder.decode(bytes, { stream: true });
-    this.#hand(piece, () => done(bytes.byteLength));
+    this.#done = done;
+    if (this.#callback === undefined) done(bytes.byteLength);
+    else if (this.#pending === undefined) this.#give(bytes);
+    else this.#waiting.append(bytes);
   }
 
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#callback !== undefined) this.#hand(this.#decoder.decode(), () => {});
+    if (this.#callback !== undefined && this.#pending === undefined) this.#hand(this.#decoder.decode(), 0);
   }
 
   /** Resolves when the callback has had everything. */
@@ -39,24 +43,22 @@ export class CallbackSink implements OutputSink {
     while (this.#pending !== undefined) await this.#pending;
   }
 
-  #hand(piece: string, done: () => void): void {
-    if (this.#pending === undefined) {
-      const answer = this.#call(piece);
-      if (answer === undefined) done();
-      else this.#wait(answer, done);
-    } else {
-      this.#wait(
-        this.#pending.then(() => this.#call(piece)),
-        done,
-      );
-    }
+  #give(bytes: Uint8Array): void {
+    this.#hand(this.#decoder.decode(bytes, { stream: true }), bytes.byteLength);
   }
 
-  #wait(answer: Promise<unknown>, done: () => void): void {
-    const pending: Promise<void> = answer.then(done, this.#fail).then(() => {
-      if (this.#pending === pending) this.#pending = undefined;
-    });
-    this.#pending = pending;
+  #hand(piece: string, bytes: number): void {
+    const answer = this.#call(piece);
+    if (answer === undefined) this.#done(bytes);
+    else this.#pending = answer.then(() => this.#done(bytes), this.#fail).then(() => this.#next());
+  }
+
+  #next(): void {
+    this.#pending = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = new Collector();
+    if (waiting.length > 0) this.#give(waiting.bytes());
+    if (this.#ended && this.#pending === undefined) this.#hand(this.#decoder.decode(), 0);
   }
 
   #call(piece: string): Promise<unknown> | undefined {

@@ -127,6 +127,23 @@ test("callbacks get whole characters and hold the guest back until they are done
   await box.close();
 });
 
+test("single bytes that come while a callback is busy reach it as one piece", async () => {
+  const { box } = await start((it, channel) => {
+    for (let i = 0; i < 5000; i++) it.out(channel, i === 4999 ? new Uint8Array([0xe2]) : "x");
+    it.end(channel);
+  });
+  const pieces: string[] = [];
+  const result = await box.run(program, {
+    onStdout: (piece) => {
+      pieces.push(piece);
+      return new Promise((resolve) => setTimeout(resolve, 20));
+    },
+  });
+  assert.deepEqual(pieces, ["x", "x".repeat(4998), "\ufffd"]);
+  assert.equal(result.stdout, pieces.join(""));
+  await box.close();
+});
+
 test("a callback that throws ends the run with its error", async () => {
   const { box, cell } = await start((it, channel) => it.out(channel, "x"));
   cell.onFrame = ((before) => (frame) => {
