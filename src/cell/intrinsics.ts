@@ -53,7 +53,7 @@ export function freezeIntrinsics(): void {
   const world: Record<string, unknown> = { ...pick(globalThis, CONSTRUCTORS) };
   const assembly = Reflect.get(globalThis, "WebAssembly") as object;
   for (const [name, value] of Object.entries(pick(assembly, WASM))) world[`WebAssembly.${name}`] = value;
-  for (const maker of Object.values(world)) freezeConstructor(maker);
+  for (const [name, maker] of Object.entries(world)) freezeConstructor(maker, inheritedFrom(name));
   for (const name of NAMESPACES) Object.freeze(Reflect.get(globalThis, name));
   // Reached through values only: iterators, generators, async functions, the typed arrays' common parent.
   const iterator = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
@@ -71,11 +71,22 @@ function pick(from: object, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, Reflect.get(from, name)]));
 }
 
-function freezeConstructor(maker: unknown): void {
+/**
+ * Whether plain objects, functions or errors inherit from it, on which names are assigned. All others are frozen as they are:
+ * an accessor put on String.prototype makes every method of strings eight times as slow, one on a typed array's makes
+ * subarray() ask for the species.
+ */
+function inheritedFrom(name: string): boolean {
+  return name === "Object" || name === "Function" || name.endsWith("Error");
+}
+
+function freezeConstructor(maker: unknown, assignable = false): void {
   if (typeof maker !== "function") return;
   Object.freeze(maker);
   const { prototype } = maker;
-  if (prototype !== undefined && prototype !== null) keepAssignable(prototype);
+  if (prototype === undefined || prototype === null) return;
+  if (assignable) keepAssignable(prototype);
+  else Object.freeze(prototype);
 }
 
 /**

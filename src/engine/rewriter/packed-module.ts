@@ -40,7 +40,7 @@ export function unpackModule(packed: Uint8Array<ArrayBuffer>): RewrittenModule {
     throw broken("its report is no JSON");
   }
   if (!isReport(report)) throw broken("its report has another shape");
-  return { bytes: packed.slice(4 + length), report };
+  return { bytes: packed.subarray(4 + length), report };
 }
 
 function broken(what: string): ModuleRefused {
