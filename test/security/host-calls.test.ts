@@ -52,6 +52,7 @@ interface Cell {
 function locked(log: string): Cell[] {
   const started = new Map<number, number>();
   const cells: { pid: number; calls: Call[] }[] = [];
+  const locking = new Set<number>();
   const open = new Map<number, { pid: number; calls: Call[] }>();
   for (const line of log.split("\n")) {
     const [, task, again, name = ""] = /^(\d+) +(<\.\.\. )?(\w+)(?:\(| resumed)/.exec(line) ?? [];
@@ -59,8 +60,11 @@ function locked(log: string): Cell[] {
     if (name === "") continue;
     const made = /^(clone|clone3)$/.test(name) ? / = (\d+)$/.exec(line)?.[1] : undefined;
     if (made !== undefined) started.set(Number(made), tid);
-    if (name === "seccomp" && line.includes("FLAG_TSYNC")) {
+    if (name === "seccomp" && line.includes("FLAG_TSYNC")) locking.add(tid);
+    // Its answer may stand on a line of its own.
+    if (name === "seccomp" && locking.has(tid) && !line.includes("<unfinished")) {
       assert.match(line, / = 0$/);
+      locking.delete(tid);
       const cell = { pid: tid, calls: [] };
       cells.push(cell);
       open.set(tid, cell);
