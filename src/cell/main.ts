@@ -2,11 +2,12 @@
  * Layer: cell. The main of the locked host process: open everything, lock, say READY, serve frames. No guest byte is read
  * before the lock stands. It must not know what a frame asks for.
  */
-import { Socket } from "node:net";
+import { settleEngineFlags } from "../lockdown/launch/engine-flags.ts";
 import { LINE_DESCRIPTOR, launchArguments } from "../lockdown/launch/launch-arguments.ts";
 import { bindToParent, lockProcess } from "../lockdown/lock.ts";
 import { DownDecoder } from "../wire/decode.ts";
 import { UP } from "../wire/frames.ts";
+import { readChunks } from "./frame-source.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { hostFileSystemsOver } from "./host-file-systems.ts";
 import { freezeIntrinsics } from "./intrinsics.ts";
@@ -37,17 +38,19 @@ process.on("unhandledRejection", fatal);
 const host = new KernelHost();
 const session = new Session(writer, host, hostFileSystemsOver(LINE_DESCRIPTOR, host.clock), fatal);
 const decoder = new DownDecoder((frame) => session.handle(frame));
-const frames = new Socket({ fd: 0, readable: true, writable: false });
 // Touched once before the lock, so that what they load and open lazily is there.
 host.random(new Uint8Array(1), 0, 1);
 host.clock.cpuNs();
 host.alarm(host.clock.monotonicNs() + 1);
 host.alarm(undefined);
-frames.on("data", (chunk: Uint8Array) => decoder.push(chunk));
-frames.on("end", () => process.exit(0));
-frames.on("error", () => process.exit(0));
+readChunks(
+  0,
+  (chunk) => decoder.push(chunk),
+  () => process.exit(0),
+);
 
 freezeIntrinsics();
+settleEngineFlags();
 if (launch.lock === "required") lockProcess(launch);
 else bindToParent(launch.parent);
 writer.send({ type: UP.READY, channel: 0, payload: undefined });

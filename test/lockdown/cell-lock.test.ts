@@ -113,10 +113,14 @@ test("the caller's other threads stay unlocked", () => {
 
 test("deep recursion is a RangeError, on the main stack and on a stack of its own", () =>
   withToy(async (toy) => {
-    for (const run of ["jspiRecursion", "wasmRecursion"]) {
+    // Guests run on stacks of their own; the main stack is the kernel's, and as large as the engine makes it.
+    for (const [run, frames] of [
+      ["jspiRecursion", 30_000],
+      ["wasmRecursion", 10_000],
+    ] as const) {
       const { error, depth } = (await toy.ask({ run })) as { error: string; depth: number };
       assert.match(error, /^RangeError/);
-      assert.ok(depth > 30_000, `${run}: ${depth} frames`);
+      assert.ok(depth > frames, `${run}: ${depth} frames`);
     }
     assert.match(String(await toy.ask({ run: "scriptRecursion" })), /^RangeError/);
     assert.equal(await toy.ask({ run: "deepJson" }), 2_000_000);

@@ -3,6 +3,7 @@ import { randomFill } from "node:crypto";
 import { readSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { rawCall } from "../../src/host/calls.unsafe.ts";
+import { settleEngineFlags } from "../../src/lockdown/launch/engine-flags.ts";
 import { launchArguments } from "../../src/lockdown/launch/launch-arguments.ts";
 import { bindToParent, lockProcess } from "../../src/lockdown/lock.ts";
 
@@ -93,6 +94,7 @@ async function serve(): Promise<void> {
   const launch = launchArguments();
   // The pool's threads must be there before the lock; afterwards none can be started.
   await useThreadPool();
+  settleEngineFlags();
   if (launch.lock === "required") lockProcess(launch);
   else bindToParent(launch.parent);
   say("READY");

@@ -1,5 +1,4 @@
 /** Layer: lockdown, launch. The engine's command line for a locked process, built from nothing. */
-import { RLIM_INFINITY, RLIMIT, resourceLimit } from "../../host/process.unsafe.ts";
 import { BUNDLE_DESCRIPTOR, CACHE_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
 
 /** What stands around a bundle when it is compiled. A code cache fits the very same text only. */
@@ -23,38 +22,22 @@ ${compileText("s", ",cachedData:c.length>0?c:undefined")}.runInThisContext()(m.e
 const CACHE_MAKER = `const f=require("node:fs"),s=f.readFileSync(process.argv[1],"utf8");
 f.writeFileSync(1,${compileText("s", "")}.createCachedData());`;
 
-/** KiB of stack the engine may use at most, on the main stack and on each JSPI stack (reserved, resident when touched). */
-const STACK_KIB = 7168;
-/** KiB of the host's stack limit left for the engine's own frames beyond JavaScript's limit. */
-const STACK_HEADROOM_KIB = 768;
-
-function stackKiB(): number {
-  const limit = resourceLimit(RLIMIT.STACK);
-  if (typeof limit === "number" || limit.soft === RLIM_INFINITY) return STACK_KIB;
-  return Math.max(Math.min(STACK_KIB, Number(limit.soft / 1024n) - STACK_HEADROOM_KIB), 256);
-}
-
-function engineFlags(): string[] {
-  const stack = stackKiB();
-  return [
-    // SIGUSR1 would start the inspector, and a locked process dies of that.
-    "--disable-sigusr1",
-    "--disable-proto=delete",
-    "--disallow-code-generation-from-strings",
-    // Both, or the smaller one rules; before the first suspension.
-    `--stack-size=${stack}`,
-    `--wasm-stack-switching-stack-size=${stack}`,
-    "--no-warnings",
-  ];
-}
+/** Of V8's flags only those that count when the engine starts: the others cost its code caches (engine-flags.ts). */
+const ENGINE_FLAGS = [
+  // SIGUSR1 would start the inspector, and a locked process dies of that.
+  "--disable-sigusr1",
+  "--disable-proto=delete",
+  "--disallow-code-generation-from-strings",
+  "--no-warnings",
+];
 
 export function engineArguments(launch: LaunchArguments): string[] {
-  return [...engineFlags(), "--eval", LOADER, "--", JSON.stringify(launch)];
+  return [...ENGINE_FLAGS, "--eval", LOADER, "--", JSON.stringify(launch)];
 }
 
 /** The command line that writes the code cache of the bundle at a path to descriptor 1. */
 export function cacheMakerArguments(bundle: string): string[] {
-  return [...engineFlags(), "--eval", CACHE_MAKER, "--", bundle];
+  return [...ENGINE_FLAGS, "--eval", CACHE_MAKER, "--", bundle];
 }
 
 /** Everything a locked process finds in its environment. */

@@ -1,0 +1,43 @@
+/**
+ * Layer: lockdown, launch. V8's flags in a locked process. Imported before Node's
+ * own modules: from here on they load at full speed, until `settleEngineFlags`. It must not know what the process does.
+ *
+ * V8 takes compiled code from a cache only where the flags are the same, and Node ships such a cache of its own modules,
+ * made without flags. A flag of ours makes every module compile anew. So on the command line stands only what counts when
+ * the engine makes its context (docs/decisions/0007-flags-at-run-time.md).
+ */
+import { setEngineFlags } from "../../host/engine-flags.unsafe.ts";
+import { RLIM_INFINITY, RLIMIT, resourceLimit } from "../../host/process.unsafe.ts";
+import { LockFailed } from "../failure.ts";
+
+/** No code from strings. The context keeps what it was made under, so this flag must be there from the start. */
+export const NO_CODE_FROM_STRINGS = "--disallow-code-generation-from-strings";
+
+/** KiB of stack the engine may use at most on each JSPI stack (reserved, resident when touched), and on the main one. */
+const STACK_KIB = 7168;
+/** KiB of the host's stack limit left for the engine's own frames beyond JavaScript's limit. */
+const STACK_HEADROOM_KIB = 768;
+
+setEngineFlags([NO_CODE_FROM_STRINGS.replace("--", "--no-")]);
+
+/** Before the lock, when every module is loaded and nothing has been suspended. Throws LockFailed. */
+export function settleEngineFlags(): void {
+  const stack = stackKiB();
+  // Both sizes, or the smaller one rules.
+  setEngineFlags([NO_CODE_FROM_STRINGS, `--stack-size=${stack}`, `--wasm-stack-switching-stack-size=${stack}`]);
+  if (makesCode()) throw new LockFailed("code from strings", "the engine still makes code from strings");
+}
+
+function stackKiB(): number {
+  const limit = resourceLimit(RLIMIT.STACK);
+  if (typeof limit === "number" || limit.soft === RLIM_INFINITY) return STACK_KIB;
+  return Math.max(Math.min(STACK_KIB, Number(limit.soft / 1024n) - STACK_HEADROOM_KIB), 256);
+}
+
+function makesCode(): boolean {
+  try {
+    return typeof new Function("") === "function";
+  } catch {
+    return false;
+  }
+}
