@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --
 /**
  * Layer: cli. The command `linden`. What takes longest to start a program is booting the launcher thread and then the
  * cell, so the thread boots before anything else is even loaded. Only this room prints or exits.

@@ -23,6 +23,11 @@ Commands:
   help [COMMAND]        this, or the help of a command
   version               print the version
 
+In a checkout, ./linden also knows:
+  test [FILE…]          check and test everything, or run the test files named
+  bench                 measure Linden beside native code
+  node [ARGS…]          the checkout's own Node, which runs TypeScript: ./linden node examples/agent.ts
+
 "linden COMMAND --help" tells more.
 `;
 
@@ -32,7 +37,7 @@ Runs PROGRAM in a fresh sandbox and exits as it does. PROGRAM is a .wasm file (a
 an installed guest ("linden guests"). What stands after PROGRAM is the program's.
 
 Files:
-  -v, --volume HOST:GUEST[:ro]   show a host directory at GUEST; :ro for reading only
+  -v, --volume HOST:GUEST[:ro]   show a host directory, or a copy of a file (:ro only), at GUEST; :ro for reading only
       --dir HOST[::GUEST]        the same in wasmtime's words
       --tmpfs DIR[:SIZE]         an empty directory in memory
       --read-only                the sandbox's own file system cannot be written; mounts can

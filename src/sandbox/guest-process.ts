@@ -3,6 +3,7 @@
  * programs, options or files.
  */
 import { Writable } from "node:stream";
+import { EACCES, ENOENT, ENOTDIR } from "../abi/errno.ts";
 import { SIGKILL, SIGNAL_NAMES, SIGXCPU, SIGXFSZ } from "../abi/signal.ts";
 import { STREAM_WINDOW_BYTES } from "../limits.ts";
 import { DOWN, type ExitReport, type Refusal, type SpawnRequest, UP, type UpFrame } from "../wire/frames.ts";
@@ -70,6 +71,7 @@ export class GuestProcess implements ChannelOwner {
   readonly #link: CellLink;
   readonly #channel: number;
   readonly #memoryBytes: number;
+  readonly #cwd: string;
   readonly #start = performance.now();
   readonly #sinks: Readonly<Record<1 | 2, OutputSink>>;
   readonly #windows: Readonly<Record<1 | 2, OutputWindow>>;
@@ -90,6 +92,7 @@ export class GuestProcess implements ChannelOwner {
   ) {
     this.#link = link;
     this.#memoryBytes = request.memoryBytes;
+    this.#cwd = request.cwd;
     this.#outputLeft = limits.outputBytes;
     this.#settleStarted = Promise.withResolvers();
     this.#settleExited = Promise.withResolvers();
@@ -175,7 +178,9 @@ export class GuestProcess implements ChannelOwner {
   }
 
   #refuse(refusal: Refusal): void {
-    const text = escapeText(refusal.message);
+    // Of all that starting a program asks for, only the working directory is looked up by name.
+    const lookedUp = refusal.kind === "program" && [ENOENT, ENOTDIR, EACCES].includes(refusal.errno ?? 0);
+    const text = escapeText(lookedUp ? `${refusal.message}: working directory ${this.#cwd}` : refusal.message);
     const error = refusal.kind === "limit" ? new LimitExceeded(text) : new NotRunnable(text);
     this.#link.release(this.#channel);
     this.#settleStarted.reject(error);

@@ -108,6 +108,9 @@ export class Sandbox implements AsyncDisposable {
     argsOrOptions: readonly string[] | RunOptions = [],
     given: RunOptions = {},
   ): Promise<RunResult | RunResult<Uint8Array>> {
+    if (Array.isArray(argsOrOptions) !== isArguments(argsOrOptions) || typeof argsOrOptions !== "object") {
+      throw new OptionError("args", "a list of strings", argsOrOptions);
+    }
     const [args, options] = isArguments(argsOrOptions) ? [argsOrOptions, given] : [[], argsOrOptions];
     const policy = parseRunOptions(options, this.#policy);
     policy.signal?.throwIfAborted();

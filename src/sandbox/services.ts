@@ -7,7 +7,7 @@ import { basename, dirname, join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { LockFailed } from "../lockdown/failure.ts";
 import { Launcher } from "../lockdown/launch/index.ts";
-import { LockUnavailable, SandboxDied } from "./errors.ts";
+import { LindenError, LockUnavailable, SandboxDied } from "./errors.ts";
 import type { CellLauncher, CellProcess, LockedProcess, ServedDirectory } from "./launcher.ts";
 import { ModuleCache } from "./module-cache.ts";
 import { sha256 } from "./sha256.ts";
@@ -18,6 +18,10 @@ export interface Services {
   readonly cache: ModuleCache;
 }
 
+/** package.json's "engines": node:ffi and JSPI as the cell needs them. */
+const NODE_MAJOR = 26;
+const NODE_MINOR = 10;
+
 let shared: Services | undefined;
 
 /**
@@ -25,6 +29,13 @@ let shared: Services | undefined;
  * may hand in a launcher thread that bootThread has started.
  */
 export function defaultServices(thread?: Worker): Services {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major < NODE_MAJOR || (major === NODE_MAJOR && minor < NODE_MINOR)) {
+    throw new LindenError(
+      "ERR_NODE_VERSION",
+      `Linden needs Node ${NODE_MAJOR}.${NODE_MINOR} or newer, this is ${process.version}; npx node FILE uses the one Linden brings along`,
+    );
+  }
   shared ??= { launcher: new HostLauncher(thread), cache: new ModuleCache() };
   return shared;
 }

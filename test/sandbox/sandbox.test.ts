@@ -325,6 +325,20 @@ test("refusals have types", async () => {
   }
 });
 
+test("wrong arguments and a missing working directory are named", async () => {
+  const { box, cell } = await start(() => {});
+  const wrong = "-c" as unknown as readonly string[];
+  await assert.rejects(box.run(program, wrong), /^OptionError: args: expected a list of strings, got "-c"/);
+  const before = cell.onFrame;
+  cell.onFrame = (frame) => {
+    const payload = { kind: "program", message: "No such file or directory", errno: 2 } as const;
+    if (frame.type !== DOWN.SPAWN) before(frame);
+    else cell.say({ type: UP.REFUSED, channel: frame.channel, payload });
+  };
+  await assert.rejects(box.run(program, { cwd: "/nope" }), /No such file or directory: working directory \/nope$/);
+  await box.close();
+});
+
 test("programs that are not there or not runnable", async () => {
   const { box } = await start(() => {});
   const text = join(home, "text.wasm");
