@@ -46,7 +46,7 @@ export class ModuleCache {
 
   async #prepare(): Promise<string | undefined> {
     try {
-      await mkdir(this.directory, { recursive: true, mode: 0o700 });
+      await makeDirectories(this.directory);
       const found = await lstat(this.directory);
       if (!found.isDirectory()) return `${this.directory} is no directory`;
       if (found.uid !== process.geteuid?.()) return `${this.directory} belongs to another user`;
@@ -167,6 +167,22 @@ async function resolved(path: string): Promise<string> {
 /** What a rewritten module depends on. */
 export function cacheKey(digest: string, build: string, entry: Entry): string {
   return sha256(`${digest}\0${build}\0${entry}`);
+}
+
+/** As mkdir's own recursion, which never comes back from places where nothing can be made, such as below /proc. */
+async function makeDirectories(directory: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = directory; !(await exists(at)); at = dirname(at)) missing.unshift(at);
+  for (const path of missing) {
+    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      // Another process was faster.
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
 function indexName(path: string): string {

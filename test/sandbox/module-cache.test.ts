@@ -84,6 +84,12 @@ test("a directory that is open to others, a link, or cannot be made is not used"
   assert.equal(await new ModuleCache("/dev/null/x").read(key), undefined);
 });
 
+test("a home where nothing can be made is found out, not tried for ever", { timeout: 5000 }, async () => {
+  const cache = new ModuleCache("/proc/.cache/linden/modules");
+  assert.match((await cache.problem()) ?? "", /ENOENT/);
+  assert.equal(await cache.read("key"), undefined);
+});
+
 test("keys differ with module, build and entry", () => {
   const keys = [
     cacheKey("a".repeat(64), "1", "wasi-command"),
