@@ -22,7 +22,7 @@ const outputs = [
   { ...shared, format: "esm", entryPoints: { index: "src/sandbox/index.ts" } },
   // What a command does not need is not loaded.
   { ...shared, format: "esm", splitting: true, chunkNames: "cli-[hash]", entryPoints: { cli: "src/cli/main.ts" } },
-  { ...shared, format: "esm", entryPoints: { "launcher-thread": "src/lockdown/launch/launcher-thread.ts" } },
+  { ...lockedPrograms, entryPoints: { "launcher-thread": "src/lockdown/launch/launcher-thread.ts" } },
   { ...lockedPrograms, entryPoints: { cell: "src/cell/main.ts" } },
   { ...lockedPrograms, entryPoints: { fileserver: "src/fileserver/main.ts" } },
 ];

@@ -1,15 +1,18 @@
 /**
  * Layer: cli. The subcommands: picks one, prints errors, answers the exit status. Each is loaded when it is asked for.
  */
+
 import { createRequire } from "node:module";
-import type { Worker } from "node:worker_threads";
+import type { BootingThread } from "../lockdown/launch/index.ts";
 import { print, say, statusOf } from "./output.ts";
 import { HELP, MAIN_HELP, UsageError } from "./usage.ts";
+
+export { endAtOnce } from "../lockdown/launch/ending.ts";
 
 /** docker's: the command itself failed. */
 const EXIT_LINDEN = 125;
 
-type Command = (argv: readonly string[], thread: Worker | undefined) => number | Promise<number>;
+type Command = (argv: readonly string[], thread: BootingThread | undefined) => number | Promise<number>;
 
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, () => Promise<Command>>([
   ["run", async () => (await import("./run.ts")).run],
@@ -37,11 +40,11 @@ function version(): number {
 }
 
 /** The exit status. `thread` is a launcher thread that was booted ahead for "run". */
-export function main(argv: readonly string[], thread: Worker | undefined): Promise<number> {
+export function main(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
   return command(argv, thread).catch(fail);
 }
 
-async function command(argv: readonly string[], thread: Worker | undefined): Promise<number> {
+async function command(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
   const [word, ...rest] = argv;
   if (word === undefined) {
     print(2, MAIN_HELP);

@@ -7,5 +7,7 @@ import { bootThread } from "../lockdown/launch/thread-boot.ts";
 
 const argv = process.argv.slice(2);
 const thread = argv[0] === "run" ? bootThread() : undefined;
-const { main } = await import("./commands.ts");
-process.exit(await main(argv, thread));
+const { main, endAtOnce } = await import("./commands.ts");
+const status = await main(argv, thread);
+if (thread === undefined) process.exit(status);
+endAtOnce(status);

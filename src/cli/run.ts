@@ -1,8 +1,9 @@
 /**
  * Layer: cli. `linden run`: one program, its streams joined to this process's, its end becoming ours.
  */
+
 import type { Readable, Writable } from "node:stream";
-import type { Worker } from "node:worker_threads";
+import type { BootingThread } from "../lockdown/launch/index.ts";
 import type { ExitResult } from "../sandbox/guest-process.ts";
 import { loadProgram } from "../sandbox/load-program.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
@@ -18,7 +19,7 @@ const EXIT_KILLED = 137;
 const INTERRUPT_MS = 500;
 
 /** The exit status. `thread`: a launcher thread that was booted ahead. Throws LindenError and UsageError. */
-export async function run(argv: readonly string[], thread: Worker | undefined): Promise<number> {
+export async function run(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
   const request = parseRun(argv, process.env);
   if (request === "help") {
     print(1, RUN_USAGE);

@@ -4,9 +4,8 @@
  */
 import { closeSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { Worker } from "node:worker_threads";
 import { LockFailed } from "../lockdown/failure.ts";
-import { Launcher } from "../lockdown/launch/index.ts";
+import { type BootingThread, Launcher } from "../lockdown/launch/index.ts";
 import { LindenError, LockUnavailable, SandboxDied } from "./errors.ts";
 import type { CellLauncher, CellProcess, LockedProcess, ServedDirectory } from "./launcher.ts";
 import { ModuleCache } from "./module-cache.ts";
@@ -28,7 +27,7 @@ let shared: Services | undefined;
  * One launcher and one cache for all sandboxes of the caller's process: they hold no sandbox's state. Whoever calls first
  * may hand in a launcher thread that bootThread has started.
  */
-export function defaultServices(thread?: Worker): Services {
+export function defaultServices(thread?: BootingThread): Services {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < NODE_MAJOR || (major === NODE_MAJOR && minor < NODE_MINOR)) {
     throw new LindenError(
@@ -52,9 +51,9 @@ class HostLauncher implements CellLauncher {
   readonly #fileServerBundle = join(bundles(), "fileserver.cjs");
   readonly #launchers = new Map<"required" | "off", Promise<Launcher>>();
   #build: string | undefined;
-  #thread: Worker | undefined;
+  #thread: BootingThread | undefined;
 
-  constructor(thread?: Worker) {
+  constructor(thread?: BootingThread) {
     this.#thread = thread;
   }
 

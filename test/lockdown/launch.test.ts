@@ -35,7 +35,7 @@ before(async () => {
   caller = join(home, "caller.mjs");
   await build({ ...shared, format: "esm", entryPoints: [file("./toy-caller.ts")], outfile: caller });
   const thread = file("../../src/lockdown/launch/launcher-thread.ts");
-  await build({ ...shared, format: "esm", entryPoints: [thread], outfile: join(home, "launcher-thread.js") });
+  await build({ ...shared, format: "cjs", entryPoints: [thread], outfile: join(home, "launcher-thread.cjs") });
   // The caller never bundles at run time: it is given its toy.
   mkdirSync(join(home, "node_modules/esbuild"), { recursive: true });
   writeFileSync(

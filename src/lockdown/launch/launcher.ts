@@ -2,8 +2,7 @@
  * Layer: lockdown, launch. Starts cells and file servers that are locked before their first instruction. It lives in the
  * caller's process and must not know what they do.
  */
-import { access, closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from "node:fs";
-import type { Worker } from "node:worker_threads";
+import { closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from "node:fs";
 import { openPath, type Pair, pipe, resizePipe, socketPair } from "../../host/descriptors.unsafe.ts";
 import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/process.unsafe.ts";
 import { errnoName } from "../failure.ts";
@@ -15,6 +14,7 @@ import { type AssignedDirectory, FIRST_DIRECTORY_DESCRIPTOR, type LaunchArgument
 import { LaunchedProcess } from "./launched-process.ts";
 import type { LandlockRule } from "./plan.ts";
 import { LauncherThread, LaunchFailed } from "./thread.ts";
+import type { BootingThread } from "./thread-boot.ts";
 import { cellUser } from "./users.ts";
 import { verifyLock } from "./verification.ts";
 
@@ -26,7 +26,7 @@ export type LauncherOptions = {
   /** Path of the file server's CommonJS bundle. */
   readonly fileServerBundle: string;
   /** A thread that bootThread already started, for this launcher. */
-  readonly thread?: Worker;
+  readonly thread?: BootingThread;
 };
 
 export type ServedDirectory = {
@@ -104,7 +104,7 @@ export class Launcher {
       rules: [],
     };
     try {
-      const thread = await LauncherThread.start(async () => {
+      const thread = await LauncherThread.start(() => {
         const engine = open(ENGINE);
         parts.engine = engine;
         const bundle = (path: string): Bundle => {
@@ -119,7 +119,6 @@ export class Launcher {
           opened.push(descriptor);
           parts.rules.push({ descriptor, grant });
         }
-        await startThreadPool();
         // What a root needs to make processes of another user, to end them and to look at them.
         const keep = cellUser() === undefined ? [] : [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE];
         return { lock: lock === "required", rules: parts.rules, canary: "/", keep };
@@ -277,15 +276,6 @@ export class Launcher {
       throw error;
     }
   }
-}
-
-/**
- * Starts libuv's pool from this thread. Its threads inherit the locks of whichever thread starts them: were that the
- * launcher's, every asynchronous file access of the caller would be refused from then on. access(2) is among the calls
- * that libuv always makes in the pool, never through a ring.
- */
-function startThreadPool(): Promise<void> {
-  return new Promise((resolve) => access("/", () => resolve()));
 }
 
 function demandPair(what: string, result: Pair | number): Pair {

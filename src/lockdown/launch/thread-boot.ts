@@ -2,21 +2,39 @@
  * Layer: lockdown, launch. Boots the thread that will be a launcher thread. Alone in its file, so that a command whose
  * start is waited for can boot it before it loads anything else. It must not know plans and orders.
  */
+import { access } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-/** The thread's main stands beside this file, as source and as a bundle. */
-function threadFile(): URL {
-  return new URL(import.meta.url.endsWith(".ts") ? "./launcher-thread.ts" : "./launcher-thread.js", import.meta.url);
-}
-
 /** A thread that waits for its plan. It can do nothing for the caller before it is locked as planned. */
-export function bootThread(): Worker {
+export type BootingThread = {
+  readonly worker: Worker;
+  /** Resolves when libuv's pool runs. No plan may be given before: see startThreadPool. */
+  readonly pool: Promise<void>;
+};
+
+export function bootThread(): BootingThread {
+  const pool = startThreadPool();
   // Options, preloads and environment of the caller (--inspect, --import, NODE_OPTIONS) stay with the caller.
-  return new Worker(threadFile(), {
+  const worker = new Worker(threadFile(), {
     execArgv: [],
     env: {},
     name: "linden launcher",
     // Descriptors made through FFI are closed by hand; the thread would warn that it never opened them.
     trackUnmanagedFds: false,
   });
+  return { worker, pool };
+}
+
+/** The thread's main stands beside this file, as source and as a bundle. */
+function threadFile(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./launcher-thread.ts" : "./launcher-thread.cjs", import.meta.url);
+}
+
+/**
+ * Starts libuv's pool from this thread. Its threads inherit the locks of whichever thread starts them: were that the
+ * launcher's, every asynchronous file access of the caller would be refused from then on. access(2) is among the calls
+ * that libuv always makes in the pool, never through a ring.
+ */
+function startThreadPool(): Promise<void> {
+  return new Promise((resolve) => access("/", () => resolve()));
 }

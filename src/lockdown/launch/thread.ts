@@ -5,7 +5,7 @@
 import type { Worker } from "node:worker_threads";
 import { LockFailed } from "../failure.ts";
 import type { News, Order, SpawnOrder, ThreadPlan, ThreadReport } from "./plan.ts";
-import { bootThread } from "./thread-boot.ts";
+import { type BootingThread, bootThread } from "./thread-boot.ts";
 
 export type ExitStatus = { readonly code: number | null; readonly signal: string | null };
 
@@ -49,12 +49,14 @@ export class LauncherThread {
    * orders may be sent at once. Throws what `prepare` throws; a lock that fails shows in `locked` and in every order.
    */
   static async start(
-    prepare: () => ThreadPlan | Promise<ThreadPlan>,
-    worker: Worker = bootThread(),
+    prepare: () => ThreadPlan,
+    { worker, pool }: BootingThread = bootThread(),
   ): Promise<LauncherThread> {
     const thread = new LauncherThread(worker);
     try {
-      worker.postMessage(await prepare());
+      const plan = prepare();
+      await pool;
+      worker.postMessage(plan);
       return thread;
     } catch (error) {
       thread.#fail(new LaunchFailed("the launcher thread got no plan"));
