@@ -12,6 +12,19 @@ export const FS_INODES = 65_536;
 export const DESCRIPTORS = 1024;
 /** Live processes of one sandbox; EAGAIN beyond. Enforced by the kernel. */
 export const PROCESSES = 256;
+/** Real-time signals that wait for one process or thread; EAGAIN beyond. Enforced by the kernel. */
+export const SIGNALS_QUEUED = 1024;
+/** POSIX timers of one process; EAGAIN beyond. Enforced by the kernel. */
+export const TIMERS = 64;
+/** Interpreters of interpreters in one execve; ELOOP beyond. Enforced by the kernel. */
+export const INTERPRETERS = 4;
+/** Programs compiled from files of the guest's that are kept though no process runs them. Enforced by the engine. */
+export const IMAGES_KEPT = 32;
+/** Bytes of a file that may be executed as a program. Enforced by the kernel. */
+export const PROGRAM_BYTES = 64 * 1024 * 1024;
+/** Bytes of a guest's memory where its stack goes while it forks. Enforced by the engine. */
+export const UNWIND_BYTES = 512 * 1024;
+
 /** Bytes of standard output and error, together, of one run; SIGXFSZ beyond. Enforced by the caller. */
 export const OUTPUT_BYTES = 64 * 1024 * 1024;
 /** Milliseconds of wall time of one run; undefined is no limit. Enforced by the caller (SIGKILL). */

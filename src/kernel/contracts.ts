@@ -52,6 +52,8 @@ export interface Program {
   readonly peakMemory: number;
   /** Enter the guest for the first time. Only the kernel's dispatch calls this, never a handler. */
   start(): void;
+  /** Whether the guest's stack can be taken down and put up again: without it fork(2) is -ENOSYS. */
+  readonly forkable?: boolean;
   /** Continue a thread whose blocked call ended with `outcome`. Only dispatch calls this. */
   resume(thread: Thread, outcome: Outcome): void;
   /** End: unwind every suspended stack, give memories back. The kernel hears `kernel.programEnded` afterwards. */
@@ -61,6 +63,17 @@ export interface Program {
 export interface ProgramLoader {
   /** Instantiate; no guest code runs yet. -ENOMEM, -ENOEXEC, … when it cannot be had. */
   load(process: Process, image: ProgramImage): Program | number;
+  /** An image from a file of the guest's. -ENOEXEC when it is no program this engine runs. */
+  compile?(name: ByteString, bytes: Uint8Array<ArrayBuffer>): ProgramImage | number;
+}
+
+/** What can make a second process of one: part of a loader whose programs can. */
+export interface ForkDriver {
+  /**
+   * A copy of a program whose thread stands unwound in fork: memory, globals, place. Its `start` continues there with 0.
+   * -ENOSYS when it cannot be copied, -ENOMEM, -EAGAIN.
+   */
+  fork(process: Process, thread: Thread, original: Program): Program | number;
 }
 
 export interface SpawnOptions {
@@ -72,6 +85,15 @@ export interface SpawnOptions {
 
 /** begin()'s answer when the thread is gone (it exited or was killed inside the call): the gate must trap. */
 export const GONE = -65_537;
+
+/** resume()'s outcome when a signal came first: run the handler, then make the whole call again, as SA_RESTART says. */
+export const RESTART = -65_538;
+
+/**
+ * begin()'s answer when the thread's stack is to be taken down, so that its process can be copied: the kernel's record
+ * of the fork stands in `thread.pending`. The engine calls `kernel.unwound(thread)` when it is down.
+ */
+export const UNWIND = -65_539;
 
 /**
  * One call of a calling convention, as the engine binds it. A codec table (wasi, syscalls) is a list of these.

@@ -153,6 +153,24 @@ export class DescriptorTable {
     this.#lowest = 0;
   }
 
+  /** Fill this table, which is empty, with what another holds; what closes on exec only when `all`. */
+  inherit(from: DescriptorTable, all: boolean): void {
+    for (const [fd, entry] of from) {
+      if ((entry.closeOnExec && !all) || fd >= this.limit) continue;
+      const copy = new Descriptor(entry.description, entry.closeOnExec);
+      copy.rights = entry.rights;
+      copy.inheriting = entry.inheriting;
+      copy.preopen = entry.preopen;
+      entry.description.acquire();
+      this.#put(fd, copy);
+    }
+  }
+
+  /** Close what closes on exec. */
+  closeForExec(): void {
+    for (const [fd, entry] of this) if (entry.closeOnExec) this.close(fd);
+  }
+
   /** Open descriptors in rising order. */
   *[Symbol.iterator](): IterableIterator<[number, Descriptor]> {
     for (let fd = 0; fd < this.#entries.length; fd++) {

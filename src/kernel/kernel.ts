@@ -2,20 +2,23 @@
  * Layer: kernel. One kernel: its processes, its mounts, its clock, its scheduler, and how processes begin and end.
  * Nothing here is global; a host may have many. It must not know calling conventions, WebAssembly, or Node.
  */
-import { E2BIG, EAGAIN, EINVAL, ENOTDIR, ESRCH } from "../abi/errno.ts";
-import { SIGCHLD, SIGKILL, SIGSTOP } from "../abi/signal.ts";
+import { E2BIG, EAGAIN, EINVAL, ENOSYS, ENOTDIR, ESRCH } from "../abi/errno.ts";
+import { SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP } from "../abi/signal.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import { ARGUMENT_BYTES, DESCRIPTORS, PIPE_BUF, PROCESSES } from "../limits.ts";
 import { emptyStat } from "../vfs/contracts.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials } from "../vfs/permissions.ts";
 import { FOLLOW, walk } from "../vfs/walk.ts";
-import type { ExitStatus, Host, Outcome, ProgramLoader, SpawnOptions } from "./contracts.ts";
+import type { ExitStatus, ForkDriver, Host, Outcome, ProgramLoader, SpawnOptions } from "./contracts.ts";
+import { generate, settleAll, tellParent } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import { copyOf } from "./inheritance.ts";
 import { PipeFileSystem } from "./pipefs.ts";
-import { DISPOSITION_IGNORE, Process, SIGNALS, Thread } from "./process.ts";
+import { Process, Thread } from "./process.ts";
+import { Programs } from "./programs.ts";
 import { Scheduler } from "./scheduler.ts";
-import { terminatesByDefault } from "./signals.ts";
+import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, kernelSignal, SIGNALS, type SignalInfo } from "./signals.ts";
 
 export interface KernelLimits {
   /** Open descriptors of one process. */
@@ -40,7 +43,7 @@ export interface ExitListener {
 
 export interface KernelOptions {
   readonly host: Host;
-  readonly loader: ProgramLoader;
+  readonly loader: ProgramLoader & Partial<ForkDriver>;
   readonly mounts: MountTable;
   readonly limits?: Partial<KernelLimits>;
   readonly exits?: ExitListener;
@@ -64,13 +67,15 @@ export class Kernel {
   readonly limits: KernelLimits;
   readonly scheduler: Scheduler;
   readonly pipes: PipeFileSystem;
+  readonly programs: Programs;
   /** For operations that need a Stat for themselves; good until the next call. */
   readonly stat = emptyStat();
   /** Where a small vectored write is put together; good until the next call. */
   readonly scratch = new Uint8Array(PIPE_BUF);
-  readonly #loader: ProgramLoader;
+  readonly loader: ProgramLoader & Partial<ForkDriver>;
   readonly #exits: ExitListener | undefined;
-  readonly #processes: Process[] = [];
+  /** By number; the numbers are given here, in rising order, so no guest chooses them. */
+  readonly #processes = new Map<number, Process>();
   /** Never used twice. */
   nextPid = 1;
 
@@ -78,19 +83,38 @@ export class Kernel {
     this.host = options.host;
     this.mounts = options.mounts;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#loader = options.loader;
+    this.loader = options.loader;
     this.#exits = options.exits;
     this.scheduler = new Scheduler(this, options.host);
+    this.programs = new Programs(this);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
   }
 
   /** Every process that was not reaped, oldest first. */
   get processes(): readonly Process[] {
-    return this.#processes;
+    return [...this.#processes.values()];
   }
 
   process(pid: number): Process | undefined {
-    return this.#processes.find((process) => process.pid === pid);
+    return this.#processes.get(pid);
+  }
+
+  /** Whose thread has this number. */
+  threadOwner(tid: number): Process | undefined {
+    const process = this.#processes.get(tid);
+    if (process !== undefined) return process;
+    for (const one of this.#processes.values()) if (one.threads.some((thread) => thread.tid === tid)) return one;
+    return undefined;
+  }
+
+  /** End every thread of a process, whatever it is blocked in: execve(2) leaves none. */
+  endThreads(process: Process): void {
+    this.#abandonCalls(process);
+  }
+
+  /** Whether one process more may be made. */
+  get crowded(): boolean {
+    return this.#processes.size >= this.limits.processes;
   }
 
   /**
@@ -100,9 +124,9 @@ export class Kernel {
    */
   spawn(options: SpawnOptions, inheritance: Inheritance = {}): Process | number {
     this.scheduler.eventsTurned();
-    if (argumentBytes(options) > this.limits.argumentBytes) return -E2BIG;
-    if ([...options.argv, ...options.env].some((text) => text.includes("\0"))) return -EINVAL;
-    if (this.#processes.length >= this.limits.processes) return -EAGAIN;
+    const wrong = this.checkArguments(options);
+    if (wrong < 0) return wrong;
+    if (this.crowded) return -EAGAIN;
     const { parent } = inheritance;
     const root = inheritance.root ?? parent?.root ?? this.mounts.root;
     const credentials = inheritance.credentials ?? parent?.credentials ?? SUPERUSER;
@@ -126,20 +150,56 @@ export class Kernel {
     const error = this.load(process);
     if (error < 0) return error;
     new Thread(process, process.pid);
-    this.nextPid += 1;
-    this.adopt(process);
+    this.enlist(process);
     const { descriptors = [] } = inheritance;
     for (let fd = 0; fd < descriptors.length; fd++) {
       const description = descriptors[fd];
       if (description !== undefined) process.descriptors.place(fd, description);
     }
-    this.scheduler.start(process);
     return process;
+  }
+
+  /** 0, or why execve(2) would not take these arguments: -E2BIG, -EINVAL (a NUL). */
+  checkArguments(options: Pick<SpawnOptions, "argv" | "env">): number {
+    if (argumentBytes(options) > this.limits.argumentBytes) return -E2BIG;
+    return [...options.argv, ...options.env].some((text) => text.includes("\0")) ? -EINVAL : 0;
+  }
+
+  /** Take up a process that was just made with the next number, and enter its program at the next dispatch. */
+  enlist(process: Process): void {
+    this.nextPid += 1;
+    this.adopt(process);
+    this.scheduler.start(process);
+  }
+
+  /** Copy the process of a thread whose stack is down: the child's number, -EAGAIN, or what the driver answers. */
+  forkNow(thread: Thread): Outcome {
+    const { process } = thread;
+    if (process.program?.forkable !== true || this.loader.fork === undefined) return -ENOSYS;
+    if (this.crowded) return -EAGAIN;
+    const { process: child, thread: childThread } = copyOf(thread, this.nextPid);
+    const program = this.loader.fork(child, thread, process.program);
+    if (typeof program === "number") return program;
+    child.attach(program);
+    child.descriptors.inherit(process.descriptors, true);
+    settleAll(child);
+    childThread.killed = false;
+    this.enlist(child);
+    return child.pid;
+  }
+
+  /** The engine says that the stack of a thread that forks is down. False when none was to be taken down. */
+  unwound(thread: Thread): boolean {
+    const { pending } = thread;
+    if (pending?.kind !== "fork" || pending.unwound || thread.killed) return false;
+    pending.unwound = true;
+    this.scheduler.wake(pending);
+    return true;
   }
 
   /** Give a process the program it is to run. 0, or what the loader answers. */
   load(process: Process): number {
-    const program = this.#loader.load(process, process.image);
+    const program = this.loader.load(process, process.image);
     if (typeof program === "number") return program;
     process.attach(program);
     return 0;
@@ -147,7 +207,8 @@ export class Kernel {
 
   /** Take up a process that was made elsewhere: by spawn, or from a snapshot. */
   adopt(process: Process): void {
-    this.#processes.push(process);
+    this.#processes.set(process.pid, process);
+    process.parent?.children.add(process);
   }
 
   /** kill(2) from the host. 0, -EINVAL (no such signal), -ESRCH (it ended). Signal 0 only asks. */
@@ -156,14 +217,31 @@ export class Kernel {
     return this.signal(process, signal);
   }
 
-  /** Deliver a signal: with no handlers, it is ignored or it ends the process. 0, -EINVAL, -ESRCH. */
-  signal(process: Process, signal: number): number {
+  /** Send a signal. 0, -EINVAL, -ESRCH; -EAGAIN when no more real-time signals can wait. */
+  signal(process: Process, signal: number, info: SignalInfo = kernelSignal(signal)): number {
     if (!Number.isInteger(signal) || signal < 0 || signal > SIGNALS) return -EINVAL;
     if (process.status !== undefined) return -ESRCH;
-    if (signal === 0 || process.ending !== undefined) return 0;
-    if (signal !== SIGKILL && signal !== SIGSTOP && process.dispositions[signal] === DISPOSITION_IGNORE) return 0;
-    if (terminatesByDefault(signal)) this.end(process, { code: 0, signal });
-    return 0;
+    return signal === 0 ? 0 : generate(process, info);
+  }
+
+  /** Send a signal to every process of a group: the terminal does. How many there were. */
+  signalGroup(group: number, signal: number): number {
+    let members = 0;
+    for (const process of this.#processes.values()) {
+      if (process.group !== group || process.status !== undefined) continue;
+      members += 1;
+      generate(process, kernelSignal(signal));
+    }
+    return members;
+  }
+
+  /** Whether no member of a process group has a parent in another group of its session (setpgid(2)). */
+  isOrphanedGroup(group: number): boolean {
+    for (const { group: own, parent, session, status } of this.#processes.values()) {
+      if (own !== group || status !== undefined || parent === undefined || parent.status !== undefined) continue;
+      if (parent.group !== group && parent.session === session) return false;
+    }
+    return true;
   }
 
   /**
@@ -177,21 +255,32 @@ export class Kernel {
     this.scheduler.end(process);
   }
 
-  /** The engine says that nothing of a program runs any more. `status` counts unless the kernel decided the end. */
-  programEnded(process: Process, status: ExitStatus): void {
-    if (process.status !== undefined) return;
+  /**
+   * The engine says that nothing of a program runs any more. `status` counts unless the kernel decided the end. A program
+   * that was replaced by execve ends without its process.
+   */
+  programEnded(process: Process, status: ExitStatus, program = process.program): void {
+    if (process.status !== undefined || program !== process.program) return;
     process.ending ??= status;
     process.status = process.ending;
     this.#abandonCalls(process);
+    process.timers.forgetAll();
+    process.held.length = 0;
     process.descriptors.closeAll();
-    for (const child of [...this.#processes]) {
-      if (child.parent !== process) continue;
-      child.parent = undefined;
-      if (child.status !== undefined) this.#remove(child);
-    }
     const { parent } = process;
+    const watched = this.#stoppedGroups(process);
+    for (const child of process.children) {
+      child.parent = undefined;
+      child.parentPid = KERNEL_PID;
+      if (child.status !== undefined) this.#processes.delete(child.pid);
+    }
+    process.children.clear();
     if (parent === undefined || parent.status !== undefined) this.#remove(process);
-    else this.signal(parent, SIGCHLD);
+    else {
+      tellParent(process, process.status);
+      if (reapsItself(parent)) this.#remove(process);
+    }
+    for (const one of watched) this.#hangUpIfOrphaned(one);
     this.#exits?.exited(process, process.status);
   }
 
@@ -231,13 +320,43 @@ export class Kernel {
   }
 
   #remove(process: Process): void {
-    const index = this.#processes.indexOf(process);
-    if (index >= 0) this.#processes.splice(index, 1);
+    this.#processes.delete(process.pid);
+    process.parent?.children.delete(process);
+  }
+
+  /** Groups with a stopped member whose parent relations change with this process's end. */
+  #stoppedGroups(process: Process): Set<number> {
+    const groups = new Set<number>();
+    for (const child of process.children) if (child.stopped !== 0) groups.add(child.group);
+    if (process.parent === undefined) return groups;
+    if (groups.size > 0 || process.parent.group !== process.group) groups.add(process.group);
+    return groups;
+  }
+
+  /** A group that nobody of its session can continue any more, with a member stopped, is told so (exit(3p)). */
+  #hangUpIfOrphaned(group: number): void {
+    let stopped = false;
+    for (const process of this.#processes.values()) {
+      if (process.group === group && process.stopped !== 0 && process.status === undefined) stopped = true;
+    }
+    if (!stopped || !this.isOrphanedGroup(group)) return;
+    this.signalGroup(group, SIGHUP);
+    this.signalGroup(group, SIGCONT);
   }
 }
 
+/** The number under which orphans know their parent. */
+const KERNEL_PID = 1;
+
+/** Whether a parent's children go without being waited for. */
+function reapsItself(parent: Process): boolean {
+  const disposition = parent.dispositions[SIGCHLD];
+  if (disposition === DISPOSITION_IGNORE) return true;
+  return disposition === DISPOSITION_HANDLER && (parent.childFlags & SA_NOCLDWAIT) !== 0;
+}
+
 /** As execve(2) counts: every string with its NUL and a pointer. */
-function argumentBytes(options: SpawnOptions): number {
+function argumentBytes(options: Pick<SpawnOptions, "argv" | "env">): number {
   let bytes = 0;
   for (const text of options.argv) bytes += text.length + 9;
   for (const text of options.env) bytes += text.length + 9;

@@ -2,16 +2,19 @@
  * Layer: kernel. Blocked calls as plain data, and how each is continued. A record holds its open file and kernel copies
  * of its arguments, never a view, a closure or a descriptor number. It must not know when it is continued.
  */
-import { EAGAIN, EFAULT, EPIPE } from "../abi/errno.ts";
+import { EAGAIN, ECHILD, EFAULT, EINTR, EPIPE } from "../abi/errno.ts";
 import { SIGPIPE } from "../abi/signal.ts";
 import { TRANSFER_BYTES } from "../limits.ts";
 import type { Timed } from "../wait/deadlines.ts";
 import type { Waiter } from "../wait/wait-queue.ts";
-import { BLOCKED, GONE, type Outcome } from "./contracts.ts";
+import { type ChildSelection, takeChild } from "./children.ts";
+import { BLOCKED, GONE, type Outcome, RESTART } from "./contracts.ts";
+import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Thread } from "./process.ts";
 import { scan } from "./readiness.ts";
+import type { SignalSet } from "./signal-set.ts";
 
 interface PendingCall extends Waiter, Timed {
   readonly thread: Thread;
@@ -71,7 +74,45 @@ export interface PendingRandom extends PendingCall {
   filled: number;
 }
 
-export type Pending = PendingRead | PendingWrite | PendingPoll | PendingSleep | PendingYield | PendingRandom;
+/** wait4, waitid. */
+export interface PendingWait extends PendingCall {
+  readonly kind: "wait";
+  readonly selection: ChildSelection;
+}
+
+/** sigtimedwait. */
+export interface PendingSignalWait extends PendingCall {
+  readonly kind: "signal wait";
+  readonly set: SignalSet;
+}
+
+/** pause and sigsuspend: only a handler ends it. */
+export interface PendingPause extends PendingCall {
+  readonly kind: "pause";
+}
+
+/** fork, while the engine takes the stack down. `unwound` once it is: then the process is copied, once. */
+export interface PendingFork extends PendingCall {
+  readonly kind: "fork";
+  unwound: boolean;
+}
+
+export type Pending =
+  | PendingRead
+  | PendingWrite
+  | PendingPoll
+  | PendingSleep
+  | PendingYield
+  | PendingRandom
+  | PendingWait
+  | PendingSignalWait
+  | PendingPause
+  | PendingFork;
+
+/** Whether a signal may end such a call before its time. */
+export function interruptible({ kind }: Pending): boolean {
+  return kind !== "yield" && kind !== "random" && kind !== "fork";
+}
 
 /** The part every record starts with. */
 export function parked(thread: Thread, deadlineNs = Infinity) {
@@ -85,7 +126,8 @@ export function parked(thread: Thread, deadlineNs = Infinity) {
 export function continuePending(kernel: Kernel, thread: Thread): Outcome {
   const pending = thread.pending;
   if (pending === undefined) return GONE;
-  const outcome = attempt(kernel, pending);
+  let outcome = attempt(kernel, pending);
+  if (outcome === BLOCKED && interruptible(pending) && handlerWaits(thread)) outcome = interruption(pending);
   if (outcome !== BLOCKED) {
     if (thread.pending === pending) {
       kernel.scheduler.unpark(pending);
@@ -114,7 +156,48 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return pending.outcome;
     case "random":
       return attemptRandom(kernel, pending);
+    case "wait":
+      return attemptWait(pending);
+    case "signal wait":
+      return attemptSignalWait(pending);
+    case "pause":
+      return BLOCKED;
+    case "fork":
+      return pending.unwound ? kernel.forkNow(pending.thread) : BLOCKED;
   }
+}
+
+/** What a call answers that a handler ends: what it has done, a second try where SA_RESTART asks for it, or EINTR. */
+function interruption(pending: Pending): Outcome {
+  switch (pending.kind) {
+    case "write": {
+      const written = pending.before + pending.sent;
+      if (written > 0) return written;
+      break;
+    }
+    case "read":
+    case "wait":
+      break;
+    default:
+      return -EINTR;
+  }
+  return restarts(pending.thread) ? RESTART : -EINTR;
+}
+
+function attemptWait(pending: PendingWait): Outcome {
+  const { thread } = pending;
+  const found = takeChild(thread.process, pending.selection);
+  if (found === "none") return BLOCKED;
+  if (found === "no child") return -ECHILD;
+  thread.child = found;
+  return found.pid;
+}
+
+function attemptSignalWait(pending: PendingSignalWait): Outcome {
+  const { thread } = pending;
+  thread.caught = takeFrom(thread, pending.set);
+  if (thread.caught !== undefined) return thread.caught.signal;
+  return pending.timedOut ? -EAGAIN : BLOCKED;
 }
 
 function attemptRandom(kernel: Kernel, pending: PendingRandom): Outcome {

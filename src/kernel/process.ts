@@ -6,17 +6,18 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials, WalkContext } from "../vfs/permissions.ts";
+import { WaitQueue } from "../wait/wait-queue.ts";
+import type { ChildEvent } from "./children.ts";
 import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 import { DescriptorTable } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Pending, PendingPoll } from "./pending.ts";
+import type { Ready } from "./scheduler.ts";
+import { SignalSet } from "./signal-set.ts";
+import { PendingSignals, SIGNALS, type SignalAction, type SignalInfo } from "./signals.ts";
+import { ProcessTimers } from "./timers.ts";
 
-/** Signals are numbered 1 to 64. */
-export const SIGNALS = 64;
-
-/** What a process does on a signal: its default action, nothing, or (once a codec installs one) a handler. */
-export const DISPOSITION_DEFAULT = 0;
-export const DISPOSITION_IGNORE = 1;
+export { DISPOSITION_DEFAULT, DISPOSITION_HANDLER, DISPOSITION_IGNORE, SIGNALS } from "./signals.ts";
 
 /** What execve(2) is given, and what the process inherits from whoever spawned it. */
 export interface ProcessOptions {
@@ -42,9 +43,22 @@ export class Process implements WalkContext {
   readonly pid: number;
   /** Who will be told of its end; undefined once that process is gone, or when the host spawned it. */
   parent: Process | undefined;
-  readonly image: ProgramImage;
-  readonly argv: readonly ByteString[];
-  readonly env: readonly ByteString[];
+  /** getppid(2): 0 when the host spawned it, 1 once its parent is gone: the kernel itself plays process 1's part. */
+  parentPid: number;
+  /** Those not reaped, oldest first. */
+  readonly children = new Set<Process>();
+  /** Parked waits of its threads stand here; woken whenever a child ends, stops or continues. */
+  readonly childEvents: WaitQueue;
+  /** Process group and session. */
+  group: number;
+  session: number;
+  /** It has executed a program since it was made: setpgid(2) of its parent comes too late. */
+  executed = false;
+  image: ProgramImage;
+  /** The file its program was read from; undefined when the host gave it. */
+  executable: Location | undefined = undefined;
+  argv: readonly ByteString[];
+  env: readonly ByteString[];
   readonly mounts: MountTable;
   root: Location;
   cwd: Location;
@@ -54,7 +68,20 @@ export class Process implements WalkContext {
   readonly descriptors: DescriptorTable;
   /** By signal number. */
   readonly dispositions = new Uint8Array(SIGNALS + 1);
-  readonly threads: Thread[] = [];
+  /** By signal number, where the disposition is DISPOSITION_HANDLER. */
+  readonly actions: (SignalAction | undefined)[] = [];
+  /** SA_NOCLDSTOP and SA_NOCLDWAIT of SIGCHLD, which count without a handler too. */
+  childFlags = 0;
+  /** Signals for any of its threads. */
+  readonly signals = new PendingSignals();
+  /** The signal that stopped it, 0 while it runs. */
+  stopped = 0;
+  /** A stop or continuation its parent has not waited for. */
+  news: "stopped" | "continued" | undefined = undefined;
+  /** What became ready while it was stopped. */
+  readonly held: Ready[] = [];
+  readonly timers: ProcessTimers;
+  threads: Thread[] = [];
   program: Program | undefined = undefined;
   /** The program's memory; empty before there is one. */
   memory: GuestMemory = new GuestMemory({ buffer: NO_MEMORY });
@@ -66,11 +93,19 @@ export class Process implements WalkContext {
   entered = false;
   /** System calls made, counted by whoever makes the calls. */
   calls = 0;
+  /** Most bytes of memory any program of its had before the one it runs, and any child it waited for. */
+  peakMemory = 0;
+  childrenPeakMemory = 0;
 
   constructor(kernel: Kernel, options: ProcessOptions) {
     this.kernel = kernel;
     this.pid = options.pid;
     this.parent = options.parent;
+    this.parentPid = options.parent?.pid ?? 0;
+    this.group = options.parent?.group ?? options.pid;
+    this.session = options.parent?.session ?? options.pid;
+    this.childEvents = new WaitQueue(kernel.scheduler);
+    this.timers = new ProcessTimers(this);
     this.image = options.image;
     this.argv = options.argv;
     this.env = options.env;
@@ -98,6 +133,17 @@ export class Thread {
   ended: PendingPoll | undefined = undefined;
   /** Its process is ending: it must not run guest code again. */
   killed = false;
+  /** Signals it does not take now. */
+  readonly mask = new SignalSet();
+  /** The mask to go back to when the call that changed it for its own time is over. */
+  savedMask: SignalSet | undefined = undefined;
+  /** Signals for this thread alone. */
+  readonly signals = new PendingSignals();
+  /** A handler is to be run, or its process is stopped: whoever makes its calls looks after each. */
+  attention = false;
+  /** What the wait that ended last found, and the signal the last sigtimedwait took. */
+  child: ChildEvent | undefined = undefined;
+  caught: SignalInfo | undefined = undefined;
 
   constructor(process: Process, tid: number) {
     this.process = process;

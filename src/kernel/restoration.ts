@@ -7,12 +7,15 @@ import { S_IFIFO } from "../abi/stat.ts";
 import type { Inode, OpenFile } from "../vfs/contracts.ts";
 import type { Location, Mount } from "../vfs/mounts.ts";
 import type { ProgramImage } from "./contracts.ts";
+import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Pending, parked } from "./pending.ts";
 import { Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
+import { SignalSet } from "./signal-set.ts";
+import { SIGNALS } from "./signals.ts";
 import type {
   DescriptionSnapshot,
   KernelSnapshot,
@@ -20,7 +23,8 @@ import type {
   PlaceSnapshot,
   ProcessSnapshot,
 } from "./snapshot.ts";
-import { type PipeSnapshot, SnapshotError, type StreamSnapshot } from "./snapshot.ts";
+import { type PipeSnapshot, SnapshotError, type StreamSnapshot, type TimerSnapshot } from "./snapshot.ts";
+import type { Timer } from "./timers.ts";
 
 /** What the snapshot only names. */
 export interface RestorationOptions extends KernelOptions {
@@ -65,7 +69,8 @@ class Restorer {
     check(Number.isSafeInteger(pid) && kernel.process(pid) === undefined, "has two processes of one number");
     const parent = described.parent === undefined ? undefined : kernel.process(described.parent);
     check(described.parent === undefined || parent !== undefined, "has a child before its parent");
-    const image = this.#options.image(described.image);
+    const executable = described.executable === undefined ? undefined : this.#location(described.executable);
+    const image = executable === undefined ? this.#options.image(described.image) : this.#program(executable);
     check(image !== undefined, `runs ${described.image}, which is not here`);
     const process = new Process(kernel, {
       pid,
@@ -82,6 +87,9 @@ class Restorer {
     });
     check(described.dispositions.length === process.dispositions.length, "knows other signals");
     process.dispositions.set(described.dispositions);
+    process.executable = executable;
+    this.#restoreKin(process, described);
+    this.#restoreSignals(process, described);
     process.calls = described.calls;
     process.entered = described.entered;
     process.ending = described.ending;
@@ -90,14 +98,60 @@ class Restorer {
     kernel.adopt(process);
     if (process.status === undefined)
       check(kernel.load(process) === 0, `runs ${described.image}, which cannot be loaded`);
-    for (const { tid, pending } of described.threads) {
+    for (const { tid, pending, mask, savedMask, signals } of described.threads) {
       const thread = new Thread(process, tid);
       thread.killed = process.ending !== undefined;
+      thread.mask.setMask(...mask);
+      if (savedMask !== undefined) thread.savedMask = new SignalSet(...savedMask);
+      for (const info of signals) thread.signals.add({ ...info });
       if (pending !== undefined) this.#park(thread, pending);
     }
     if (process.status !== undefined) return;
+    this.#restoreTimers(process, described);
+    settleAll(process);
     if (process.ending !== undefined) kernel.scheduler.end(process);
     else if (!process.entered) kernel.scheduler.start(process);
+  }
+
+  #restoreKin(process: Process, described: ProcessSnapshot): void {
+    const { parentPid, group, session, executed, peakMemory, childrenPeakMemory } = described;
+    check(
+      [parentPid, group, session, peakMemory, childrenPeakMemory].every(Number.isSafeInteger),
+      "has kin without a number",
+    );
+    Object.assign(process, { parentPid, group, session, executed, peakMemory, childrenPeakMemory });
+  }
+
+  #restoreSignals(process: Process, described: ProcessSnapshot): void {
+    for (const { signal, action } of described.actions) {
+      check(signal >= 1 && signal <= SIGNALS, "has a handler for no signal");
+      process.actions[signal] = { ...action };
+    }
+    process.childFlags = described.childFlags;
+    for (const info of described.signals) {
+      check(info.signal >= 1 && info.signal <= SIGNALS && process.signals.add({ ...info }), "has signals too many");
+    }
+    process.stopped = described.stopped;
+    process.news = described.news;
+  }
+
+  #restoreTimers(process: Process, described: ProcessSnapshot): void {
+    const make = (one: TimerSnapshot | undefined, interval: number): Timer | undefined => {
+      if (one === undefined) return undefined;
+      const thread = process.threads.find(({ tid }) => tid === one.thread);
+      const timer = process.timers.make(one.signal, one.value, thread, interval);
+      timer.intervalNs = one.intervalNs;
+      timer.overrun = one.overrun;
+      this.#kernel.scheduler.arm(timer, this.#deadline(one.remainingNs));
+      return timer;
+    };
+    process.timers.intervals.push(...described.intervals.map((one, i) => make(one, i + 1)));
+    process.timers.created.push(...described.timers.map((one) => make(one, 0)));
+  }
+
+  #program(executable: Location): ProgramImage | undefined {
+    const image = this.#kernel.programs.image(executable);
+    return typeof image === "number" ? undefined : image;
   }
 
   #fillTable(process: Process, described: ProcessSnapshot): void {
@@ -154,6 +208,16 @@ class Restorer {
         check(filled >= 0 && filled <= length, "has filled more than it was asked to");
         return { ...parked(thread), kind, address, length, filled };
       }
+      case "wait":
+        return { ...parked(thread), kind: "wait", selection: { ...described.selection } };
+      case "signal wait": {
+        const set = new SignalSet(...described.set);
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind: "signal wait", set };
+      }
+      case "pause":
+        return { ...parked(thread), kind: "pause" };
+      case "fork":
+        return { ...parked(thread), kind: "fork", unwound: true };
     }
   }
 

@@ -10,8 +10,9 @@ import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
 import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
 import type { Kernel } from "./kernel.ts";
-import { continuePending, type Pending, parked } from "./pending.ts";
+import { continuePending, interruptible, type Pending, parked } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
+import { fire, type Timer } from "./timers.ts";
 
 /** Guests entered in one dispatch at most; the rest wait for the next. */
 const DISPATCH_ENTRIES = 64;
@@ -20,7 +21,7 @@ const CALLS_PER_LOOK = 64;
 const ENTRIES_PER_LOOK = 8;
 
 /** Something dispatch has to do: enter a program, end one, or continue a parked call. */
-type Ready =
+export type Ready =
   | { readonly kind: "start"; readonly process: Process }
   | { readonly kind: "end"; readonly process: Process }
   | Pending;
@@ -30,7 +31,7 @@ type Scheduled = "no" | "soon" | "past events";
 export class Scheduler implements WakeSink {
   readonly #kernel: Kernel;
   readonly #host: Host;
-  readonly #deadlines = new Deadlines<Pending>();
+  readonly #deadlines = new Deadlines<Pending | Timer>();
   #ready: Ready[] = [];
   /** Index of the first of `#ready` not yet taken. */
   #next = 0;
@@ -90,7 +91,32 @@ export class Scheduler implements WakeSink {
     }
     pending.thread.pending = pending;
     this.repark(pending);
+    if (pending.thread.attention) this.interrupt(pending);
     return BLOCKED;
+  }
+
+  /** A signal may end this call: let it be tried once more, which decides. */
+  interrupt(pending: Pending): void {
+    if (pending.woken || !interruptible(pending)) return;
+    leaveQueues(pending);
+    this.wake(pending);
+  }
+
+  /** Set when a timer fires next; Infinity disarms it. */
+  arm(timer: Timer, deadlineNs: number): void {
+    this.#deadlines.remove(timer);
+    timer.deadlineNs = deadlineNs;
+    if (deadlineNs !== Infinity) this.#deadlines.add(timer);
+    this.#setAlarm();
+  }
+
+  disarm(timer: Timer): void {
+    this.arm(timer, Infinity);
+  }
+
+  /** A stopped process continues: what became ready meanwhile has its turn. */
+  release(process: Process): void {
+    for (const ready of process.held.splice(0)) this.#push(ready);
   }
 
   /** Put a record that was woken in vain, or read from a snapshot, back where it waits. */
@@ -104,7 +130,8 @@ export class Scheduler implements WakeSink {
       case "poll":
         for (const description of pending.descriptions) description?.file.waiters?.add(pending);
         break;
-      case "sleep":
+      case "wait":
+        pending.thread.process.childEvents.add(pending);
         break;
       case "yield":
       case "random":
@@ -158,6 +185,10 @@ export class Scheduler implements WakeSink {
     for (let first = this.#deadlines.first; first !== undefined; first = this.#deadlines.first) {
       if (first.deadlineNs > this.#turn) break;
       this.#deadlines.remove(first);
+      if (first.kind === "timer") {
+        fire(first, this.#turn);
+        continue;
+      }
       first.timedOut = true;
       leaveQueues(first);
       if (!first.woken) this.wake(first);
@@ -190,14 +221,19 @@ export class Scheduler implements WakeSink {
   }
 
   #enter(ready: Ready): void {
-    if (ready.kind === "start") {
-      if (ready.process.ending !== undefined) return;
-      ready.process.entered = true;
-      ready.process.program?.start();
-      return;
-    }
     if (ready.kind === "end") {
       if (ready.process.status === undefined) ready.process.program?.kill();
+      return;
+    }
+    const process = ready.kind === "start" ? ready.process : ready.thread.process;
+    if (process.stopped !== 0) {
+      process.held.push(ready);
+      return;
+    }
+    if (ready.kind === "start") {
+      if (process.ending !== undefined || process.entered) return;
+      process.entered = true;
+      process.program?.start();
       return;
     }
     const thread = ready.thread;

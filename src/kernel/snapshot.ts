@@ -5,6 +5,7 @@
  */
 
 import type { Location } from "../vfs/mounts.ts";
+import type { ChildSelection } from "./children.ts";
 import type { ExitStatus, Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
@@ -12,7 +13,10 @@ import type { Pending, PollItem } from "./pending.ts";
 import { type Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import type { StreamInode } from "./pipefs.ts";
 import type { Process } from "./process.ts";
+import type { SignalSet } from "./signal-set.ts";
+import type { SignalAction, SignalInfo } from "./signals.ts";
 import { InputStream, OutputStream } from "./streams.ts";
+import type { Timer } from "./timers.ts";
 
 /** An inode of the mount of this index in MountTable.list(). */
 export interface PlaceSnapshot {
@@ -62,6 +66,9 @@ export interface DescriptorSnapshot {
   readonly preopen: string | undefined;
 }
 
+/** Signals 1 to 32 and 33 to 64, as bits. */
+export type SignalWords = readonly [low: number, high: number];
+
 /** `remainingNs` from when the snapshot was taken; undefined without a deadline. */
 export type PendingSnapshot =
   | {
@@ -85,18 +92,40 @@ export type PendingSnapshot =
     }
   | { readonly kind: "sleep"; readonly remainingNs: number | undefined }
   | { readonly kind: "yield"; readonly outcome: Outcome }
-  | { readonly kind: "random"; readonly address: number; readonly length: number; readonly filled: number };
+  | { readonly kind: "random"; readonly address: number; readonly length: number; readonly filled: number }
+  | { readonly kind: "wait"; readonly selection: ChildSelection }
+  | { readonly kind: "signal wait"; readonly set: SignalWords; readonly remainingNs: number | undefined }
+  | { readonly kind: "pause" }
+  | { readonly kind: "fork" };
 
 export interface ThreadSnapshot {
   readonly tid: number;
   readonly pending: PendingSnapshot | undefined;
+  readonly mask: SignalWords;
+  readonly savedMask: SignalWords | undefined;
+  readonly signals: readonly SignalInfo[];
+}
+
+/** `thread` by number; `remainingNs` undefined where it is not armed. */
+export interface TimerSnapshot {
+  readonly signal: number;
+  readonly value: number;
+  readonly thread: number | undefined;
+  readonly remainingNs: number | undefined;
+  readonly intervalNs: number;
+  readonly overrun: number;
 }
 
 export interface ProcessSnapshot {
   readonly pid: number;
   readonly parent: number | undefined;
-  /** ProgramImage.name */
+  readonly parentPid: number;
+  readonly group: number;
+  readonly session: number;
+  readonly executed: boolean;
+  /** ProgramImage.name; the file it was read from, where it was. */
   readonly image: string;
+  readonly executable: PlaceSnapshot | undefined;
   readonly argv: readonly string[];
   readonly env: readonly string[];
   readonly root: PlaceSnapshot;
@@ -106,6 +135,16 @@ export interface ProcessSnapshot {
   readonly groups: readonly number[];
   readonly umask: number;
   readonly dispositions: readonly number[];
+  readonly actions: readonly { readonly signal: number; readonly action: SignalAction }[];
+  readonly childFlags: number;
+  readonly signals: readonly SignalInfo[];
+  readonly stopped: number;
+  readonly news: "stopped" | "continued" | undefined;
+  readonly peakMemory: number;
+  readonly childrenPeakMemory: number;
+  /** setitimer's three, and timer_create's by number. */
+  readonly intervals: readonly (TimerSnapshot | undefined)[];
+  readonly timers: readonly (TimerSnapshot | undefined)[];
   readonly entered: boolean;
   readonly ending: ExitStatus | undefined;
   readonly status: ExitStatus | undefined;
@@ -160,7 +199,12 @@ class Taker {
     return {
       pid: process.pid,
       parent: process.parent?.pid,
+      parentPid: process.parentPid,
+      group: process.group,
+      session: process.session,
+      executed: process.executed,
       image: process.image.name,
+      executable: process.executable === undefined ? undefined : this.#place(process.executable),
       argv: [...process.argv],
       env: [...process.env],
       root: this.#place(process.root),
@@ -170,6 +214,15 @@ class Taker {
       groups: [...credentials.groups],
       umask: process.umask,
       dispositions: [...process.dispositions],
+      actions: process.actions.flatMap((action, signal) => (action === undefined ? [] : [{ signal, action }])),
+      childFlags: process.childFlags,
+      signals: [...process.signals.infos],
+      stopped: process.stopped,
+      news: process.news,
+      peakMemory: process.peakMemory,
+      childrenPeakMemory: process.childrenPeakMemory,
+      intervals: process.timers.intervals.map((timer) => this.#timer(timer)),
+      timers: process.timers.created.map((timer) => this.#timer(timer)),
       entered: process.entered,
       ending: process.ending,
       status: process.status,
@@ -182,11 +235,21 @@ class Taker {
         inheriting: entry.inheriting,
         preopen: entry.preopen,
       })),
-      threads: process.threads.map(({ tid, pending }) => ({
+      threads: process.threads.map(({ tid, pending, mask, savedMask, signals }) => ({
         tid,
         pending: pending === undefined ? undefined : this.#pending(pending),
+        mask: wordsOf(mask),
+        savedMask: savedMask === undefined ? undefined : wordsOf(savedMask),
+        signals: [...signals.infos],
       })),
     };
+  }
+
+  #timer(timer: Timer | undefined): TimerSnapshot | undefined {
+    if (timer === undefined) return undefined;
+    const { signal, value, thread, intervalNs, overrun, deadlineNs } = timer;
+    const remainingNs = deadlineNs === Infinity ? undefined : Math.max(0, deadlineNs - this.#now);
+    return { signal, value, thread: thread?.tid, remainingNs, intervalNs, overrun };
   }
 
   #pending(pending: Pending): PendingSnapshot {
@@ -216,6 +279,14 @@ class Taker {
         const { kind, address, length, filled } = pending;
         return { kind, address, length, filled };
       }
+      case "wait":
+        return { kind: "wait", selection: { ...pending.selection } };
+      case "signal wait":
+        return { kind: "signal wait", set: wordsOf(pending.set), remainingNs };
+      case "pause":
+        return { kind: "pause" };
+      case "fork":
+        return { kind: "fork" };
     }
   }
 
@@ -275,6 +346,10 @@ class Taker {
 /** The caller's data or state cannot become a snapshot, or a kernel. */
 export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
+}
+
+function wordsOf({ low, high }: SignalSet): SignalWords {
+  return [low, high];
 }
 
 function timesOf(inode: StreamInode): number[] {

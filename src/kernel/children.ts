@@ -1,0 +1,74 @@
+/**
+ * Layer: kernel. What a parent learns of its children: wait4(2), waitid(2). It must not know encodings.
+ */
+import { P_ALL, P_PGID, P_PID, WCONTINUED, WEXITED, WNOWAIT, WUNTRACED } from "../abi/wait.ts";
+import type { ExitStatus } from "./contracts.ts";
+import type { Process } from "./process.ts";
+
+/** Which children are meant: all, one by its number, or those of a group. */
+export interface ChildSelection {
+  readonly type: number;
+  readonly id: number;
+  /** WEXITED, WUNTRACED, WCONTINUED, WNOWAIT. */
+  readonly options: number;
+}
+
+/** What a wait found. */
+export interface ChildEvent {
+  readonly pid: number;
+  readonly uid: number;
+  readonly what: "ended" | "stopped" | "continued";
+  /** Of "ended"; of "stopped" the signal alone. */
+  readonly status: ExitStatus;
+  /** Bytes, for ru_maxrss. */
+  readonly peakMemory: number;
+}
+
+/** Take what the selection asks for; "none" when no such child has news, "no child" when there is no such child. */
+export function takeChild(parent: Process, selection: ChildSelection): ChildEvent | "none" | "no child" {
+  let any = false;
+  for (const child of candidates(parent, selection)) {
+    any = true;
+    const event = newsOf(child, selection.options);
+    if (event === undefined) continue;
+    if ((selection.options & WNOWAIT) === 0) take(parent, child, event);
+    return event;
+  }
+  return any ? "none" : "no child";
+}
+
+function* candidates(parent: Process, { type, id }: ChildSelection): Iterable<Process> {
+  if (type === P_PID) {
+    const child = parent.kernel.process(id);
+    if (child?.parent === parent) yield child;
+    return;
+  }
+  for (const child of parent.children) {
+    if (type === P_ALL || (type === P_PGID && child.group === id)) yield child;
+  }
+}
+
+function newsOf(child: Process, options: number): ChildEvent | undefined {
+  const { pid, status } = child;
+  const { uid } = child.credentials;
+  const peakMemory = Math.max(child.peakMemory, child.program?.peakMemory ?? 0);
+  if (status !== undefined) {
+    return (options & WEXITED) === 0 ? undefined : { pid, uid, what: "ended", status, peakMemory };
+  }
+  if (child.news === "stopped" && (options & WUNTRACED) !== 0) {
+    return { pid, uid, what: "stopped", status: { code: 0, signal: child.stopped }, peakMemory };
+  }
+  if (child.news === "continued" && (options & WCONTINUED) !== 0) {
+    return { pid, uid, what: "continued", status: { code: 0, signal: 0 }, peakMemory };
+  }
+  return undefined;
+}
+
+function take(parent: Process, child: Process, event: ChildEvent): void {
+  if (event.what !== "ended") {
+    child.news = undefined;
+    return;
+  }
+  parent.childrenPeakMemory = Math.max(parent.childrenPeakMemory, event.peakMemory, child.childrenPeakMemory);
+  parent.kernel.reap(child);
+}

@@ -1,0 +1,227 @@
+/**
+ * Layer: kernel. Signals on their way: generated, chosen for a thread, acted upon or handed to the engine as a handler to
+ * run. From signal(7), sigaction(2). It must not know how a handler is run.
+ */
+import { EAGAIN } from "../abi/errno.ts";
+import {
+  CLD_CONTINUED,
+  CLD_DUMPED,
+  CLD_EXITED,
+  CLD_KILLED,
+  CLD_STOPPED,
+  SA_NOCLDSTOP,
+  SA_NODEFER,
+  SA_RESETHAND,
+  SA_RESTART,
+  SIGABRT,
+  SIGBUS,
+  SIGCHLD,
+  SIGCONT,
+  SIGFPE,
+  SIGILL,
+  SIGKILL,
+  SIGQUIT,
+  SIGSEGV,
+  SIGSTOP,
+  SIGSYS,
+  SIGTRAP,
+} from "../abi/signal.ts";
+import type { ExitStatus } from "./contracts.ts";
+import type { Process, Thread } from "./process.ts";
+import type { SignalSet } from "./signal-set.ts";
+import {
+  DISPOSITION_DEFAULT,
+  DISPOSITION_HANDLER,
+  DISPOSITION_IGNORE,
+  defaultAction,
+  type SignalAction,
+  type SignalInfo,
+  STOP_SIGNALS,
+} from "./signals.ts";
+
+/** A handler to run, and the mask to restore after it. */
+export interface HandlerCall {
+  readonly action: SignalAction;
+  readonly info: SignalInfo;
+  readonly maskLow: number;
+  readonly maskHigh: number;
+}
+
+/** Signals whose default action is to end with a core dump; there is none, but wait(2) tells. */
+const CORE: ReadonlySet<number> = new Set([SIGQUIT, SIGILL, SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGTRAP]);
+
+/** Generate a signal for a process, or for one of its threads. 0, or -EAGAIN when no more can be queued. */
+export function generate(process: Process, info: SignalInfo, thread?: Thread): number {
+  const { signal } = info;
+  if (process.ending !== undefined || process.status !== undefined) return 0;
+  if (signal === SIGKILL) {
+    process.kernel.end(process, { code: 0, signal });
+    return 0;
+  }
+  if (signal === SIGCONT) {
+    for (const stop of STOP_SIGNALS) discard(process, stop);
+    continueProcess(process);
+  } else if (STOP_SIGNALS.includes(signal)) discard(process, SIGCONT);
+  const ignored = signal !== SIGSTOP && isIgnored(process, signal);
+  const blocked =
+    signal !== SIGSTOP && (thread === undefined ? blockedByAll(process, signal) : thread.mask.has(signal));
+  if (ignored && !blocked) return 0;
+  if (!(thread ?? process).signals.add(info)) return -EAGAIN;
+  if (thread !== undefined) settle(thread);
+  else for (const one of process.threads) if (!one.mask.has(signal) && settle(one)) break;
+  if (blocked) wakeSignalWaits(process, signal);
+  return 0;
+}
+
+/** Act on what needs no handler and note what does. Whether `attention` is now called for by a handler. */
+export function settle(thread: Thread): boolean {
+  const { process } = thread;
+  let handler = false;
+  for (let signal = deliverable(thread); signal !== 0; signal = deliverable(thread)) {
+    if (process.dispositions[signal] === DISPOSITION_HANDLER && signal !== SIGSTOP) {
+      handler = true;
+      break;
+    }
+    dequeue(thread, signal);
+    act(process, signal);
+    if (process.ending !== undefined) break;
+  }
+  // A mask set for one call is put back by whoever looks for handlers at its end, so that must happen.
+  thread.attention = handler || process.stopped !== 0 || thread.savedMask !== undefined;
+  if (handler && thread.pending !== undefined) process.kernel.scheduler.interrupt(thread.pending);
+  return handler;
+}
+
+/** settle() every thread: after a change of dispositions or of the process's state. */
+export function settleAll(process: Process): void {
+  for (const thread of process.threads) settle(thread);
+}
+
+/** Whether a handler waits to be run on this thread. */
+export function handlerWaits(thread: Thread): boolean {
+  return thread.attention && deliverable(thread) !== 0;
+}
+
+/** Whether the call a handler interrupts is to be made again: the first handler's SA_RESTART says so. */
+export function restarts(thread: Thread): boolean {
+  const action = thread.process.actions[deliverable(thread)];
+  return action !== undefined && (action.flags & SA_RESTART) !== 0;
+}
+
+/**
+ * The next handler to run on a thread, its signal taken and the mask for its time set. undefined when there is none: a
+ * mask that a call set for its own time is then put back.
+ */
+export function takeHandler(thread: Thread): HandlerCall | undefined {
+  const { process, mask } = thread;
+  settle(thread);
+  if (thread.killed || process.stopped !== 0) return undefined;
+  let signal = deliverable(thread);
+  if (signal === 0 && thread.savedMask !== undefined) {
+    mask.setMask(thread.savedMask.low, thread.savedMask.high);
+    thread.savedMask = undefined;
+    settle(thread);
+    signal = deliverable(thread);
+  }
+  const action = process.actions[signal];
+  const info = signal === 0 ? undefined : dequeue(thread, signal);
+  if (action === undefined || info === undefined) return undefined;
+  const { low: maskLow, high: maskHigh } = thread.savedMask ?? mask;
+  thread.savedMask = undefined;
+  mask.setMask(mask.low | action.maskLow, mask.high | action.maskHigh);
+  if ((action.flags & SA_NODEFER) === 0) mask.add(signal);
+  if ((action.flags & SA_RESETHAND) !== 0) {
+    process.dispositions[signal] = DISPOSITION_DEFAULT;
+    process.actions[signal] = undefined;
+  }
+  return { action, info, maskLow, maskHigh };
+}
+
+/** Set a thread's mask; SIGKILL and SIGSTOP are left out. What it no longer blocks is acted upon. */
+export function setMask(thread: Thread, low: number, high: number): void {
+  thread.mask.setMask(low, high);
+  settle(thread);
+}
+
+/** Take a pending signal of this set, blocked ones included: sigwaitinfo(2). */
+export function takeFrom(thread: Thread, set: SignalSet): SignalInfo | undefined {
+  const signal = thread.signals.set.firstWithin(set) || thread.process.signals.set.firstWithin(set);
+  return signal === 0 ? undefined : dequeue(thread, signal);
+}
+
+/** Tell a parent that a child ended, stopped or continued: SIGCHLD, and its waits are woken. */
+export function tellParent(child: Process, news: ExitStatus | "stopped" | "continued"): void {
+  const { parent } = child;
+  if (parent === undefined) return;
+  const ended = typeof news !== "string";
+  if (ended || (parent.childFlags & SA_NOCLDSTOP) === 0) {
+    let code = news === "stopped" ? CLD_STOPPED : CLD_CONTINUED;
+    let status = news === "stopped" ? child.stopped : SIGCONT;
+    if (ended) {
+      code = news.signal === 0 ? CLD_EXITED : CORE.has(news.signal) ? CLD_DUMPED : CLD_KILLED;
+      status = news.signal === 0 ? news.code : news.signal;
+    }
+    const { uid } = child.credentials;
+    generate(parent, { signal: SIGCHLD, code, pid: child.pid, uid, value: 0, status });
+  }
+  parent.childEvents.wakeAll();
+}
+
+/** The lowest signal this thread takes now, its own before its process's; 0 for none. */
+function deliverable(thread: Thread): number {
+  return thread.signals.set.firstOutside(thread.mask) || thread.process.signals.set.firstOutside(thread.mask);
+}
+
+function dequeue(thread: Thread, signal: number): SignalInfo | undefined {
+  return thread.signals.take(signal) ?? thread.process.signals.take(signal);
+}
+
+function isIgnored(process: Process, signal: number): boolean {
+  const disposition = process.dispositions[signal];
+  if (disposition === DISPOSITION_IGNORE) return true;
+  if (disposition === DISPOSITION_HANDLER) return false;
+  return defaultAction(signal) === "ignore" || defaultAction(signal) === "continue";
+}
+
+function blockedByAll(process: Process, signal: number): boolean {
+  return process.threads.length > 0 && process.threads.every((thread) => thread.mask.has(signal));
+}
+
+/** The default action of a signal that was taken, or nothing where it is ignored. */
+function act(process: Process, signal: number): void {
+  if (signal !== SIGSTOP && process.dispositions[signal] === DISPOSITION_IGNORE) return;
+  const action = defaultAction(signal);
+  if (action === "terminate") process.kernel.end(process, { code: 0, signal });
+  // Nobody could continue a group that no parent of its session looks after, so it is not stopped.
+  else if (action === "stop" && (signal === SIGSTOP || !process.kernel.isOrphanedGroup(process.group))) {
+    stopProcess(process, signal);
+  }
+}
+
+function stopProcess(process: Process, signal: number): void {
+  if (process.stopped !== 0) return;
+  process.stopped = signal;
+  process.news = "stopped";
+  for (const thread of process.threads) thread.attention = true;
+  tellParent(process, "stopped");
+}
+
+function continueProcess(process: Process): void {
+  if (process.stopped === 0) return;
+  process.stopped = 0;
+  process.news = "continued";
+  settleAll(process);
+  process.kernel.scheduler.release(process);
+  tellParent(process, "continued");
+}
+
+function discard(process: Process, signal: number): void {
+  process.signals.discard(signal);
+  for (const thread of process.threads) thread.signals.discard(signal);
+}
+
+function wakeSignalWaits(process: Process, signal: number): void {
+  for (const { pending } of process.threads) {
+    if (pending?.kind === "signal wait" && pending.set.has(signal)) process.kernel.scheduler.interrupt(pending);
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Layer: kernel. What a child has of its parent: fork(2) and execve(2) each say what stays. It must not know programs.
+ */
+import { Process, Thread } from "./process.ts";
+import { DISPOSITION_DEFAULT, DISPOSITION_HANDLER } from "./signals.ts";
+
+/** A copy of a thread's process, with that thread alone; no program, no descriptors yet. */
+export function copyOf(thread: Thread, pid: number): { readonly process: Process; readonly thread: Thread } {
+  const { process } = thread;
+  const { kernel, image, argv, env, mounts, root, cwd, credentials, umask, descriptors } = process;
+  const copy = new Process(kernel, {
+    pid,
+    parent: process,
+    image,
+    argv,
+    env,
+    mounts,
+    root,
+    cwd,
+    credentials,
+    umask,
+    descriptors: descriptors.limit,
+  });
+  copy.executable = process.executable;
+  copy.dispositions.set(process.dispositions);
+  process.actions.forEach((action, signal) => {
+    copy.actions[signal] = action;
+  });
+  copy.childFlags = process.childFlags;
+  const copied = new Thread(copy, pid);
+  copied.mask.set(thread.mask.low, thread.mask.high);
+  copied.savedMask = thread.savedMask?.copy();
+  return { process: copy, thread: copied };
+}
+
+/** Handlers do not outlive the program they are in: their signals have the default action again. */
+export function forgetHandlers(process: Process): void {
+  process.dispositions.forEach((disposition, signal) => {
+    if (disposition === DISPOSITION_HANDLER) process.dispositions[signal] = DISPOSITION_DEFAULT;
+  });
+  process.actions.length = 0;
+  process.childFlags = 0;
+}

@@ -1,0 +1,188 @@
+/**
+ * Layer: kernel, operations. execve(2), fork(2), posix_spawn(3). It must not know encodings.
+ */
+import type { ByteString } from "../../abi/byte-string.ts";
+import { EAGAIN, EBADF, ENOSYS, ENOTDIR } from "../../abi/errno.ts";
+import { AT_FDCWD, O_CLOEXEC } from "../../abi/fcntl.ts";
+import { S_IFDIR } from "../../abi/stat.ts";
+import { FOLLOW, walk } from "../../vfs/walk.ts";
+import { GONE, type Outcome, UNWIND } from "../contracts.ts";
+import { setMask, settleAll } from "../delivery.ts";
+import { copyOf, forgetHandlers } from "../inheritance.ts";
+import { parked } from "../pending.ts";
+import { type Process, Thread } from "../process.ts";
+import type { Executable } from "../programs.ts";
+import type { SignalSet } from "../signal-set.ts";
+import { DISPOSITION_DEFAULT, SIGNALS } from "../signals.ts";
+import { openAt } from "./files.ts";
+import { setGroup, startSession } from "./processes.ts";
+
+export interface ExecuteRequest {
+  readonly path: ByteString;
+  readonly argv: readonly ByteString[];
+  readonly env: readonly ByteString[];
+}
+
+/**
+ * execve(2): the process goes on as another program. GONE, because the caller's stack ends; or -E2BIG, -EACCES, -ENOEXEC,
+ * -ENOENT, -ELOOP, -ENOMEM, with everything as it was. `from` is where a relative path begins (execveat).
+ */
+export function execute(thread: Thread, request: ExecuteRequest, from = thread.process.cwd): Outcome {
+  const { process } = thread;
+  const { kernel } = process;
+  const found = find(process, request, from);
+  if (typeof found === "number") return found;
+  const old = process.program;
+  const before = { image: process.image, argv: process.argv, env: process.env };
+  Object.assign(process, { image: found.image, argv: found.argv, env: request.env });
+  const program = kernel.loader.load(process, found.image);
+  if (typeof program === "number") {
+    Object.assign(process, before);
+    return program;
+  }
+  kernel.endThreads(process);
+  process.peakMemory = Math.max(process.peakMemory, old?.peakMemory ?? 0);
+  process.executable = found.location;
+  process.executed = true;
+  process.attach(program);
+  process.descriptors.closeForExec();
+  process.timers.forgetCreated();
+  forgetHandlers(process);
+  process.threads = [];
+  process.held.length = 0;
+  const fresh = new Thread(process, process.pid);
+  fresh.mask.set(thread.mask.low, thread.mask.high);
+  for (const info of thread.signals.infos) fresh.signals.add(info);
+  process.entered = false;
+  settleAll(process);
+  kernel.scheduler.start(process);
+  return GONE;
+}
+
+/** fork(2): UNWIND, after which the outcome is the child's number, and 0 in the child. -EAGAIN, -ENOSYS. */
+export function fork(thread: Thread): Outcome {
+  const { process } = thread;
+  if (process.program?.forkable !== true) return -ENOSYS;
+  if (process.kernel.crowded) return -EAGAIN;
+  thread.pending = { ...parked(thread), kind: "fork", unwound: false };
+  return UNWIND;
+}
+
+/** One of posix_spawn_file_actions_t, done in order in the child. */
+export type FileAction =
+  | {
+      readonly kind: "open";
+      readonly fd: number;
+      readonly path: ByteString;
+      readonly flags: number;
+      readonly mode: number;
+    }
+  | { readonly kind: "close"; readonly fd: number }
+  | { readonly kind: "dup2"; readonly from: number; readonly to: number }
+  | { readonly kind: "chdir"; readonly path: ByteString }
+  | { readonly kind: "fchdir"; readonly fd: number };
+
+export interface SpawnRequest extends ExecuteRequest {
+  readonly actions?: readonly FileAction[];
+  /** POSIX_SPAWN_SETSID, _SETPGROUP (0: its own), _SETSIGMASK, _SETSIGDEF. */
+  readonly session?: boolean;
+  readonly group?: number;
+  readonly mask?: SignalSet;
+  readonly defaults?: SignalSet;
+}
+
+/** posix_spawn(3): fork and execve in one, nothing copied. The child's number, or -errno with no child made. */
+export function spawnProgram(thread: Thread, request: SpawnRequest): Outcome {
+  const { process } = thread;
+  const { kernel } = process;
+  if (kernel.crowded) return -EAGAIN;
+  const { process: child, thread: childThread } = copyOf(thread, kernel.nextPid);
+  child.descriptors.inherit(process.descriptors, true);
+  const error = prepare(child, childThread, request) || begin(child, request);
+  if (error < 0) {
+    child.descriptors.closeAll();
+    return error;
+  }
+  settleAll(child);
+  kernel.enlist(child);
+  return child.pid;
+}
+
+/** What posix_spawn does in the child before it executes: 0 or -errno. */
+function prepare(child: Process, thread: Thread, request: SpawnRequest): number {
+  if (request.session === true) startSession(thread);
+  if (request.group !== undefined) {
+    const wrong = setGroup(thread, 0, request.group);
+    if (wrong < 0) return wrong;
+  }
+  for (const action of request.actions ?? []) {
+    const wrong = act(child, thread, action);
+    if (wrong < 0) return wrong;
+  }
+  if (request.mask !== undefined) setMask(thread, request.mask.low, request.mask.high);
+  for (let signal = 1; signal <= SIGNALS; signal++) {
+    if (request.defaults?.has(signal) === true) child.dispositions[signal] = DISPOSITION_DEFAULT;
+  }
+  return 0;
+}
+
+function begin(child: Process, request: SpawnRequest): number {
+  const found = find(child, request, child.cwd);
+  if (typeof found === "number") return found;
+  Object.assign(child, { image: found.image, argv: found.argv, env: request.env });
+  child.executable = found.location;
+  child.executed = true;
+  child.descriptors.closeForExec();
+  forgetHandlers(child);
+  return child.kernel.load(child);
+}
+
+function act(child: Process, thread: Thread, action: FileAction): number {
+  const { descriptors } = child;
+  switch (action.kind) {
+    case "close":
+      descriptors.close(action.fd);
+      return 0;
+    case "dup2": {
+      const entry = descriptors.get(action.from);
+      if (entry === undefined) return -EBADF;
+      // To itself it only survives the execve.
+      if (action.from === action.to) entry.closeOnExec = false;
+      else return Math.min(0, descriptors.place(action.to, entry.description));
+      return 0;
+    }
+    case "open": {
+      const fd = openAt(thread, AT_FDCWD, action.path, action.flags, action.mode, FOLLOW);
+      if (fd < 0 || fd === action.fd) return Math.min(0, fd);
+      const entry = descriptors.get(fd);
+      if (entry === undefined) return -EBADF;
+      const placed = descriptors.place(action.fd, entry.description, (action.flags & O_CLOEXEC) !== 0);
+      descriptors.close(fd);
+      return Math.min(0, placed);
+    }
+    case "chdir": {
+      const to = walk(child, child.cwd, action.path, FOLLOW);
+      if (typeof to === "number") return to;
+      if (to.inode.type !== S_IFDIR) return -ENOTDIR;
+      child.cwd = to;
+      return 0;
+    }
+    case "fchdir": {
+      const to = descriptors.get(action.fd)?.description.location;
+      if (to === undefined) return descriptors.get(action.fd) === undefined ? -EBADF : -ENOTDIR;
+      if (to.inode.type !== S_IFDIR) return -ENOTDIR;
+      child.cwd = to;
+      return 0;
+    }
+  }
+}
+
+function find(process: Process, request: ExecuteRequest, from: Process["cwd"]): Executable | number {
+  const { kernel } = process;
+  const wrong = kernel.checkArguments(request);
+  if (wrong < 0) return wrong;
+  const found = kernel.programs.find(process, from, request.path, request.argv);
+  if (typeof found === "number") return found;
+  const tooMuch = kernel.checkArguments({ argv: found.argv, env: request.env });
+  return tooMuch < 0 ? tooMuch : found;
+}

@@ -1,0 +1,174 @@
+/**
+ * Layer: kernel, operations. Signals as programs ask for them: sigaction(2), sigprocmask(2), kill(2), sigqueue(3),
+ * sigsuspend(2), sigtimedwait(2). It must not know encodings, nor how handlers are run.
+ */
+import { EAGAIN, EINVAL, EPERM, ESRCH } from "../../abi/errno.ts";
+import {
+  SA_NOCLDSTOP,
+  SA_NOCLDWAIT,
+  SI_TKILL,
+  SI_USER,
+  SIG_BLOCK,
+  SIG_SETMASK,
+  SIG_UNBLOCK,
+  SIGCHLD,
+  SIGCONT,
+  SIGKILL,
+  SIGSTOP,
+} from "../../abi/signal.ts";
+import { GONE, type Outcome } from "../contracts.ts";
+import { generate, setMask, settleAll, takeFrom } from "../delivery.ts";
+import { parked } from "../pending.ts";
+import type { Process, Thread } from "../process.ts";
+import type { SignalSet } from "../signal-set.ts";
+import {
+  DISPOSITION_DEFAULT,
+  DISPOSITION_HANDLER,
+  DISPOSITION_IGNORE,
+  defaultAction,
+  SIGNALS,
+  type SignalAction,
+  type SignalInfo,
+} from "../signals.ts";
+
+/** What a signal is to do: a handler, or DISPOSITION_DEFAULT or _IGNORE. `flags` count for SIGCHLD in every case. */
+export interface Disposition {
+  readonly kind: number;
+  readonly action: SignalAction;
+}
+
+/** What stands now. -EINVAL (no such signal). */
+export function dispositionOf(thread: Thread, signal: number): Disposition | number {
+  if (!isSignal(signal)) return -EINVAL;
+  const { process } = thread;
+  const flags = signal === SIGCHLD ? process.childFlags : 0;
+  const kind = process.dispositions[signal] ?? DISPOSITION_DEFAULT;
+  return { kind, action: process.actions[signal] ?? { handler: 0, flags, maskLow: 0, maskHigh: 0 } };
+}
+
+/** sigaction(2). 0, -EINVAL (no such signal, or one that cannot be changed). */
+export function setDisposition(thread: Thread, signal: number, { kind, action }: Disposition): Outcome {
+  if (!isSignal(signal) || signal === SIGKILL || signal === SIGSTOP) return -EINVAL;
+  const { process } = thread;
+  process.dispositions[signal] = kind;
+  process.actions[signal] = kind === DISPOSITION_HANDLER ? action : undefined;
+  if (signal === SIGCHLD) process.childFlags = action.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+  const does = defaultAction(signal);
+  const ignored = kind === DISPOSITION_DEFAULT && (does === "ignore" || does === "continue");
+  if (kind === DISPOSITION_IGNORE || ignored) {
+    process.signals.discard(signal);
+    for (const one of process.threads) one.signals.discard(signal);
+  }
+  settleAll(process);
+  return thread.killed ? GONE : 0;
+}
+
+/** sigprocmask(2). 0, -EINVAL; GONE where an unblocked signal ends the process. */
+export function changeMask(thread: Thread, how: number, set: SignalSet): Outcome {
+  const { low, high } = thread.mask;
+  if (how === SIG_BLOCK) setMask(thread, low | set.low, high | set.high);
+  else if (how === SIG_UNBLOCK) setMask(thread, low & ~set.low, high & ~set.high);
+  else if (how === SIG_SETMASK) setMask(thread, set.low, set.high);
+  else return -EINVAL;
+  return thread.killed ? GONE : 0;
+}
+
+/** sigsuspend(2): -EINTR once a handler has run with the mask given; the old one is back then. */
+export function suspend(thread: Thread, set: SignalSet): Outcome {
+  changeMaskForCall(thread, set);
+  return pause(thread);
+}
+
+/** Set the mask for the time of a call that a handler ends: ppoll(2), pselect(2), sigsuspend(2). */
+export function changeMaskForCall(thread: Thread, set: SignalSet): void {
+  thread.savedMask = thread.mask.copy();
+  setMask(thread, set.low, set.high);
+}
+
+/** pause(2). */
+export function pause(thread: Thread): Outcome {
+  return thread.process.kernel.scheduler.park({ ...parked(thread), kind: "pause" });
+}
+
+/** sigtimedwait(2) until a monotonic time: the signal, its rest in `thread.caught`. -EAGAIN, -EINTR. */
+export function waitForSignal(thread: Thread, set: SignalSet, deadlineNs: number): Outcome {
+  const { kernel } = thread.process;
+  thread.caught = takeFrom(thread, set);
+  if (thread.caught !== undefined) return thread.caught.signal;
+  if (!(deadlineNs > kernel.host.clock.monotonicNs())) return -EAGAIN;
+  return kernel.scheduler.park({ ...parked(thread, deadlineNs), kind: "signal wait", set });
+}
+
+/** kill(2): one process, a group (0: one's own, below -1 another), or (-1) all but the caller. -EINVAL, -ESRCH, -EPERM. */
+export function kill(thread: Thread, pid: number, signal: number): Outcome {
+  if (signal !== 0 && !isSignal(signal)) return -EINVAL;
+  const { process } = thread;
+  const info = userSignal(process, signal, SI_USER, 0);
+  if (pid > 0) {
+    // The kernel plays process 1's part: like an init, it ignores what it has no handler for.
+    const target = process.kernel.process(pid);
+    return target === undefined ? -ESRCH : done(thread, send(process, target, info));
+  }
+  const group = pid === 0 ? process.group : -pid;
+  let outcome = -ESRCH;
+  for (const target of process.kernel.processes) {
+    if (pid === -1 ? target === process : target.group !== group) continue;
+    const sent = send(process, target, info);
+    if (sent === 0 || outcome === -ESRCH) outcome = sent;
+  }
+  return done(thread, outcome);
+}
+
+/** tgkill(2); `group` -1 is tkill(2). -EINVAL, -ESRCH, -EPERM, -EAGAIN. */
+export function killThread(thread: Thread, group: number, tid: number, signal: number): Outcome {
+  if ((signal !== 0 && !isSignal(signal)) || tid <= 0 || group === 0 || group < -1) return -EINVAL;
+  const { process } = thread;
+  const owner = process.threads.some((one) => one.tid === tid) ? process : process.kernel.threadOwner(tid);
+  const target = owner?.threads.find((one) => one.tid === tid);
+  if (owner === undefined || target === undefined || owner.status !== undefined) return -ESRCH;
+  if (group !== -1 && owner.pid !== group) return -ESRCH;
+  if (!maySignal(process, owner, signal)) return -EPERM;
+  if (signal === 0) return 0;
+  return done(thread, generate(owner, userSignal(process, signal, SI_TKILL, 0), target));
+}
+
+/** rt_sigqueueinfo(2): `code` below zero, as from sigqueue(3), unless it is for oneself. -EPERM, -ESRCH, -EAGAIN. */
+export function queueSignal(thread: Thread, pid: number, signal: number, code: number, value: number): Outcome {
+  if (signal !== 0 && !isSignal(signal)) return -EINVAL;
+  const { process } = thread;
+  const target = process.kernel.process(pid);
+  if (target === undefined) return -ESRCH;
+  if ((code >= 0 || code === SI_TKILL) && target !== process) return -EPERM;
+  return done(thread, send(process, target, userSignal(process, signal, code, value)));
+}
+
+/** The signals that are blocked and wait, in `out`: sigpending(2). */
+export function pendingSignals(thread: Thread, out: SignalSet): void {
+  const { mask, signals, process } = thread;
+  out.low = (signals.set.low | process.signals.set.low) & mask.low;
+  out.high = (signals.set.high | process.signals.set.high) & mask.high;
+}
+
+function isSignal(signal: number): boolean {
+  return Number.isInteger(signal) && signal >= 1 && signal <= SIGNALS;
+}
+
+function userSignal(from: Process, signal: number, code: number, value: number): SignalInfo {
+  return { signal, code, pid: from.pid, uid: from.credentials.uid, value, status: 0 };
+}
+
+function send(from: Process, to: Process, info: SignalInfo): number {
+  if (!maySignal(from, to, info.signal)) return -EPERM;
+  // A zombie is there, and takes nothing.
+  if (info.signal === 0 || to.status !== undefined) return 0;
+  return generate(to, info);
+}
+
+function maySignal(from: Process, to: Process, signal: number): boolean {
+  const { uid } = from.credentials;
+  return uid === 0 || uid === to.credentials.uid || (signal === SIGCONT && from.session === to.session);
+}
+
+function done(thread: Thread, outcome: Outcome): Outcome {
+  return thread.killed ? GONE : outcome;
+}

@@ -1,0 +1,125 @@
+/**
+ * Layer: kernel. Programs in files of the guest's: found, checked, read, compiled by the engine, and kept as long as their
+ * inode is. From execve(2). It must not know WebAssembly.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { EACCES, EIO, ELOOP, ENOEXEC, ENOSYS } from "../abi/errno.ts";
+import { O_RDONLY } from "../abi/fcntl.ts";
+import { S_IFREG } from "../abi/stat.ts";
+import { INTERPRETERS, PROGRAM_BYTES } from "../limits.ts";
+import type { Inode } from "../vfs/contracts.ts";
+import { emptyStat } from "../vfs/contracts.ts";
+import type { Location } from "../vfs/mounts.ts";
+import { mayExecute, type WalkContext } from "../vfs/permissions.ts";
+import { FOLLOW, walk } from "../vfs/walk.ts";
+import type { ProgramImage } from "./contracts.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** BINPRM_BUF_SIZE: how much of a script's first line counts. */
+const FIRST_LINE = 256;
+
+/** What an execve leads to. */
+export interface Executable {
+  readonly image: ProgramImage;
+  readonly location: Location;
+  readonly argv: readonly ByteString[];
+}
+
+interface Kept {
+  readonly size: number;
+  readonly changed: string;
+  readonly image: ProgramImage;
+}
+
+export class Programs {
+  readonly #kernel: Kernel;
+  readonly #kept = new WeakMap<Inode, Kept>();
+  readonly #stat = emptyStat();
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /**
+   * What executing `path` means, `#!` lines followed. -EACCES (no regular file, no x bit, mounted nowhere to execute
+   * from), -ENOEXEC, -ELOOP (interpreters of interpreters), and what the walk answers.
+   */
+  find(context: WalkContext, from: Location, path: ByteString, argv: readonly ByteString[]): Executable | number {
+    let file = path;
+    let words = argv;
+    for (let depth = 0; depth <= INTERPRETERS; depth++) {
+      const location = walk(context, from, file, FOLLOW);
+      if (typeof location === "number") return location;
+      const error = this.#check(context, location);
+      if (error < 0) return error;
+      const start = this.#read(location.inode, FIRST_LINE);
+      if (typeof start === "number") return start;
+      if (start[0] !== 0x23 || start[1] !== 0x21) {
+        const image = this.image(location);
+        return typeof image === "number" ? image : { image, location, argv: words };
+      }
+      const interpreter = interpreterOf(start);
+      if (interpreter === undefined) return -ENOEXEC;
+      words = [...interpreter, file, ...words.slice(1)];
+      file = interpreter[0];
+    }
+    return -ELOOP;
+  }
+
+  /** The compiled program of a file. -ENOEXEC, -EIO, -ENOSYS (the engine compiles nothing). */
+  image({ inode }: Location): ProgramImage | number {
+    const { loader } = this.#kernel;
+    if (loader.compile === undefined) return -ENOSYS;
+    const stat = this.#stat;
+    const error = inode.fs.stat(inode, stat);
+    if (error < 0) return error;
+    const { size } = stat;
+    const changed = `${stat.ctimeSeconds}.${stat.ctimeNanoseconds} ${stat.mtimeSeconds}.${stat.mtimeNanoseconds}`;
+    const kept = this.#kept.get(inode);
+    if (kept?.size === size && kept.changed === changed) return kept.image;
+    if (size > PROGRAM_BYTES) return -ENOEXEC;
+    const bytes = this.#read(inode, size);
+    if (typeof bytes === "number") return bytes;
+    const image = loader.compile(`${inode.fs.type} ${inode.ino}` as ByteString, bytes);
+    if (typeof image !== "number") this.#kept.set(inode, { size, changed, image });
+    return image;
+  }
+
+  #check(context: WalkContext, { inode }: Location): number {
+    if (inode.type !== S_IFREG) return -EACCES;
+    return mayExecute(context, inode);
+  }
+
+  /** Up to `most` bytes from the start of a file. */
+  #read(inode: Inode, most: number): Uint8Array<ArrayBuffer> | number {
+    const file = inode.fs.open(inode, O_RDONLY);
+    if (typeof file === "number") return file;
+    const bytes = new Uint8Array(most);
+    let filled = 0;
+    let error = 0;
+    while (filled < most) {
+      const moved = file.read(filled, bytes, filled, most - filled);
+      if (moved <= 0) {
+        error = moved;
+        break;
+      }
+      filled += moved;
+    }
+    file.close();
+    if (error < 0) return -EIO;
+    return filled === most ? bytes : bytes.slice(0, filled);
+  }
+}
+
+/** The interpreter of a `#!` line and its one argument, if any: everything after the first blanks, blanks at the end cut. */
+function interpreterOf(start: Uint8Array): [ByteString, ...ByteString[]] | undefined {
+  const text = String.fromCharCode(...start);
+  const end = text.indexOf("\n");
+  // Cut off within the name, nobody knows what it was to be.
+  if (end < 0 && start.length === FIRST_LINE && !/^#![ \t]*[^ \t]+[ \t]/.test(text)) return undefined;
+  const line = end < 0 ? text : text.slice(0, end);
+  const match = /^#![ \t]*([^ \t\0]+)(?:[ \t]+([^\0]*?))?[ \t]*(?:\0.*)?$/.exec(line);
+  if (match === null) return undefined;
+  const [, name = "", argument = ""] = match;
+  return argument === "" ? [name as ByteString] : [name as ByteString, argument as ByteString];
+}
