@@ -75,5 +75,6 @@ function actionOf(rule: Rule): string {
 }
 
 function wordOf(action: unknown): string {
+  if (typeof action === "object" && action !== null && "errno" in action) return `refuse with ${action.errno}`;
   return typeof action === "string" ? action : JSON.stringify(action);
 }
