@@ -6,10 +6,17 @@ import prefilter from "../../policies/prefilter.json" with { type: "json" };
 import { print } from "./output.ts";
 import { HELP, UsageError } from "./usage.ts";
 
+interface Condition {
+  readonly arg: number;
+  readonly mask?: number | string;
+  readonly eq?: number | string;
+  readonly in?: readonly (number | string)[];
+}
+
 interface Rule {
   readonly syscall: string;
   readonly why: string;
-  readonly args?: readonly object[];
+  readonly args?: readonly Condition[];
   readonly action?: unknown;
 }
 
@@ -49,14 +56,18 @@ export function explain(argv: readonly string[]): number {
   }
   print(1, `${policy.about}\n\n`);
   for (const rule of policy.syscalls) {
-    print(
-      1,
-      `${rule.syscall.padEnd(20)} ${actionOf(rule)}${rule.args === undefined ? "" : ` ${JSON.stringify(rule.args)}`}\n`,
-    );
+    const where = rule.args === undefined ? "" : ` where ${rule.args.map(conditionOf).join(" and ")}`;
+    print(1, `${rule.syscall.padEnd(20)} ${actionOf(rule)}${where}\n`);
     print(1, `${" ".repeat(21)}${rule.why}\n`);
   }
   print(1, `\nEverything else: ${wordOf(policy.default)}.\n`);
   return 0;
+}
+
+/** "argument 3 is one of 4, 8"; arguments are counted from 1, as in manual pages. */
+function conditionOf({ arg, mask, eq, in: values }: Condition): string {
+  const subject = `argument ${arg + 1}${mask === undefined ? "" : ` & ${mask}`}`;
+  return values === undefined ? `${subject} = ${eq}` : `${subject} is one of ${values.join(", ")}`;
 }
 
 function actionOf(rule: Rule): string {
@@ -64,5 +75,6 @@ function actionOf(rule: Rule): string {
 }
 
 function wordOf(action: unknown): string {
+  if (typeof action === "object" && action !== null && "errno" in action) return `refuse with ${action.errno}`;
   return typeof action === "string" ? action : JSON.stringify(action);
 }
