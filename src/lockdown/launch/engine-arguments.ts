@@ -18,9 +18,13 @@ f.closeSync(d);return b};
 const s=take(${BUNDLE_DESCRIPTOR}).toString(),c=take(${CACHE_DESCRIPTOR}),m={exports:{}};
 ${compileText("s", ",cachedData:c.length>0?c:undefined")}.runInThisContext()(m.exports,require,m);`;
 
-/** Writes a bundle's code cache to descriptor 1, by an engine with the same flags as a locked one: V8 refuses another's. */
-const CACHE_MAKER = `const f=require("node:fs"),s=f.readFileSync(process.argv[1],"utf8");
-f.writeFileSync(1,${compileText("s", "")}.createCachedData());`;
+/**
+ * Writes a bundle's code cache to descriptor 1, by an engine with the same flags as a locked one: V8 refuses another's. Every
+ * function is compiled, not only those that V8 thinks are called at once: a locked process is short of time, not of memory.
+ */
+const CACHE_MAKER = `const f=require("node:fs"),v=require("node:v8"),s=f.readFileSync(process.argv[1],"utf8");
+v.setFlagsFromString("--no-lazy");const c=${compileText("s", "")};v.setFlagsFromString("--lazy");
+f.writeFileSync(1,c.createCachedData());`;
 
 /** Of V8's flags only those that count when the engine starts: the others cost its code caches (engine-flags.ts). */
 const ENGINE_FLAGS = [
