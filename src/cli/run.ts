@@ -31,11 +31,11 @@ export async function run(argv: readonly string[], thread: BootingThread | undef
   defaultServices(thread);
   const creating = Sandbox.create(request.options);
   creating.catch(() => {});
-  // The module is read while the cell starts.
+  // While the cell starts, the module is read and our own streams are opened.
   const program = await loadProgram(request.program);
-  const box = await creating;
   const { stdin, stdout, stderr } = process;
   const tty = { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true, stderr: stderr.isTTY === true };
+  const box = await creating;
   const child = await box.spawn(program, request.args, { tty });
   const interrupted = forwardSignals(child);
   stdin.on("error", () => child.stdin.end());
