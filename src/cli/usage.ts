@@ -38,10 +38,12 @@ an installed guest ("linden guests"). What stands after PROGRAM is the program's
 
 Files:
   -v, --volume HOST:GUEST[:ro]   show a host directory, or a copy of a file (:ro only), at GUEST; :ro for reading only
+                                 a writable one refuses files the host executes later, such as git hooks and shell
+                                 start files (EPERM); "allow" in a policy switches rules off by name
       --dir HOST[::GUEST]        the same in wasmtime's words
       --tmpfs DIR[:SIZE]         an empty directory in memory
       --read-only                the sandbox's own file system cannot be written; mounts can
-  -w, --workdir DIR              where the program starts (default /)
+  -w, --workdir DIR              where the program starts (default /); it must be there
 
 Environment (nothing of yours is handed in by itself):
   -e, --env NAME=VALUE           set a variable; NAME alone takes your value of it
@@ -51,7 +53,7 @@ Limits:
   -m, --memory SIZE              linear memory of a process (default 512m)
       --timeout TIME             wall time; a guest that does not yield ends with its sandbox
       --cpu-time TIME            CPU time of the whole sandbox
-      --max-output SIZE          standard output and error together
+      --max-output SIZE          standard output and error together (default: none)
       --disk SIZE                bytes of all files in the sandbox (default 256m)
 
 Policy:

@@ -108,10 +108,8 @@ export class Sandbox implements AsyncDisposable {
     argsOrOptions: readonly string[] | RunOptions = [],
     given: RunOptions = {},
   ): Promise<RunResult | RunResult<Uint8Array>> {
-    if (Array.isArray(argsOrOptions) !== isArguments(argsOrOptions) || typeof argsOrOptions !== "object") {
-      throw new OptionError("args", "a list of strings", argsOrOptions);
-    }
-    const [args, options] = isArguments(argsOrOptions) ? [argsOrOptions, given] : [[], argsOrOptions];
+    if (typeof argsOrOptions !== "object") throw new OptionError("args", "a list of strings", argsOrOptions);
+    const [args, options] = isList(argsOrOptions) ? [argsOrOptions, given] : [[], argsOrOptions];
     const policy = parseRunOptions(options, this.#policy);
     policy.signal?.throwIfAborted();
     const failure = Promise.withResolvers<never>();
@@ -181,7 +179,10 @@ export class Sandbox implements AsyncDisposable {
     run: RunPolicy,
     sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
   ): Promise<GuestProcess> {
-    if (!isArguments(args)) throw new OptionError("args", "a list of strings", args);
+    if (!isList(args)) throw new OptionError("args", "a list of strings", args);
+    for (const [at, arg] of args.entries()) {
+      if (typeof arg !== "string") throw new OptionError(`args[${at}]`, "a string", arg);
+    }
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const program = given instanceof LoadedProgram ? given.program : await findProgram(given, process.cwd());
     const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
@@ -352,8 +353,9 @@ function environment(program: Program, run: RunPolicy): string[] {
   return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
-function isArguments(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === "string");
+/** What it lists is looked at where it is used. */
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
 }
 
 function closedBecause(error: LindenError): LindenError {

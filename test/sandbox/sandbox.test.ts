@@ -329,6 +329,9 @@ test("wrong arguments and a missing working directory are named", async () => {
   const { box, cell } = await start(() => {});
   const wrong = "-c" as unknown as readonly string[];
   await assert.rejects(box.run(program, wrong), /^OptionError: args: expected a list of strings, got "-c"/);
+  const mixed = ["-c", 5] as unknown as readonly string[];
+  await assert.rejects(box.run(program, mixed), /^OptionError: args\[1\]: expected a string, got 5/);
+  await assert.rejects(box.spawn(program, mixed), errors.OptionError);
   const before = cell.onFrame;
   cell.onFrame = (frame) => {
     const payload = { kind: "program", message: "No such file or directory", errno: 2 } as const;
