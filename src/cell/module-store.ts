@@ -36,7 +36,8 @@ export class ModuleStore {
       module.chunks.length = 0;
       throw new ModuleUnwelcome(`the module has more than ${MODULE_BYTES} bytes (limit: module bytes)`);
     }
-    module.chunks.push(bytes.slice());
+    // A frame that came in pieces was put together in bytes of its own.
+    module.chunks.push(bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice());
   }
 
   /** The packed module where it is wanted back. Throws ModuleRefused of the engine, or ModuleUnwelcome. */

@@ -57,7 +57,9 @@ type Bundle = { readonly text: number; readonly cache: number };
 type Bundles = Readonly<Record<Role, Bundle>>;
 
 /** Bytes of the pipes that frames travel on; where an unprivileged user has used up his, the default stays. */
-const PIPE_BYTES = 256 * 1024;
+const UP_BYTES = 256 * 1024;
+/** Down travel whole programs. */
+const DOWN_BYTES = 1024 * 1024;
 /** Reads as empty: what a process without a code cache gets in its place. */
 const NO_CACHE = "/dev/null";
 const NAMES = { cell: "linden-cell", fileServer: "linden-file-server" } as const;
@@ -227,8 +229,8 @@ export class Launcher {
     try {
       for (let index = 0; index < 3; index++) pipes.push(demandPair("pipe", pipe()));
       const [down, up, crash] = pipes as [Pair, Pair, Pair];
-      resizePipe(down.second, PIPE_BYTES);
-      resizePipe(up.first, PIPE_BYTES);
+      if (resizePipe(down.second, DOWN_BYTES) < 0) resizePipe(down.second, UP_BYTES);
+      resizePipe(up.first, UP_BYTES);
       const launch: LaunchArguments = {
         role,
         parent: process.pid,
