@@ -3,10 +3,12 @@
  * Layer: cli. The command `linden`. What takes longest to start a program is booting the launcher thread and then the
  * cell, so the thread boots before anything else is even loaded. Only this room prints or exits.
  */
+import { isBuiltin } from "node:module";
 import { bootThread } from "../lockdown/launch/thread-boot.ts";
 
 const argv = process.argv.slice(2);
-const thread = argv[0] === "run" ? bootThread() : undefined;
+// An older Node has no node:ffi: it gets one clear sentence from the API, and the ordinary way out.
+const thread = argv[0] === "run" && isBuiltin("node:ffi") ? bootThread() : undefined;
 const { main, endAtOnce } = await import("./commands.ts");
 const status = await main(argv, thread);
 if (thread === undefined) process.exit(status);
