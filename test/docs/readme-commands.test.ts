@@ -18,6 +18,7 @@ const EXPECTED: Record<string, { status: number; stdout: RegExp }> = {
     status: 0,
     stdout: /^from the host\n/,
   },
+  "./linden run -v .:/work:ro -w /work python script.py": { status: 0, stdout: /^\/work\n$/ },
   "./linden run --timeout 2s -m 256m python -c 'while True: pass'": { status: 124, stdout: /^$/ },
   "./linden run ruby -e 'puts $stdin.read.upcase' < notes.txt": { status: 0, stdout: /^NOTES\n$/ },
   "./linden run ./program.wasm --its-own-flags": { status: 3, stdout: /^$/ },
@@ -46,6 +47,7 @@ test("the README's commands", async (t) => {
   try {
     mkdirSync(join(scratch, "data"));
     writeFileSync(join(scratch, "data/in.txt"), "from the host\n");
+    writeFileSync(join(scratch, "script.py"), "import os; print(os.getcwd())\n");
     writeFileSync(join(scratch, "notes.txt"), "notes\n");
     writeFileSync(join(scratch, "program.wasm"), EXIT_3);
     for (const command of documented) {
