@@ -22,6 +22,8 @@ const outputs = [
   { ...shared, format: "esm", entryPoints: { index: "src/sandbox/index.ts" } },
   // What a command does not need is not loaded.
   { ...shared, format: "esm", splitting: true, chunkNames: "cli-[hash]", entryPoints: { cli: "src/cli/main.ts" } },
+  { ...shared, format: "esm", entryPoints: { lockdown: "src/lockdown/index.ts" } },
+  { ...shared, format: "esm", entryPoints: { "lockdown-boot": "src/lockdown/boot.ts" } },
   { ...lockedPrograms, entryPoints: { "launcher-thread": "src/lockdown/launch/launcher-thread.ts" } },
   { ...lockedPrograms, entryPoints: { cell: "src/cell/main.ts" } },
   { ...lockedPrograms, entryPoints: { fileserver: "src/fileserver/main.ts" } },

@@ -4,6 +4,8 @@ import { fixedBytes, namedCall } from "./calls.unsafe.ts";
 /** From include/uapi/linux/landlock.h. */
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
 const LANDLOCK_RULE_PATH_BENEATH = 1;
+const LANDLOCK_RULE_NET_PORT = 2;
+const LANDLOCK_RESTRICT_SELF_TSYNC = 1 << 3;
 
 /** The kernel's Landlock ABI version, or -errno: -ENOSYS not built in, -EOPNOTSUPP disabled at boot. */
 export function landlockVersion(): number {
@@ -40,9 +42,23 @@ export function allowBeneath(ruleset: number, accesses: number, descriptor: numb
   return namedCall("landlock_add_rule", ruleset, LANDLOCK_RULE_PATH_BENEATH, rule, 0);
 }
 
-/** Restricts the calling thread, and what it spawns, for ever. Needs no_new_privs. 0 or -errno. */
-export function restrictSelf(ruleset: number): number {
-  // SAFETY: words by value. The calling thread only: its siblings stay as they are. -errno: nothing restricted.
-  // Audited 2026-11-21.
-  return namedCall("landlock_restrict_self", ruleset, 0);
+/** Allows accesses to a TCP port (ABI 4). 0 or -errno. */
+export function allowPort(ruleset: number, accesses: number, port: number): number {
+  const rule = fixedBytes(16);
+  const words = new DataView(rule.buffer);
+  words.setBigUint64(0, BigInt(accesses), true);
+  words.setBigUint64(8, BigInt(port), true);
+  // SAFETY: reads a struct landlock_net_port_attr (two u64: 16 bytes, live here) and keeps no address. -EINVAL: an access
+  // the ruleset does not handle; -EAFNOSUPPORT: a kernel without TCP. Audited 2026-11-21.
+  return namedCall("landlock_add_rule", ruleset, LANDLOCK_RULE_NET_PORT, rule, 0);
+}
+
+/**
+ * Restricts the calling thread, and what it spawns, for ever; with `everyThread` (ABI 8) all of the process. Needs
+ * no_new_privs. 0 or -errno.
+ */
+export function restrictSelf(ruleset: number, everyThread = false): number {
+  // SAFETY: words by value. Without the flag the calling thread only: its siblings stay as they are. -EINVAL: a kernel
+  // that does not know the flag. -errno: nothing restricted. Audited 2026-11-21.
+  return namedCall("landlock_restrict_self", ruleset, everyThread ? LANDLOCK_RESTRICT_SELF_TSYNC : 0);
 }

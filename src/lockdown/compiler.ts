@@ -9,6 +9,7 @@ import {
   SECCOMP_RET_ALLOW,
   SECCOMP_RET_ERRNO,
   SECCOMP_RET_KILL_PROCESS,
+  SECCOMP_RET_LOG,
 } from "./bpf.ts";
 import type { Action, Condition, Policy, Rule } from "./policy.ts";
 
@@ -21,6 +22,7 @@ const highHalfAt = (argument: number) => 20 + 8 * argument;
 function verdict(action: Action): number {
   if (action.kind === "allow") return SECCOMP_RET_ALLOW;
   if (action.kind === "errno") return SECCOMP_RET_ERRNO | action.errno;
+  if (action.kind === "log") return SECCOMP_RET_LOG;
   return SECCOMP_RET_KILL_PROCESS;
 }
 
@@ -52,7 +54,7 @@ export function compile(policy: Policy, architecture: Architecture): Uint8Array<
   let next = fallback;
   for (const { number, rules } of inOrder.reverse()) {
     let body = fallback;
-    for (const rule of [...rules].reverse()) body = test(out, rule, answer(rule.action), body);
+    for (const rule of merged(rules).reverse()) body = test(out, rule, answer(rule.action), body);
     // The bodies load arguments over the call's number, so every one of them ends in an answer and none falls through.
     next = out.jumpIfEqual(number, body, next);
   }
@@ -80,6 +82,28 @@ function callsOf(policy: Policy, architecture: Architecture): CallRules[] {
   return [...calls.values()];
 }
 
+/** Neighbours that ask the same argument for other values, with the same answer, become one rule: one load, not many. */
+function merged(rules: readonly Rule[]): Rule[] {
+  const result: Rule[] = [];
+  for (const rule of rules) {
+    const last = result.at(-1);
+    const union = last === undefined ? undefined : unionOf(last, rule);
+    if (union === undefined) result.push(rule);
+    else result[result.length - 1] = union;
+  }
+  return result;
+}
+
+function unionOf(first: Rule, second: Rule): Rule | undefined {
+  const [a, ...more] = first.conditions;
+  const [b, ...others] = second.conditions;
+  if (a === undefined || b === undefined || more.length > 0 || others.length > 0) return undefined;
+  if ((a.comparison ?? "==") !== "==" || (b.comparison ?? "==") !== "==") return undefined;
+  if (a.argument !== b.argument || a.mask !== b.mask || verdict(first.action) !== verdict(second.action))
+    return undefined;
+  return { ...first, conditions: [{ ...a, values: [...a.values, ...b.values] }] };
+}
+
 function test(out: BackwardAssembler, rule: Rule, yes: Label, no: Label): Label {
   let next = yes;
   for (const condition of [...rule.conditions].reverse()) next = testCondition(out, condition, next, no);
@@ -87,22 +111,77 @@ function test(out: BackwardAssembler, rule: Rule, yes: Label, no: Label): Label 
 }
 
 function testCondition(out: BackwardAssembler, condition: Condition, yes: Label, no: Label): Label {
-  let next = no;
-  for (const value of [...condition.values].reverse()) next = testValue(out, condition, value, yes, next);
-  return next;
+  switch (condition.comparison ?? "==") {
+    case "==":
+      return testMembership(out, condition, yes, no);
+    case "!=":
+      return testMembership(out, condition, no, yes);
+    case ">=":
+      return testOrder(out, condition, true, yes, no);
+    case "<":
+      return testOrder(out, condition, true, no, yes);
+    case ">":
+      return testOrder(out, condition, false, yes, no);
+    case "<=":
+      return testOrder(out, condition, false, no, yes);
+  }
 }
 
-/** BPF has 32-bit words: a 64-bit comparison is one of each half, and both must hold. A half with no mask is not read. */
-function testValue(out: BackwardAssembler, condition: Condition, value: bigint, yes: Label, no: Label): Label {
+const FULL = 0xffffffff;
+const lowOf = (word: bigint): number => Number(word & 0xffffffffn);
+const highOf = (word: bigint): number => Number(word >> 32n);
+
+/** Loads one half of an argument and clears the bits that are not asked about, right before the instruction `next`. */
+function loadHalf(out: BackwardAssembler, offset: number, mask: number): Label {
+  if (mask !== FULL) out.and(mask);
+  return out.load(offset);
+}
+
+/**
+ * BPF has 32-bit words. Values are grouped by their upper half: it is loaded once, and each group goes on to its lower
+ * halves, loaded once as well. A half the mask leaves out is not read.
+ */
+function testMembership(out: BackwardAssembler, condition: Condition, yes: Label, no: Label): Label {
   const { argument, mask } = condition;
-  let next = yes;
-  const half = (offset: number, maskHalf: number, valueHalf: number): void => {
-    if (maskHalf === 0) return;
-    next = out.jumpIfEqual(valueHalf, next, no);
-    if (maskHalf !== 0xffffffff) next = out.and(maskHalf);
-    next = out.load(offset);
+  const low = (values: readonly number[]): Label => {
+    if (lowOf(mask) === 0) return yes;
+    let next = no;
+    for (const value of [...values].reverse()) next = out.jumpIfEqual(value, yes, next);
+    return loadHalf(out, lowHalfAt(argument), lowOf(mask));
   };
-  half(lowHalfAt(argument), Number(mask & 0xffffffffn), Number(value & 0xffffffffn));
-  half(highHalfAt(argument), Number(mask >> 32n), Number(value >> 32n));
-  return next;
+  const groups = new Map<number, Set<number>>();
+  for (const value of condition.values) {
+    const group = groups.get(highOf(value));
+    if (group === undefined) groups.set(highOf(value), new Set([lowOf(value)]));
+    else group.add(lowOf(value));
+  }
+  if (highOf(mask) === 0) return low([...(groups.get(0) ?? [])]);
+  const targets = [...groups].reverse().map(([value, lows]) => [value, low([...lows])] as const);
+  let next = no;
+  for (const [value, target] of targets) next = out.jumpIfEqual(value, target, next);
+  return loadHalf(out, highHalfAt(argument), highOf(mask));
+}
+
+/** (argument & mask) >= value, or > value: the upper half decides unless it is equal. Unsigned, as the kernel's registers. */
+function testOrder(out: BackwardAssembler, condition: Condition, orEqual: boolean, yes: Label, no: Label): Label {
+  const { argument, mask, values } = condition;
+  const [value = 0n] = values;
+  const low = lowOf(value);
+  const high = highOf(value);
+  // The lower half settles nothing where it can never, or always, decide a tie.
+  const tie = orEqual ? (low === 0 ? yes : undefined) : low === FULL || lowOf(mask) === 0 ? no : undefined;
+  const compare = (bound: number): Label =>
+    orEqual ? out.jumpIfAtLeast(bound, yes, no) : out.jumpIfAbove(bound, yes, no);
+  if (highOf(mask) === 0) {
+    compare(low);
+    return loadHalf(out, lowHalfAt(argument), lowOf(mask));
+  }
+  if (tie !== undefined) {
+    compare(high);
+    return loadHalf(out, highHalfAt(argument), highOf(mask));
+  }
+  compare(low);
+  const next = out.jumpIfEqual(high, loadHalf(out, lowHalfAt(argument), lowOf(mask)), no);
+  if (high !== FULL) out.jumpIfAbove(high, yes, next);
+  return loadHalf(out, highHalfAt(argument), highOf(mask));
 }

@@ -15,6 +15,34 @@ const MAKE_REG = 1 << 8;
 const MAKE_SYM = 1 << 12;
 const REFER = 1 << 13;
 const TRUNCATE = 1 << 14;
+/** Every right to files by the name users say, in the order of the kernel's bits. */
+const FILE_RIGHT_NAMES = [
+  "execute",
+  "writeFile",
+  "readFile",
+  "readDir",
+  "removeDir",
+  "removeFile",
+  "makeChar",
+  "makeDir",
+  "makeReg",
+  "makeSock",
+  "makeFifo",
+  "makeBlock",
+  "makeSym",
+  "refer",
+  "truncate",
+  "ioctlDev",
+] as const;
+export type FileRight = (typeof FILE_RIGHT_NAMES)[number];
+export const FILE_RIGHT_BITS: ReadonlyMap<FileRight, number> = new Map(
+  FILE_RIGHT_NAMES.map((name, bit) => [name, 1 << bit] as const),
+);
+/** Since version 4: TCP ports. */
+export const PORT_RIGHT_BITS = { bindTcp: 1, connectTcp: 2 } as const;
+/** Since version 6: what stays inside the domain. */
+export const SCOPE_BITS = { abstractUnixSocket: 1, signal: 2 } as const;
+export type Scope = keyof typeof SCOPE_BITS;
 /** How many bits of file rights each ABI version knows, from version 1 on; later ones know as many as the last. */
 const FILE_RIGHTS = [13, 14, 15, 15, 16];
 /** TCP bind and connect, since version 4. */
@@ -22,7 +50,15 @@ const NETWORK_RIGHTS = 0b11;
 /** Abstract Unix sockets and signals outside the domain, since version 6. */
 const SCOPES = 0b11;
 /** Rights a rule for a single file may name. */
-const OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE;
+const IOCTL_DEV = 1 << 15;
+const OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
+
+/** Of these rights, those an ABI version knows, and of them those a single file can have. */
+export function fileRights(rights: readonly FileRight[], version: number, directory: boolean): number {
+  let bits = 0;
+  for (const right of rights) bits |= FILE_RIGHT_BITS.get(right) ?? 0;
+  return bits & everything(version).files & (directory ? ~0 : OF_A_FILE);
+}
 
 /** What a rule lets a process do: run and map an engine file, read one file, or serve a directory. */
 export type Grant = "execute" | "read" | "serve" | "serveReadOnly";

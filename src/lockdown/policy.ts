@@ -12,7 +12,7 @@ export type PolicyData = {
   readonly default: ActionData;
   readonly syscalls: readonly RuleData[];
 };
-export type ActionData = "allow" | "kill" | { readonly errno: string };
+export type ActionData = "allow" | "kill" | "log" | { readonly errno: string };
 export type RuleData = {
   readonly syscall: string;
   /** Why the process needs this call, or why the answer is what it is. */
@@ -32,15 +32,32 @@ export type ArgumentData = {
 } & (
   | { readonly eq: NumberData }
   | { readonly mask: NumberData; readonly eq: NumberData }
+  | { readonly mask?: NumberData; readonly ne: NumberData }
   | { readonly in: readonly NumberData[] }
+  // Unsigned, as the kernel passes them: a negative number is a very large one.
+  | { readonly lt: NumberData }
+  | { readonly le: NumberData }
+  | { readonly gt: NumberData }
+  | { readonly ge: NumberData }
 );
 
 export type Action =
   | { readonly kind: "allow" }
   | { readonly kind: "kill" }
+  /** The call is made, and the kernel's audit log says so. */
+  | { readonly kind: "log" }
   | { readonly kind: "errno"; readonly errno: number };
-/** Holds when (argument & mask) is one of the values. */
-export type Condition = { readonly argument: number; readonly mask: bigint; readonly values: readonly bigint[] };
+export type Comparison = "==" | "!=" | "<" | "<=" | ">" | ">=";
+/**
+ * Holds when (argument & mask) compares so with the value; "==" (also when absent) and "!=" may have several values and
+ * ask for one of them, or none.
+ */
+export type Condition = {
+  readonly argument: number;
+  readonly mask: bigint;
+  readonly values: readonly bigint[];
+  readonly comparison?: Comparison;
+};
 export type Rule = {
   readonly syscall: string;
   readonly why: string;
@@ -93,7 +110,7 @@ function rule(entry: unknown, where: string): Rule {
 }
 
 function condition(entry: unknown, where: string): Condition {
-  const source = record(entry, where, ["arg", "bits", "eq", "mask", "in"]);
+  const source = record(entry, where, ["arg", "bits", "mask", "in", ...COMPARISONS.keys()]);
   const argument = source.arg;
   if (typeof argument !== "number" || !Number.isInteger(argument) || argument < 0 || argument > 5) {
     throw new PolicyError(`${where}.arg: expected 0 to 5`);
@@ -105,26 +122,51 @@ function condition(entry: unknown, where: string): Condition {
   const mask = given === undefined ? width : word(given, `${where}.mask`) & width;
   if (mask === 0n) throw new PolicyError(`${where}.mask: a mask of 0 says nothing about the argument`);
   const list = source.in;
-  if ((list === undefined) === (source.eq === undefined)) throw new PolicyError(`${where}: expected either eq or in`);
+  const words = [...COMPARISONS.keys()].filter((each) => source[each] !== undefined);
+  if (words.length + (list === undefined ? 0 : 1) !== 1) {
+    throw new PolicyError(`${where}: expected exactly one of in, ${[...COMPARISONS.keys()].join(", ")}`);
+  }
   if (list !== undefined && (!Array.isArray(list) || list.length === 0 || given !== undefined)) {
     throw new PolicyError(`${where}.in: expected a list of values, without a mask`);
   }
-  const values = (list ?? [source.eq]).map((value: unknown) => word(value, where) & width);
+  const [name = "eq"] = words;
+  const values = (list ?? [source[name]]).map((value: unknown) => word(value, where) & width);
+  const result = { argument, mask, values, comparison: COMPARISONS.get(name) ?? "==" };
+  const complaint = emptyMeaning(result);
+  if (complaint !== undefined) throw new PolicyError(`${where}: ${complaint}`);
+  return result;
+}
+
+const COMPARISONS: ReadonlyMap<string, Comparison> = new Map([
+  ["eq", "=="],
+  ["ne", "!="],
+  ["lt", "<"],
+  ["le", "<="],
+  ["gt", ">"],
+  ["ge", ">="],
+]);
+
+/** Why a condition always or never holds, so that it cannot be what its author meant; undefined when it says something. */
+export function emptyMeaning({ comparison = "==", mask, values }: Condition): string | undefined {
   for (const value of values) {
-    if ((value & mask) !== value)
-      throw new PolicyError(`${where}: the value has bits outside the mask, it never holds`);
+    if ((value & mask) !== value) return "the value has bits outside the mask, it never holds";
+    if (comparison === "<" && value === 0n) return "nothing is below 0 (arguments are unsigned), it never holds";
+    if (comparison === ">=" && value === 0n)
+      return "everything is at least 0 (arguments are unsigned), it always holds";
+    if (comparison === ">" && value === mask) return "nothing is above the largest value, it never holds";
+    if (comparison === "<=" && value === mask) return "everything is at most the largest value, it always holds";
   }
-  return { argument, mask, values };
+  return undefined;
 }
 
 function action(value: unknown, where: string): Action {
-  if (value === "allow" || value === "kill") return { kind: value };
+  if (value === "allow" || value === "kill" || value === "log") return { kind: value };
   if (typeof value === "object" && value !== null) {
     const name = text(record(value, where, ["errno"]).errno, `${where}.errno`);
     const errno: unknown = name in errnoNumbers ? Reflect.get(errnoNumbers, name) : undefined;
     if (typeof errno === "number" && /^E[A-Z0-9]+$/.test(name)) return { kind: "errno", errno };
   }
-  throw new PolicyError(`${where}: expected "allow", "kill" or {"errno": "E…"}`);
+  throw new PolicyError(`${where}: expected "allow", "kill", "log" or {"errno": "E…"}`);
 }
 
 function word(value: unknown, where: string): bigint {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AUDIT_ARCH, callNumbers } from "../../src/host/call-numbers.ts";
-import { type Call, simulate } from "../../src/lockdown/bpf.ts";
+import { type Call, disassemble, simulate } from "../../src/lockdown/bpf.ts";
 import { compile } from "../../src/lockdown/compiler.ts";
 import { PolicyError, readPolicy } from "../../src/lockdown/policy.ts";
 
@@ -87,7 +87,7 @@ test("jumps reach their targets however long the program is", () => {
   }
   assert.equal(simulate(program, call(chosen, 1197)), ALLOW);
   assert.equal(simulate(program, { number: 5000, audit: AUDIT_ARCH.x64, args: [] }), KILL);
-  const huge = Array.from({ length: 2000 }, (_, index) => index);
+  const huge = Array.from({ length: 4200 }, (_, index) => index);
   assert.throws(() => filter({ syscall: "read", why: "w", args: [{ arg: 0, in: huge }] }), /4096/);
 });
 
@@ -103,13 +103,57 @@ test("a policy with a mistake is refused by name", () => {
   refused({ syscall: "read", why: "w", arguments: [] }, /unknown word "arguments"/);
   refused({ syscall: "read", why: "w", args: [] }, /at least one/);
   refused({ syscall: "read", why: "w", args: [{ arg: 6, eq: 0 }] }, /0 to 5/);
-  refused({ syscall: "read", why: "w", args: [{ arg: 0 }] }, /either eq or in/);
+  refused({ syscall: "read", why: "w", args: [{ arg: 0 }] }, /exactly one of in, eq/);
+  refused({ syscall: "read", why: "w", args: [{ arg: 0, eq: 1, lt: 2 }] }, /exactly one of/);
+  refused({ syscall: "read", why: "w", args: [{ arg: 0, lt: 0 }] }, /unsigned.*never holds/);
+  refused({ syscall: "read", why: "w", args: [{ arg: 0, ge: 0 }] }, /unsigned.*always holds/);
+  refused({ syscall: "read", why: "w", args: [{ arg: 0, bits: 32, gt: "0xffffffff" }] }, /never holds/);
+  refused({ syscall: "read", why: "w", args: [{ arg: 0, le: -1 }] }, /always holds/);
   refused({ syscall: "read", why: "w", args: [{ arg: 0, mask: 1, eq: 2 }] }, /never holds/);
   refused({ syscall: "read", why: "w", args: [{ arg: 0, mask: 0, eq: 0 }] }, /mask of 0/);
   refused({ syscall: "read", why: "w", action: "ignore" }, /expected "allow"/);
   refused({ syscall: "read", why: "w", action: { errno: "constructor" } }, /expected "allow"/);
   const twice = { syscall: "read", why: "w" };
   assert.throws(() => filter(twice, twice), /never be reached/);
+});
+
+test("comparisons at the edges of both halves, in 32 and 64 bits", () => {
+  const edges = [0n, 1n, 0x7fffffffn, 0x80000000n, 0xfffffffen, 0xffffffffn, 0x100000000n, 0x100000001n, 0x1ffffffffn];
+  const words = [...edges, 0xffffffff00000000n, 0xfffffffffffffffen, 0xffffffffffffffffn];
+  const holds: Record<string, (a: bigint, b: bigint) => boolean> = {
+    eq: (a, b) => a === b,
+    ne: (a, b) => a !== b,
+    lt: (a, b) => a < b,
+    le: (a, b) => a <= b,
+    gt: (a, b) => a > b,
+    ge: (a, b) => a >= b,
+  };
+  for (const bits of [32, 64] as const) {
+    for (const [word, truth] of Object.entries(holds)) {
+      for (const bound of words.map((each) => BigInt.asUintN(bits, each))) {
+        const last = bits === 32 ? 0xffffffffn : 0xffffffffffffffffn;
+        if (
+          (bound === 0n && (word === "lt" || word === "ge")) ||
+          (bound === last && (word === "gt" || word === "le"))
+        ) {
+          continue;
+        }
+        const program = filter({ syscall: "read", why: "w", args: [{ arg: 2, bits, [word]: `${bound}` }] });
+        for (const value of words) {
+          const expected = truth(BigInt.asUintN(bits, value), bound) ? ALLOW : KILL;
+          assert.equal(simulate(program, call("read", 0, 0, value)), expected, `${value} ${word} ${bound} (${bits})`);
+        }
+      }
+    }
+  }
+});
+
+test("no redundant instruction: one load for many values, and for many rules about one argument", () => {
+  const loads = (program: Uint8Array<ArrayBuffer>) => disassemble(program).filter((line) => / = arg/.test(line)).length;
+  const separate = [1, 2, 3].map((eq) => ({ syscall: "write", why: "w", args: [{ arg: 0, bits: 32, eq }] }));
+  assert.equal(loads(filter(...separate)), 1);
+  assert.equal(loads(filter({ syscall: "write", why: "w", args: [{ arg: 0, in: [1, 2, 3] }] })), 2);
+  assert.equal(loads(filter({ syscall: "write", why: "w", args: [{ arg: 0, ge: "0x500000000" }] })), 1);
 });
 
 test("agrees with a direct reading of the policy on random policies and calls", () => {
@@ -137,7 +181,10 @@ test("agrees with a direct reading of the policy on random policies and calls", 
         const bits = pick([32, 64] as const);
         const narrow = (value: bigint) => `0x${BigInt.asUintN(bits, value).toString(16)}`;
         const mask = BigInt.asUintN(bits, pick(interesting)) | 1n;
-        const shape = random(3);
+        const shape = random(6);
+        const bound = 1n + BigInt(random(3)) * BigInt.asUintN(bits - 3, pick(interesting));
+        if (shape === 3) return { arg: random(6), bits, ne: narrow(pick(interesting)) };
+        if (shape > 3) return { arg: random(6), bits, [pick(["lt", "le", "gt", "ge"])]: `${bound}` };
         if (shape === 0) return { arg: random(6), bits, eq: narrow(pick(interesting)) };
         if (shape === 1) return { arg: random(6), bits, in: [narrow(pick(interesting)), narrow(pick(interesting))] };
         return { arg: random(6), bits, mask: `0x${mask.toString(16)}`, eq: narrow(pick(interesting) & mask) };
@@ -152,10 +199,18 @@ test("agrees with a direct reading of the policy on random policies and calls", 
       const first = policy.rules.find(
         (rule) =>
           rule.syscall === name &&
-          rule.conditions.every(({ argument, mask, values }) => values.includes((args[argument] ?? 0n) & mask)),
+          rule.conditions.every(({ argument, mask, values, comparison = "==" }) => {
+            const asked = (args[argument] ?? 0n) & mask;
+            const [value = 0n] = values;
+            if (comparison === "==") return values.includes(asked);
+            if (comparison === "!=") return !values.includes(asked);
+            if (comparison === "<") return asked < value;
+            if (comparison === "<=") return asked <= value;
+            return comparison === ">" ? asked > value : asked >= value;
+          }),
       );
       const action = first?.action ?? policy.fallback;
-      const expected = action.kind === "allow" ? ALLOW : action.kind === "kill" ? KILL : errno(action.errno);
+      const expected = action.kind === "errno" ? errno(action.errno) : action.kind === "kill" ? KILL : ALLOW;
       assert.equal(simulate(program, call(name, ...args)), expected);
     }
   }

@@ -1,0 +1,218 @@
+/**
+ * Layer: lockdown. Puts a context in force. Everything that can be checked is checked first; then no_new_privs, Landlock,
+ * filter. It must not gather rules.
+ */
+import { createHash } from "node:crypto";
+import { closeSync, constants, openSync } from "node:fs";
+import { AUDIT_ARCH, callNumbers, hostArchitecture } from "../../host/call-numbers.ts";
+import { rawCall } from "../../host/calls.unsafe.ts";
+import { setNoNewPrivileges } from "../../host/process.unsafe.ts";
+import { installFilter } from "../../host/seccomp.unsafe.ts";
+import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, simulate } from "../bpf.ts";
+import { compile } from "../compiler.ts";
+import { errnoName } from "../failure.ts";
+import type { Action, Policy } from "../policy.ts";
+import { engineRules } from "./engine-rules.ts";
+import { LandlockNoThreadSync, LockdownError, LockIncomplete, ThreadsDiverged, UnsupportedPlatform } from "./errors.ts";
+import { LandlockPlan, type LandlockWishes, THREAD_SYNC_VERSION } from "./landlock-plan.ts";
+import { layPrefilter } from "./prefilter.ts";
+import type { LandlockReport, LockReport, SeccompReport } from "./report.ts";
+import { restartBehind, takeMark } from "./restart.ts";
+import { demandNoRings } from "./rings.ts";
+import { warmUp } from "./warm-up.ts";
+
+export type ApplyPlan = {
+  readonly scope: LockReport["scope"];
+  readonly restart: boolean;
+  readonly ruleSets: readonly string[];
+  readonly nodeRuntime: boolean;
+  readonly warmUp: boolean;
+  /** Undefined: no filter. */
+  readonly policy: Policy | undefined;
+  readonly landlock: LandlockWishes | undefined;
+};
+
+/** The irreversible host calls, handed in so that each can be made to fail. */
+export type ApplyCalls = {
+  setNoNewPrivileges(): number;
+  restrict(plan: LandlockPlan, everyThread: boolean): number;
+  installFilter(program: Uint8Array<ArrayBuffer>, everyThread: boolean): number;
+  tryCall(number: number): number;
+};
+
+const applyCalls: ApplyCalls = {
+  setNoNewPrivileges,
+  restrict: (plan, everyThread) => plan.restrict(everyThread),
+  installFilter,
+  tryCall: (number) => rawCall(number),
+};
+
+/** Calls that look at no argument, change nothing and never fail: one of them, refused, shows that the filter bites. */
+const HARMLESS = ["getpgrp", "getegid", "getgid", "geteuid", "getuid", "getppid", "sched_yield", "getpid"];
+
+/**
+ * Throws before anything irreversible was done, or LockIncomplete saying what was; otherwise answers what is in force.
+ */
+export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): LockReport {
+  const architecture = demandArchitecture();
+  const program = plan.policy === undefined ? undefined : compile(plan.policy, architecture);
+  const everyThread = plan.scope === "all threads";
+  const staged = plan.landlock !== undefined && everyThread ? landlockForAll(plan, plan.landlock) : undefined;
+  demandNoRings();
+  const landlock =
+    plan.landlock === undefined || staged !== undefined ? undefined : LandlockPlan.prepare(plan.landlock);
+  const number = (name: string) => callNumbers(architecture).get(name);
+  const verdict = (name: string): number => {
+    const known = number(name);
+    if (program === undefined || known === undefined) return SECCOMP_RET_ALLOW;
+    return simulate(program, { number: known, audit: AUDIT_ARCH[architecture], args: [0n, 0n, 0n, 0n, 0n, 0n] });
+  };
+  if (plan.warmUp) warmUp(verdict("read") === SECCOMP_RET_ALLOW);
+  const refused = HARMLESS.find((name) => (verdict(name) & 0xffff0000) >>> 0 === SECCOMP_RET_ERRNO);
+
+  const steps: string[] = staged === undefined ? [] : ["Landlock (before the restart)"];
+  let landlockReport: LandlockReport | undefined = staged;
+  const report = (seccomp?: SeccompReport): LockReport => ({
+    scope: plan.scope,
+    steps: [...steps],
+    ruleSets: plan.ruleSets,
+    nodeRuntime: plan.nodeRuntime,
+    seccomp,
+    landlock: landlockReport,
+    holes: holes(plan, landlockReport),
+  });
+  const fail = (step: string, reason: string): never => {
+    if (steps.length === 0) throw new LockdownError(`${step}: ${reason}; nothing was changed`);
+    throw new LockIncomplete(step, reason, report());
+  };
+  const demand = (step: string, result: number): void => {
+    if (result !== 0) fail(step, result < 0 ? errnoName(result) : `answered ${result}`);
+    steps.push(step);
+  };
+
+  try {
+    demand("no_new_privs", calls.setNoNewPrivileges());
+    if (landlock !== undefined) {
+      const bindsAll = everyThread && landlock.abi >= THREAD_SYNC_VERSION;
+      demand("Landlock", calls.restrict(landlock, bindsAll));
+      landlockReport = landlock.report(bindsAll ? "all threads" : "this thread");
+    }
+  } finally {
+    landlock?.close();
+  }
+  if (program === undefined || plan.policy === undefined) return report();
+  const installed = calls.installFilter(program, everyThread);
+  if (installed > 0 && landlockReport === undefined) throw new ThreadsDiverged(installed);
+  demand(
+    "seccomp filter",
+    installed > 0 ? fail("seccomp filter", `thread ${installed} has a filter of its own`) : installed,
+  );
+  const tried =
+    refused === undefined ? undefined : tryRefused(refused, number(refused) ?? -1, verdict(refused), calls, fail);
+  return report(seccompReport(plan.policy, program, tried));
+}
+
+function demandArchitecture() {
+  try {
+    return hostArchitecture();
+  } catch (error) {
+    throw new UnsupportedPlatform(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function tryRefused(
+  name: string,
+  number: number,
+  verdict: number,
+  calls: ApplyCalls,
+  fail: (step: string, reason: string) => never,
+): string {
+  const answer = calls.tryCall(number);
+  if (answer !== -(verdict & 0xffff)) return fail("seccomp filter", `${name} was not refused, it answered ${answer}`);
+  return `${name} answered ${errnoName(answer)}`;
+}
+
+export function actionText(action: Action): string {
+  return action.kind === "errno" ? `errno ${errnoName(-action.errno)}` : action.kind;
+}
+
+function seccompReport(policy: Policy, program: Uint8Array, tried: string | undefined): SeccompReport {
+  const known = callNumbers(hostArchitecture());
+  const names = [...new Set(policy.rules.map(({ syscall }) => syscall))];
+  return {
+    otherwise: actionText(policy.fallback),
+    calls: names.filter((name) => known.has(name)).length,
+    instructions: program.length / 8,
+    notOnThisArchitecture: names.filter((name) => !known.has(name)),
+    tried,
+  };
+}
+
+/** The report of a Landlock domain that binds every thread since the restart; starts the restart; or says why neither. */
+function landlockForAll(plan: ApplyPlan, wishes: LandlockWishes): LandlockReport | undefined {
+  const engine = plan.restart ? engineRules(wishes) : [];
+  const all = { ...wishes, files: [...wishes.files, ...engine] };
+  const prepared = LandlockPlan.prepare(all);
+  try {
+    if (prepared.abi >= THREAD_SYNC_VERSION && !plan.restart) return undefined;
+    if (!plan.restart) throw new LandlockNoThreadSync(prepared.abi);
+    const added = engine.map(({ rule }) => `${rule.path}: ${rule.accessRules.join(", ")}`);
+    const mark = `landlock:${fingerprint(all, prepared.abi)}`;
+    if (takeMark(mark)) {
+      demandDenied(all);
+      return prepared.report("all threads", added);
+    }
+    return restartBehind(() => {
+      layPrefilter();
+      const result = prepared.restrict(false);
+      if (result !== 0) throw new LockdownError(`Landlock: ${errnoName(result)}`);
+    }, mark);
+  } finally {
+    prepared.close();
+  }
+}
+
+function fingerprint(wishes: LandlockWishes, abi: number): string {
+  const text = JSON.stringify([
+    abi,
+    wishes.files.map(({ rule }) => [rule.path, [...rule.accessRules].sort()]).sort(),
+    wishes.ports.map(({ rule }) => [rule.port, [...rule.accessRules].sort()]).sort(),
+    [...wishes.scopes].sort(),
+    wishes.everyFile,
+  ]);
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** After a restart the root directory must be shut, unless a rule opens it: a mark in the environment proves nothing. */
+function demandDenied(wishes: LandlockWishes): void {
+  const files = wishes.files.length > 0 || wishes.everyFile;
+  if (!files || wishes.files.some(({ rule }) => rule.path === "/" && rule.accessRules.includes("readDir"))) return;
+  let opened: number;
+  try {
+    opened = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch {
+    return;
+  }
+  closeSync(opened);
+  throw new LockdownError(
+    "the process was started anew, but Landlock is not in force: the root directory can be listed",
+  );
+}
+
+function holes(plan: ApplyPlan, landlock: LandlockReport | undefined): string[] {
+  const found: string[] = [];
+  if (plan.scope === "this thread") {
+    found.push(
+      "the other threads of this process: they share its memory and descriptors, and libuv's pool, which does every " +
+        "Worker's asynchronous file, DNS and crypto work, is one of them",
+    );
+  }
+  if (plan.policy === undefined) found.push("system calls: only Landlock is in force");
+  if (landlock !== undefined) {
+    found.push(
+      "what Landlock does not see: descriptors that are open already, stat, chmod, chown, utime, extended attributes, UDP, " +
+        "and Unix sockets with a path",
+    );
+  }
+  return found;
+}

@@ -1,0 +1,172 @@
+/**
+ * Layer: lockdown. A SafetyContext gathers rule sets, and locks a thread or the process to exactly what they allow. It
+ * must not know what any single rule set is for.
+ */
+import * as errnoNumbers from "../../abi/errno.ts";
+import { hostArchitecture } from "../../host/call-numbers.ts";
+import { compile } from "../compiler.ts";
+import { SCOPE_BITS, type Scope } from "../landlock.ts";
+import type { Action, Policy } from "../policy.ts";
+import { BasicCapabilities } from "../rulesets/basic.ts";
+import { NodeRuntime, refusalsUnderKill } from "../rulesets/node-runtime.ts";
+import { type ApplyPlan, applyPlan } from "./apply.ts";
+import { LockdownError, NoRulesEnabled, UnsupportedPlatform } from "./errors.ts";
+import type { LandlockWishes } from "./landlock-plan.ts";
+import type { LockReport } from "./report.ts";
+import { RuleBook } from "./rule-book.ts";
+import type { RuleSet, YesReally } from "./rule-set.ts";
+
+/** The largest number seccomp can answer as an error (MAX_ERRNO, include/linux/err.h). */
+const MAX_ERRNO = 4095;
+
+export type ApplyOptions = {
+  /**
+   * Where Landlock rules must bind threads that exist already and the kernel cannot do that: start the program once more
+   * behind them, and behind the boot hook's prefilter. Call it first thing in the program: what stands before runs twice.
+   */
+  readonly restart?: boolean;
+};
+
+export class SafetyContext {
+  readonly #book = new RuleBook();
+  readonly #bare: boolean;
+  #fallback: Action = { kind: "errno", errno: errnoNumbers.EPERM };
+  #seccomp = true;
+  #oldestLandlock: number | undefined;
+  #applied = false;
+
+  /** Starts from NodeRuntime: what Node itself needs. */
+  constructor() {
+    this.#bare = new.target === BareContext;
+  }
+
+  /** Starts from nothing; BasicCapabilities is added when it is applied. Node's event loop does not live under it. */
+  static bare(): SafetyContext {
+    return new BareContext();
+  }
+
+  /** Adds a rule set, or a single system call by name. Throws, and takes nothing of it, on a conflict or a mistake. */
+  enable(ruleSet: RuleSet | string): this;
+  /** @deprecated A dangerous grant needs `.yesReally()`. */
+  enable(ruleSet: YesReally<RuleSet>): never;
+  enable(ruleSet: RuleSet | string | YesReally<RuleSet>): this {
+    this.#book.add(ruleSet as RuleSet | string);
+    return this;
+  }
+
+  /** What a call that no rule allows answers: a name such as "EACCES", or a number. EPERM when never called. */
+  withErrno(errno: string | number): this {
+    const known: unknown =
+      typeof errno === "string" && errno in errnoNumbers ? Reflect.get(errnoNumbers, errno) : errno;
+    if (typeof known !== "number" || !Number.isInteger(known) || known < 1 || known > MAX_ERRNO) {
+      throw new LockdownError(
+        `withErrno(${JSON.stringify(errno)}): expected a name such as "EACCES", or 1 to ${MAX_ERRNO}`,
+      );
+    }
+    this.#fallback = { kind: "errno", errno: known };
+    return this;
+  }
+
+  /** A call that no rule allows ends the whole process at once (SIGSYS). */
+  withKill(): this {
+    this.#fallback = { kind: "kill" };
+    return this;
+  }
+
+  /** A call that no rule allows is made all the same, and the kernel's audit log says so: for finding out what is missing. */
+  withLog(): this {
+    this.#fallback = { kind: "log" };
+    return this;
+  }
+
+  /** Only Landlock, no filter. Without any path rule every file is denied. */
+  landlockOnly(): this {
+    this.#seccomp = false;
+    return this;
+  }
+
+  /** Takes a kernel whose Landlock knows less than what is asked for; the report says what is not enforced. */
+  allowOlderLandlock(oldestAbi: number): this {
+    if (!Number.isInteger(oldestAbi) || oldestAbi < 1) {
+      throw new LockdownError(`allowOlderLandlock(${String(oldestAbi)}): expected an ABI version, 1 or more`);
+    }
+    this.#oldestLandlock = oldestAbi;
+    return this;
+  }
+
+  /** Keeps signals, or connections to abstract Unix sockets, inside the process and its children (Landlock ABI 6). */
+  landlockScope(...scopes: readonly Scope[]): this {
+    for (const scope of scopes) {
+      if (!(scope in SCOPE_BITS)) {
+        throw new LockdownError(
+          `landlockScope(${JSON.stringify(scope)}): expected ${Object.keys(SCOPE_BITS).join(" or ")}`,
+        );
+      }
+      this.#book.scopes.add(scope);
+    }
+    return this;
+  }
+
+  /** The policy this context means right now: for `explain`, `simulateCall` and tests. */
+  policy(): Policy {
+    return this.#complete().policy("a SafetyContext", this.#fallback, this.#refusals());
+  }
+
+  /** The filter program of this context, struct sock_filter[], as the kernel (or `bwrap --seccomp`) takes it. */
+  compile(): Uint8Array<ArrayBuffer> {
+    return compile(this.policy(), hostArchitecture());
+  }
+
+  /** Locks the calling thread and what it starts from now on: in a Worker, that Worker. Answers what is in force. */
+  applyToCurrentThread(): LockReport {
+    return this.#apply("this thread", {});
+  }
+
+  /** Locks every thread of the process. Answers what is in force. */
+  applyToAllThreads(options: ApplyOptions = {}): LockReport {
+    return this.#apply("all threads", options);
+  }
+
+  #refusals() {
+    return !this.#bare && this.#fallback.kind === "kill" ? refusalsUnderKill() : [];
+  }
+
+  /** A copy of the rules with the floor every context stands on. */
+  #complete(): RuleBook {
+    const book = this.#book.copy();
+    if (this.#bare) book.add(new BasicCapabilities());
+    else if (!book.origins.includes("NodeRuntime")) book.add(new NodeRuntime());
+    return book;
+  }
+
+  #apply(scope: LockReport["scope"], { restart = false }: ApplyOptions): LockReport {
+    if (process.platform !== "linux")
+      throw new UnsupportedPlatform(`seccomp and Landlock are Linux's; this is ${process.platform}`);
+    if (this.#applied)
+      throw new LockdownError("this SafetyContext was applied already; make another one to narrow further");
+    if (this.#book.isEmpty) throw new NoRulesEnabled();
+    const book = this.#complete();
+    const policy = book.policy("a SafetyContext", this.#fallback, this.#refusals());
+    const plan: ApplyPlan = {
+      scope,
+      restart,
+      ruleSets: book.origins,
+      nodeRuntime: !this.#bare && !this.#book.origins.includes("NodeRuntime"),
+      warmUp: !this.#bare,
+      policy: this.#seccomp ? policy : undefined,
+      landlock: this.#landlock(book),
+    };
+    const report = applyPlan(plan);
+    this.#applied = true;
+    return report;
+  }
+
+  #landlock(book: RuleBook): LandlockWishes | undefined {
+    const { files, ports, scopes } = book;
+    const everyFile = !this.#seccomp && ports.length === 0 && scopes.size === 0;
+    if (files.length === 0 && ports.length === 0 && scopes.size === 0 && !everyFile) return undefined;
+    return { files, ports, scopes, everyFile, oldest: this.#oldestLandlock };
+  }
+}
+
+class BareContext extends SafetyContext {}

@@ -1,0 +1,45 @@
+/**
+ * Layer: lockdown. The library: `import { SafetyContext, SystemIO } from "linden/lockdown"`. What stands here is public;
+ * everything else of this room is for Linden's own processes.
+ */
+export {
+  type Call,
+  disassemble,
+  MAXIMUM_INSTRUCTIONS,
+  ProgramTooLong,
+  type Step,
+  simulate,
+  verdictText,
+} from "./bpf.ts";
+export { compile } from "./compiler.ts";
+export { Argument, arg, arg32, type SeccompArgumentFilter, SeccompRule } from "./context/condition.ts";
+export {
+  ConditionalNoEffectError,
+  DuplicatePath,
+  InvalidCondition,
+  InvalidRuleSet,
+  LandlockNoThreadSync,
+  LandlockUnavailable,
+  LockdownError,
+  LockIncomplete,
+  NoRulesEnabled,
+  NotConfirmed,
+  PathDoesNotExist,
+  RingsExist,
+  ThreadsDiverged,
+  UnknownSystemCall,
+  UnsupportedPlatform,
+} from "./context/errors.ts";
+export { access, type FileRight, LandlockPortRule, LandlockRule, type PortRight } from "./context/landlock-rule.ts";
+export { type LandlockReport, type LockReport, reportText, type SeccompReport } from "./context/report.ts";
+export { type RuleSet, YesReally } from "./context/rule-set.ts";
+export { type ApplyOptions, SafetyContext } from "./context/safety-context.ts";
+export { type Policy, PolicyError, readPolicy } from "./policy.ts";
+export { BasicCapabilities } from "./rulesets/basic.ts";
+export { ForkAndExec } from "./rulesets/fork-and-exec.ts";
+export { Networking } from "./rulesets/networking.ts";
+export { NodeRuntime } from "./rulesets/node-runtime.ts";
+export { Pipes } from "./rulesets/pipes.ts";
+export { type Descriptor, SystemIO } from "./rulesets/system-io.ts";
+export { Threads } from "./rulesets/threads.ts";
+export { Time } from "./rulesets/time.ts";

@@ -1,0 +1,88 @@
+/** Runs a snippet in a Node of its own that locks itself and then really attempts what it should not be able to do. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+export const home = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What every snippet finds: the library, fs, raw calls, and `say`, which writes a line of JSON to standard output. */
+const PROLOGUE = `
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as dgram from "node:dgram";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { execFileSync, spawnSync } from "node:child_process";
+import * as lockdown from "linden/lockdown";
+import { namedCall } from "./src/host/calls.unsafe.ts";
+const { SafetyContext, SystemIO, Networking, Threads, Time, Pipes, ForkAndExec, BasicCapabilities, NodeRuntime } = lockdown;
+const { SeccompRule, LandlockRule, LandlockPortRule, access, arg, arg32 } = lockdown;
+const say = (value: unknown) => fs.writeSync(1, JSON.stringify(value) + "\\n");
+const attempt = (work: () => unknown): unknown => {
+  try { return work() ?? "done"; } catch (error) { return (error as { code?: string }).code ?? String(error); }
+};
+const attemptAsync = async (work: () => Promise<unknown>): Promise<unknown> => {
+  try { return (await work()) ?? "done"; } catch (error) { return (error as { code?: string }).code ?? String(error); }
+};
+const stdio = () => SystemIO.nothing().allowStdout().allowStderr();
+namedCall("getpid"); // opens the door to the kernel while it can be opened
+`;
+
+export type Outcome = {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What it said, line by line. */
+  readonly said: readonly unknown[];
+  readonly stderr: string;
+};
+
+export type LockedOptions = {
+  /** Without the boot hook. */
+  readonly plain?: boolean;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly options?: readonly string[];
+  readonly input?: string;
+};
+
+const LIMIT_MS = 20_000;
+
+export async function locked(
+  code: string,
+  { plain = false, env, options = [], input }: LockedOptions = {},
+): Promise<Outcome> {
+  const argv = [
+    "--conditions=linden-source",
+    "--disable-warning=ExperimentalWarning",
+    ...(plain ? [] : ["--import", "linden/lockdown/boot"]),
+    ...options,
+    "--input-type=module-typescript",
+    "-e",
+    PROLOGUE + code,
+  ];
+  const child = spawn(process.execPath, argv, { cwd: home, env: { ...process.env, ...env }, timeout: LIMIT_MS });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    stderr += text;
+  });
+  child.stdin.on("error", () => {}); // a child that ended early reads nothing
+  child.stdin.end(input ?? "");
+  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    child.once("close", (code, killed) => resolve([code, killed]));
+  });
+  const said = stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line): unknown => JSON.parse(line));
+  return { status, signal, said, stderr };
+}
+
+/** What the snippet said; it must end well. */
+export async function says(code: string, options?: LockedOptions): Promise<readonly unknown[]> {
+  const outcome = await locked(code, options);
+  assert.equal(outcome.status, 0, `${outcome.signal ?? ""} ${outcome.stderr}`);
+  return outcome.said;
+}
