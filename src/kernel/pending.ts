@@ -205,6 +205,7 @@ function attemptRandom(kernel: Kernel, pending: PendingRandom): Outcome {
   if (!memory.contains(pending.address, pending.length)) return -EFAULT;
   const part = Math.min(pending.length - pending.filled, TRANSFER_BYTES);
   kernel.host.random(memory.bytes, pending.address + pending.filled, part);
+  kernel.scheduler.laboured();
   pending.filled += part;
   return pending.filled === pending.length ? pending.length : BLOCKED;
 }

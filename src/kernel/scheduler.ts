@@ -14,9 +14,11 @@ import { continuePending, interruptible, type Pending, parked } from "./pending.
 import type { Process, Thread } from "./process.ts";
 import { fire, type Timer } from "./timers.ts";
 
+/** A call that moves as many bytes is a long one. */
+export const LONG_CALL_BYTES = 65_536;
 /** Guests entered in one dispatch at most; the rest wait for the next. */
 const DISPATCH_ENTRIES = 64;
-/** The clock is read once in this many calls, and in this many entries: powers of two. */
+/** The clock is read once in this many calls, and in this many entries. */
 const CALLS_PER_LOOK = 64;
 const ENTRIES_PER_LOOK = 8;
 
@@ -37,7 +39,8 @@ export class Scheduler implements WakeSink {
   #next = 0;
   #scheduled: Scheduled = "no";
   #dispatching = false;
-  #calls = 0;
+  /** Calls until the clock is read again. */
+  #callsLeft = CALLS_PER_LOOK;
   /** When the host's event loop last had its turn, in monotonic nanoseconds. */
   #turn: number;
   #alarm: number | undefined = undefined;
@@ -65,8 +68,14 @@ export class Scheduler implements WakeSink {
 
   /** Whether a guest has run long enough without the event loop. Cheap: asked after every call. */
   shouldYield(): boolean {
-    this.#calls += 1;
-    return (this.#calls & (CALLS_PER_LOOK - 1)) === 0 && this.timeIsUp();
+    if (--this.#callsLeft > 0) return false;
+    this.#callsLeft = CALLS_PER_LOOK;
+    return this.timeIsUp();
+  }
+
+  /** A call was long: the clock is read after it, because 64 such calls may take a second. */
+  laboured(): void {
+    this.#callsLeft = 0;
   }
 
   timeIsUp(): boolean {
@@ -212,7 +221,8 @@ export class Scheduler implements WakeSink {
         const ready = this.#take();
         if (ready === undefined) break;
         this.#enter(ready);
-        if (entries % ENTRIES_PER_LOOK === ENTRIES_PER_LOOK - 1 && this.timeIsUp()) break;
+        const look = entries % ENTRIES_PER_LOOK === ENTRIES_PER_LOOK - 1 || this.#callsLeft <= 0;
+        if (look && this.timeIsUp()) break;
       }
     } finally {
       this.#dispatching = false;

@@ -10,6 +10,7 @@ import { makePipe } from "../../src/kernel/operations/pipes.ts";
 import { POLL_ITEMS, type PollItem, poll } from "../../src/kernel/operations/poll.ts";
 import { random } from "../../src/kernel/operations/random.ts";
 import { sleepUntil } from "../../src/kernel/operations/time.ts";
+import { LONG_CALL_BYTES } from "../../src/kernel/scheduler.ts";
 import { TRANSFER_BYTES, YIELD_NS } from "../../src/limits.ts";
 import { descriptionOf, MEMORY, machine, spawn, vector } from "./simulated.ts";
 
@@ -149,6 +150,18 @@ test("shouldYield looks at the clock every 64 calls and says yes after YIELD_NS"
   let calls = 1;
   while (!kernel.shouldYield()) calls += 1;
   assert.ok(calls <= 64, `${calls}`);
+});
+
+test("shouldYield looks at the clock at once after a long call", () => {
+  const made = machine();
+  made.memoryBytes = LONG_CALL_BYTES;
+  const { kernel, host } = made;
+  const { thread } = spawn(made);
+  for (const length of [LONG_CALL_BYTES, 10]) {
+    while (!kernel.shouldYield()) host.now += YIELD_NS;
+    assert.equal(random(thread, 0, length), length);
+    assert.equal(kernel.shouldYield(), length === LONG_CALL_BYTES);
+  }
 });
 
 test("a thread that yields keeps its outcome and lets the host's events go first", () => {

@@ -16,6 +16,7 @@ import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
+import { LONG_CALL_BYTES } from "../scheduler.ts";
 
 /** read(2), readv(2). -EBADF, -EISDIR, -EAGAIN (O_NONBLOCK), -EFAULT. */
 export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
@@ -25,6 +26,7 @@ export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
   const { file } = description;
   const moved = copyIn(process.memory.bytes, file, vector, description.offset);
   if (moved > 0) {
+    if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
     if (file.seekable) description.offset += moved;
     return moved;
   }
@@ -43,6 +45,7 @@ export function write(thread: Thread, fd: number, vector: IoVector): Outcome {
   const position = append ? APPEND : description.offset;
   if (position > LAST_WRITE) return -EFBIG;
   const moved = copyOut(process.memory.bytes, file, vector, position);
+  if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) description.offset = append ? sizeOf(thread, file) : position + moved;
   return moved;
 }
@@ -54,7 +57,9 @@ export function pread(thread: Thread, fd: number, vector: IoVector, position: nu
   if (description === undefined || !description.readable) return -EBADF;
   if (!description.file.seekable) return -ESPIPE;
   if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
-  return copyIn(process.memory.bytes, description.file, vector, position);
+  const moved = copyIn(process.memory.bytes, description.file, vector, position);
+  if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
+  return moved;
 }
 
 /** pwrite(2), pwritev(2). As on Linux, O_APPEND makes it append whatever the position. */
@@ -66,7 +71,9 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
   if (position > LAST_WRITE) return -EFBIG;
   const append = (description.flags & O_APPEND) !== 0;
-  return copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position);
+  const moved = copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position);
+  if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
+  return moved;
 }
 
 /** lseek(2): the new offset. -EINVAL (whence, or below zero or above 2^53 - 1), -ESPIPE. A directory's is a cookie. */
@@ -89,7 +96,9 @@ export function seek(thread: Thread, fd: number, offset: number, whence: number)
 /** fsync(2), fdatasync(2). -EINVAL for what cannot be synced. */
 export function sync(thread: Thread, fd: number, dataOnly: boolean): Outcome {
   const description = opened(thread, fd);
-  return description === undefined ? -EBADF : description.file.sync(dataOnly);
+  if (description === undefined) return -EBADF;
+  thread.process.kernel.scheduler.laboured();
+  return description.file.sync(dataOnly);
 }
 
 /** posix_fallocate(3). -EINVAL, -EFBIG, -ESPIPE, -ENODEV (no regular file), -ENOSPC. */
@@ -99,6 +108,7 @@ export function allocate(thread: Thread, fd: number, offset: number, length: num
   if (!(offset >= 0) || !(length > 0)) return -EINVAL;
   if (offset + length > Number.MAX_SAFE_INTEGER) return -EFBIG;
   const { file } = description;
+  thread.process.kernel.scheduler.laboured();
   if (file.inode.type === S_IFREG) return file.allocate(offset, length);
   return file.seekable ? -ENODEV : -ESPIPE;
 }
