@@ -11,6 +11,7 @@ import type { CellLink, ChannelOwner } from "./cell-link.ts";
 import { CellViolation, LimitExceeded, type LindenError, NotRunnable, SandboxClosed } from "./errors.ts";
 import { type OutputSink, OutputWindow } from "./output.ts";
 import { escapeText } from "./text.ts";
+import { cpuTime } from "./watchdog.ts";
 
 /** A limit the caller enforces: wall time, CPU time, host memory of the cell, bytes of output. */
 export type CallerLimit = "time" | "cpu" | "memory" | "output";
@@ -40,8 +41,14 @@ export interface ExitResult {
   readonly stats: RunStats;
 }
 
-/** Milliseconds a cell has to end one process before it is ended as a whole. */
-const KILL_PATIENCE_MS = 50;
+/**
+ * Milliseconds of processor time a cell has to end one process before it is ended as a whole; a machine that is busy with
+ * other things gives it that time late, so wall time counts only beyond what any cell should need.
+ */
+const KILL_CPU_MS = 50;
+const KILL_WALL_MS = 400;
+/** Between two looks. */
+const KILL_LOOK_MS = 25;
 
 const LIMIT_SIGNALS: Readonly<Record<CallerLimit, number>> = {
   time: SIGKILL,
@@ -190,16 +197,26 @@ export class GuestProcess implements ChannelOwner {
   #end(): void {
     this.#over = true;
     clearTimeout(this.#wallTimer);
-    clearTimeout(this.#killTimer);
+    clearInterval(this.#killTimer);
     this.stdin.destroy();
     this.#sinks[1].end();
     this.#sinks[2].end();
   }
 
   #insist(reason: string): void {
-    this.#killTimer ??= setTimeout(() => {
+    if (this.#killTimer !== undefined) return;
+    const { pid } = this.#link.cell;
+    const asked = performance.now();
+    const before = cpuTime(pid) ?? 0;
+    // A caller that was busy itself has its timers due before it has read what the cell answered: hence two looks or more.
+    let looks = 0;
+    this.#killTimer = setInterval(() => {
+      looks += 1;
+      const spent = (cpuTime(pid) ?? Infinity) - before;
+      if (looks < 2 || (spent < KILL_CPU_MS && performance.now() - asked < KILL_WALL_MS)) return;
+      clearInterval(this.#killTimer);
       this.#link.fail(new SandboxClosed(`the sandbox ended with a run that did not yield: ${reason}`));
-    }, KILL_PATIENCE_MS);
+    }, KILL_LOOK_MS);
   }
 
   #granting(stream: 1 | 2): (bytes: number) => void {
