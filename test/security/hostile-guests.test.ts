@@ -317,5 +317,136 @@ describe("a running guest", () => {
     assert.ok(result.stats.wallMs < 1500);
   });
 
+  it("finds no trace of another one in its memory", async () => {
+    const bytes = 64 * 1024 * 1024;
+    const fill = command({}, () => [
+      [...code.i32(1023), ...code.memoryGrow, ...code.drop, ...code.i32(0), ...code.i32(0xa5), ...code.i32(bytes)],
+      [0xfc, 11, 0],
+    ]);
+    assert.equal((await guests.run(box, fill.build())).stats.peakMemory, bytes);
+    // All of it, word by word: exit(1) at the first that is not zero.
+    const scan = new WasmBuilder().memory(1);
+    const exit = scan.import(WASI, "proc_exit", "i>");
+    const found = [...code.get(0), ...code.load(), 0x04, 0x40, ...code.i32(1), ...code.call(exit), 0x0b];
+    const next = [...code.get(0), ...code.i32(4), ...code.add, 0x22, 0, ...code.i32(bytes), 0x49, ...code.brIf(0)];
+    const body = [...code.i32(1023), ...code.memoryGrow, ...code.drop, ...code.loop([...found, ...next])];
+    scan.func(">", [body], "_start", [1, 0x7f]);
+    assert.equal((await guests.run(box, scan.build())).exitCode, 0);
+  });
+
+  it("dies with its function's name in words that no terminal acts on", async () => {
+    const name = [...Buffer.from("\x1b]0;owned\x07\n    at fake (wasm://x:wasm-function[7]:0x1)\u202e")];
+    const builder = command({}, () => [code.unreachable]);
+    builder.custom("name", [1, name.length + 3, 1, 0, name.length, ...name]);
+    const { message, signal } = await guests.run(box, builder.build());
+    assert.equal(signal, "SIGABRT");
+    assert.match(message, /^trap: unreachable executed in [\x20-\x7e]*$/);
+  });
+
   it("that was in any of this left the host process as it was", unharmed);
+});
+
+describe("a guest that takes all it can get", () => {
+  it("of depth finds a tree of 20,000 directories as removable as any", async () => {
+    // Each directory in the one before, through descriptor 4: paths have no limit so.
+    const builder = command(
+      { path_create_directory: "iii>i", path_open: signature("path_open"), fd_renumber: "ii>i", proc_exit: "i>" },
+      (f) => {
+        const rights = [...i64(0x3fbf_febfn), ...i64(0x3fff_ffffn)];
+        const open = (fd: number): Bytes =>
+          [code.i32(fd), code.i32(0), code.i32(0), code.i32(1), code.i32(2), rights, code.i32(0), code.i32(64)]
+            .flat()
+            .concat(f("path_open"), [0x04, 0x40], code.i32(1), f("proc_exit"), [0x0b]);
+        const make = (fd: number): Bytes => [
+          ...code.i32(fd),
+          ...code.i32(0),
+          ...code.i32(1),
+          ...f("path_create_directory"),
+          ...code.drop,
+        ];
+        const down = [make(4), open(4), code.i32(5), code.i32(4), f("fd_renumber"), code.drop].flat();
+        const count = [
+          ...code.i32(128),
+          ...code.i32(128),
+          ...code.load(),
+          ...code.i32(1),
+          ...code.add,
+          ...code.store(),
+        ];
+        const again = [...code.i32(128), ...code.load(), ...code.i32(20_000), 0x49, ...code.brIf(0)];
+        return [make(3), open(3), code.loop([...down, ...count, ...again])];
+      },
+    ).section(11, [1, 0, 0x41, 0, 0x0b, 1, 0x74]);
+    const { exitCode, stats } = await guests.run(box, builder.build());
+    assert.equal(exitCode, 0);
+    assert.ok(stats.calls > 60_000);
+    await box.files.remove("/t", { recursive: true });
+    assert.equal(await box.files.exists("/t"), false);
+  });
+
+  it("of bytes and names meets ENOSPC, and what it leaves can be removed", async () => {
+    await using small = await Sandbox.create({ limits: { disk: "32m", inodes: 6000 } });
+    const script = `
+import os, errno
+def until_error(action):
+    for n in range(10**6):
+        try: action(n)
+        except OSError as error: return errno.errorcode[error.errno], n
+os.mkdir("/big")
+print(until_error(lambda n: os.symlink("t" * 4000, "/big/" + "%06d" % n + "n" * 240)))
+for name in os.listdir("/big"): os.unlink("/big/" + name)
+file = os.open("/big/sparse", os.O_CREAT | os.O_RDWR)
+print(until_error(lambda n: (os.lseek(file, n << 22, 0), os.write(file, b"x"))))
+os.ftruncate(file, 0)
+print(until_error(lambda n: os.open("/big/sparse", os.O_RDONLY)))
+`;
+    const { stdout } = await small.run("python", ["-c", script], { timeout: "30s" });
+    assert.match(stdout, /^\('ENOSPC', 5\d+\)\n\('ENOSPC', \d+\)\n\('EMFILE', 10\d\d\)\n$/);
+    await small.files.remove("/big", { recursive: true });
+    assert.equal((await small.run(good)).exitCode, 42);
+  });
+
+  it("of time sleeps to the end of it and is ended in time", async () => {
+    for (const script of ["import time; time.sleep(2**31)", "import time\nwhile True: time.sleep(0)"]) {
+      const { timedOut, stats } = await box.run("python", ["-c", script], { timeout: 400 });
+      assert.equal(timedOut, true);
+      assert.ok(stats.wallMs < 2000);
+    }
+  });
+
+  it("left the host process as it was", unharmed);
+});
+
+it("guests that are killed at any moment take no other with them", async () => {
+  const data = [1, 0, 0x41, 16, 0x0b, 12, 24, 0, 0, 0, 0, 0x10, 0, 0, 0x67, 0x6f, 0x6f, 0x64];
+  const endless = (name: string, type: string, args: readonly number[], pages = 1): string =>
+    guests.path(
+      command({ [name]: type }, (f) => [code.loop(args.flatMap(code.i32), f(name), code.drop, code.br(0))], pages)
+        .section(11, data)
+        .build(),
+    );
+  const programs = [
+    endless("fd_write", "iiii>i", [1, 16, 1, 0]),
+    endless("fd_read", "iiii>i", [0, 16, 1, 0]),
+    endless("sched_yield", ">i", []),
+    endless("random_get", "ii>i", [0, 4 << 20], 64),
+  ];
+  const pick = random(4711);
+  const end = performance.now() + 2500;
+  let runs = 0;
+  const one = async (): Promise<void> => {
+    while (performance.now() < end) {
+      runs += 1;
+      const guest = await box.spawn(programs[pick(programs.length)] ?? good);
+      guest.stdout.resume();
+      guest.stdin.on("error", () => {});
+      guest.stdin.write(Buffer.alloc(pick(300_000)));
+      setTimeout(() => guest.kill(pick(2) === 0 ? "SIGTERM" : "SIGKILL"), pick(15));
+      const { signal } = await guest.exited;
+      assert.ok(signal === "SIGTERM" || signal === "SIGKILL");
+    }
+  };
+  await Promise.all([one(), one(), one()]);
+  assert.ok(runs > 20, `${runs} runs`);
+  await unharmed();
 });
