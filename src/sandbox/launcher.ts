@@ -24,6 +24,11 @@ export interface CellProcess extends LockedProcess {
   unref(): void;
   /** After READY, from outside: every layer of the lock stands on every thread. Rejects with what is missing. */
   verify(): Promise<void>;
+  /**
+   * RLIMIT_CPU, for the case that nobody watches any more: the host kills the cell after that many seconds of processor
+   * time since it began. Throws LockUnavailable.
+   */
+  limitCpu(seconds: number): void;
   /** Start the file server at the other end of the cell's line and verify its lock. At most once. */
   serve(directories: readonly ServedDirectory[]): Promise<LockedProcess>;
 }

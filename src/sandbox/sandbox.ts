@@ -30,7 +30,7 @@ import {
 import { SandboxProcess } from "./sandbox-process.ts";
 import { defaultServices, type Services } from "./services.ts";
 import { toBytes } from "./text.ts";
-import { Watchdog } from "./watchdog.ts";
+import { hardCpuSeconds, Watchdog } from "./watchdog.ts";
 
 export interface RunResult<Output = string> extends ExitResult {
   readonly stdout: Output;
@@ -272,7 +272,8 @@ export async function bootSandbox(
     const files = await checkHostMounts(hosted, services.cache.directory);
     const served = hosted.filter((mount) => !files.includes(mount));
     if (served.length > 0) server = await link.cell.serve(served.map(({ kind, at, ...directory }) => directory));
-    const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
+    const { memoryBytes, descriptors, processes, fsBytes, fsInodes, cpuMs } = policy.limits;
+    if (cpuMs !== undefined) link.cell.limitCpu(hardCpuSeconds(link.cell.pid, cpuMs));
     const support = {
       kind: "memory",
       at: SUPPORT,

@@ -4,6 +4,7 @@
  */
 import { closeSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { RLIMIT, setResourceLimit } from "../host/process.unsafe.ts";
 import { LockFailed } from "../lockdown/failure.ts";
 import { type BootingThread, Launcher } from "../lockdown/launch/index.ts";
 import { LindenError, LockUnavailable, SandboxDied } from "./errors.ts";
@@ -84,6 +85,7 @@ class HostLauncher implements CellLauncher {
         ref: () => launched.ref(),
         unref: () => launched.unref(),
         verify: () => locked(async () => void (await launched.verify())),
+        limitCpu: (seconds) => limitCpu(launched.pid, seconds),
         serve: (directories) => locked(() => serve(launcher, directories, take())),
       };
     } catch (error) {
@@ -102,6 +104,12 @@ class HostLauncher implements CellLauncher {
     started.then(({ locked }) => locked).catch(() => this.#launchers.delete(lock));
     return started;
   }
+}
+
+function limitCpu(pid: number, seconds: number): void {
+  const limit = BigInt(seconds);
+  const failed = setResourceLimit(RLIMIT.CPU, limit, limit, pid);
+  if (failed < 0) throw new LockUnavailable(`the cell's processor time cannot be limited (errno ${-failed})`);
 }
 
 async function serve(

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, ModuleRefused, OptionError, Sandbox, SandboxClosed, SandboxPool } from "../../src/sandbox/index.ts";
+import { childrenOf } from "../security/world.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-e2e-"));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -303,3 +304,13 @@ function children(): number[] {
     return text.split(" ").filter(Boolean).map(Number);
   });
 }
+
+test("a CPU limit stands in the host too, for the case that nobody watches any more", async () => {
+  const before = childrenOf(process.pid);
+  await using box = await Sandbox.create({ limits: { cpu: "5s" } });
+  const [pid] = childrenOf(process.pid).filter((child) => !before.includes(child));
+  const [, soft, hard] = /Max cpu time +(\d+) +(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, "utf8")) ?? [];
+  assert.ok(Number(soft) >= 5 && Number(soft) <= 10, `soft limit ${soft}`);
+  assert.equal(hard, soft);
+  assert.equal((await box.run(...python("print(1)"))).stdout, "1\n");
+});
