@@ -21,13 +21,29 @@ const lockedPrograms = { ...shared, format: "cjs", outExtension: { ".js": ".cjs"
 const outputs = [
   { ...shared, format: "esm", entryPoints: { index: "src/sandbox/index.ts" } },
   // What a command does not need is not loaded.
-  { ...shared, format: "esm", splitting: true, chunkNames: "cli-[hash]", entryPoints: { cli: "src/cli/main.ts" } },
+  {
+    ...shared,
+    format: "esm",
+    splitting: true,
+    chunkNames: "cli-[hash]",
+    entryPoints: { commands: "src/cli/commands.ts" },
+  },
+  {
+    ...lockedPrograms,
+    entryPoints: { cli: "src/cli/main.ts" },
+    define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
+    plugins: [{ name: "commands apart", setup: keepCommandsApart }],
+  },
   { ...shared, format: "esm", entryPoints: { lockdown: "src/lockdown/index.ts" } },
   { ...shared, format: "esm", entryPoints: { "lockdown-boot": "src/lockdown/boot.ts" } },
   { ...lockedPrograms, entryPoints: { "launcher-thread": "src/lockdown/launch/launcher-thread.ts" } },
   { ...lockedPrograms, entryPoints: { cell: "src/cell/main.ts" } },
   { ...lockedPrograms, entryPoints: { fileserver: "src/fileserver/main.ts" } },
 ];
+
+function keepCommandsApart({ onResolve }) {
+  onResolve({ filter: /^\.\/commands\.ts$/ }, () => ({ path: "./commands.js", external: true }));
+}
 
 function filesOf(path) {
   if (!statSync(path).isDirectory()) return [path];

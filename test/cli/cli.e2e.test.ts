@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
 const NODE = ["--disable-warning=ExperimentalWarning", CLI];
 const home = mkdtempSync(join(tmpdir(), "linden-e2e-"));
 after(() => rmSync(home, { recursive: true, force: true }));

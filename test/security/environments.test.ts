@@ -24,7 +24,7 @@ const isRoot = process.geteuid?.() === 0;
 const root = scratch();
 chmodSync(root, 0o755);
 const good = join(root, "good.wasm");
-const LINDEN = [process.execPath, "--disable-warning=ExperimentalWarning", join(HOME, "dist/cli.js")] as const;
+const LINDEN = [process.execPath, "--disable-warning=ExperimentalWarning", join(HOME, "dist/cli.cjs")] as const;
 const CACHE = join(root, "cache");
 
 before(() => writeFileSync(good, goodProgram(), { mode: 0o644 }));
@@ -69,7 +69,7 @@ describe("a caller that runs", () => {
     const module = join(root, "import.mjs");
     writeFileSync(
       module,
-      `import fs from "node:fs"; if (!process.argv[1]?.endsWith("cli.js")) fs.appendFileSync(${JSON.stringify(witness)}, "x"); else fs.appendFileSync(${JSON.stringify(`${witness}.caller`)}, "x");`,
+      `import fs from "node:fs"; if (!process.argv[1]?.endsWith("cli.cjs")) fs.appendFileSync(${JSON.stringify(witness)}, "x"); else fs.appendFileSync(${JSON.stringify(`${witness}.caller`)}, "x");`,
     );
     ranWell(linden(["run", good], { env: { NODE_OPTIONS: `--import=${module}` } }));
     assert.ok(existsSync(`${witness}.caller`));

@@ -48,7 +48,7 @@ function untouched(output: string): void {
   assert.equal(fingerprint(outside), unchanged);
 }
 
-const LINDEN = join(HOME, "dist/cli.js");
+const LINDEN = join(HOME, "dist/cli.cjs");
 const run = promisify(execFile);
 
 /** `linden run -v inside:/data[:ro] python -c script`, as a process of its own. */

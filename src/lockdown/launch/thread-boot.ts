@@ -3,6 +3,7 @@
  * start is waited for can boot it before it loads anything else. It must not know plans and orders.
  */
 import { access } from "node:fs";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 
 /** A thread that waits for its plan. It can do nothing for the caller before it is locked as planned. */
@@ -26,8 +27,8 @@ export function bootThread(): BootingThread {
 }
 
 /** The thread's main stands beside this file, as source and as a bundle. */
-function threadFile(): URL {
-  return new URL(import.meta.url.endsWith(".ts") ? "./launcher-thread.ts" : "./launcher-thread.cjs", import.meta.url);
+function threadFile(): string {
+  return join(import.meta.dirname, import.meta.filename.endsWith(".ts") ? "launcher-thread.ts" : "launcher-thread.cjs");
 }
 
 /**
