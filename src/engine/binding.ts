@@ -2,18 +2,20 @@
  * Layer: engine. Binds one call of a codec to one program: the JavaScript function a gate calls. The ordinary answer, an
  * integer, takes the short way; everything else is the program's to decide. It must not know stacks.
  */
-import { BLOCKED, GONE, type GuestCall } from "../kernel/contracts.ts";
+import { BLOCKED, GONE, type GuestCall, UNWIND } from "../kernel/contracts.ts";
 import type { Thread } from "../kernel/process.ts";
 
 /** What a binding needs of its program. */
 export interface CallSite {
   readonly thread: Thread;
-  /** The program must not run any further. */
+  /** The program must not run any further, or its stack is being taken down or put up: no call passes as usual. */
   readonly condemned: boolean;
   /** Whether the kernel wants the thread to give way. Asked once a call. */
   shouldYield(): boolean;
   /** The finished call's answer is to be given later. What the gate gets for now. */
   giveWay(value: number): number;
+  /** Before this answer is given, signals are to be looked after. What the gate gets for now. */
+  attend(value: number): number;
   /** Put a 64-bit result where the gate takes it from. */
   putWide(value: number): void;
   /** BLOCKED, GONE, an integer past 31 bits, or nonsense. What the gate gets. */
@@ -39,7 +41,8 @@ export function bind(call: GuestCall, site: CallSite): Handler {
 
 /** The short way out, shared by all arities. `undefined` when the answer is not ordinary. */
 function ordinary(call: GuestCall, site: CallSite, value: number): number | undefined {
-  if (value !== (value | 0) || value === BLOCKED || value === GONE) return undefined;
+  if (value !== (value | 0) || (value <= BLOCKED && value >= UNWIND)) return undefined;
+  if (site.thread.attention) return site.attend(value);
   if (site.shouldYield()) return site.giveWay(value);
   if (call.result === "I") site.putWide(value);
   return value;

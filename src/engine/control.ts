@@ -1,25 +1,45 @@
 /**
- * Layer: engine. The control memory: how handlers tell a gate what to do without touching a call's result. It must not
- * know calls or processes.
+ * Layer: engine. The control memory: how handlers tell a gate what to do without touching a call's result, and which
+ * function of the guest's it calls next. It must not know calls or processes.
  */
-import { type WasmMemory, wasm } from "./webassembly.ts";
+import { type WasmFunction, type WasmMemory, type WasmTable, wasm } from "./webassembly.ts";
 
-/** What a gate does when its handler has returned: go on, suspend the stack, or trap. */
+/** What a gate does when its handler has returned: go on, suspend the stack, trap, or look after signals. */
 export const PROCEED = 0;
 export const BLOCK = 1;
 export const KILL = 2;
+export const SIGNAL = 3;
 
-/** Bytes of one slot: verdict, unused, and a 64-bit result as two words. */
-export const SLOT_BYTES = 16;
+/** Bytes of one slot, and where in it things stand. */
+export const SLOT_BYTES = 64;
+/** With SIGNAL: 1 when the call is to be made again after the handlers. */
+export const RESTART_OFFSET = 4;
+/** A 64-bit result as two words. */
 export const RESULT_OFFSET = 8;
+/** Of the guest function to call: its table index, three arguments, and what is told when it returns. */
+export const STEP_OFFSET = 16;
+export const STEP_WORDS = 7;
 const SLOTS = 4096;
 
-/** One memory for all programs of a kernel; a slot each. No guest ever imports it. */
+/** A function of the guest's that the gate calls, between a call of its and the return from it. */
+export interface Step {
+  /** Table index of a signal's handler; -1 for what is none. */
+  readonly handler: number;
+  readonly arguments: readonly [number, number, number];
+  readonly maskLow: number;
+  readonly maskHigh: number;
+  /** The guest's stack pointer to go back to; -1 when it was not moved. */
+  readonly stackPointer: number;
+}
+
+/** One memory for all programs of a kernel; a slot for each stack. No guest ever imports it. */
 export class ControlMemory {
   readonly memory: WasmMemory = new wasm.Memory({
     initial: (SLOTS * SLOT_BYTES) / 65_536,
     maximum: (SLOTS * SLOT_BYTES) / 65_536,
   });
+  /** One place, for the function a gate is about to call. */
+  readonly table: WasmTable = new wasm.Table({ element: "anyfunc", initial: 1, maximum: 1 });
   readonly #words = new Int32Array(this.memory.buffer);
   readonly #free: number[] = Array.from({ length: SLOTS }, (_, i) => (SLOTS - 1 - i) * SLOT_BYTES);
 
@@ -42,9 +62,34 @@ export class ControlMemory {
     return this.#words[slot >> 2] ?? KILL;
   }
 
+  setRestart(slot: number, restart: boolean): void {
+    this.#words[(slot + RESTART_OFFSET) >> 2] = restart ? 1 : 0;
+  }
+
   /** A 64-bit result: any integer a double carries exactly. */
   setResult(slot: number, value: number): void {
-    this.#words[(slot + RESULT_OFFSET) >> 2] = value;
-    this.#words[(slot + RESULT_OFFSET + 4) >> 2] = Math.floor(value / 0x1_0000_0000);
+    this.setResultWords(slot, value, Math.floor(value / 0x1_0000_0000));
+  }
+
+  setResultWords(slot: number, low: number, high: number): void {
+    this.#words[(slot + RESULT_OFFSET) >> 2] = low;
+    this.#words[(slot + RESULT_OFFSET + 4) >> 2] = high;
+  }
+
+  /** Put down what the gate calls next. */
+  setStep(slot: number, target: WasmFunction, step: Step): void {
+    this.table.set(0, target);
+    const at = (slot + STEP_OFFSET) >> 2;
+    const { handler, arguments: words, maskLow, maskHigh, stackPointer } = step;
+    this.#words[at] = handler;
+    for (let i = 0; i < 3; i++) this.#words[at + 1 + i] = words[i] ?? 0;
+    this.#words[at + 4] = maskLow;
+    this.#words[at + 5] = maskHigh;
+    this.#words[at + 6] = stackPointer;
+  }
+
+  /** Forget the function of the last step: its program may be long gone. */
+  clearStep(): void {
+    this.table.set(0, null);
   }
 }

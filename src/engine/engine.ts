@@ -2,10 +2,12 @@
  * Layer: engine. The kernel's program loader: images from rewritten modules, programs from images, and what programs
  * share. One engine serves one kernel, and dies with its first bug. It must not know any call.
  */
-import { EAGAIN, ENOEXEC, ENOMEM } from "../abi/errno.ts";
-import type { Program, ProgramImage, ProgramLoader } from "../kernel/contracts.ts";
-import type { Process } from "../kernel/process.ts";
+import type { ByteString } from "../abi/byte-string.ts";
+import { EAGAIN, ENOEXEC, ENOMEM, ENOSYS } from "../abi/errno.ts";
+import type { ForkDriver, Program, ProgramImage, ProgramLoader } from "../kernel/contracts.ts";
+import type { Process, Thread } from "../kernel/process.ts";
 import { MEMORY_BYTES } from "../limits.ts";
+import { CompiledFiles } from "./compiled-files.ts";
 import { ControlMemory } from "./control.ts";
 import { COMMAND } from "./entries/command.ts";
 import type { Entry } from "./entries/entry.ts";
@@ -48,12 +50,13 @@ export function compileImage(
   return new GuestImage(name, rewritten, found, calls);
 }
 
-export class Engine implements ProgramLoader {
+export class Engine implements ProgramLoader, ForkDriver {
   readonly #options: EngineOptions;
   readonly #pages: number;
   readonly #pool: MemoryPool;
   readonly #control = new ControlMemory();
   readonly #programs = new Set<GuestProgram>();
+  readonly #compiled: CompiledFiles;
   #dead = false;
 
   constructor(options: EngineOptions) {
@@ -61,6 +64,7 @@ export class Engine implements ProgramLoader {
     const bytes = options.memoryBytes ?? MEMORY_BYTES;
     this.#pages = Math.min(MOST_PAGES, Math.floor(bytes / PAGE_BYTES));
     this.#pool = new MemoryPool(bytes * IDLE_SHARE);
+    this.#compiled = new CompiledFiles((name, rewritten) => this.image(name, rewritten));
   }
 
   /** Programs that were loaded and have not ended. */
@@ -73,17 +77,37 @@ export class Engine implements ProgramLoader {
     return compileImage(name, rewritten, entry, this.#options.calls);
   }
 
+  /** A program from a file of the guest's: rewritten and compiled here, never given to anybody else. */
+  compile(name: ByteString, bytes: Uint8Array<ArrayBuffer>): ProgramImage | number {
+    return this.#compiled.image(name, bytes) ?? -ENOEXEC;
+  }
+
   /** -ENOEXEC: not an image, or its segments do not fit. -ENOMEM: more memory than allowed or left. -EAGAIN: too many. */
   load(process: Process, image: ProgramImage): Program | number {
-    if (!(image instanceof GuestImage)) return -ENOEXEC;
+    return image instanceof GuestImage ? this.#load(process, image, 0) : -ENOEXEC;
+  }
+
+  /** See ForkDriver. The thread's program must be down. */
+  fork(process: Process, _thread: Thread, original: Program): Program | number {
+    if (!(original instanceof GuestProgram)) return -ENOSYS;
+    const copy = this.#load(process, original.image, original.pages);
+    if (typeof copy === "number") return copy === -ENOEXEC ? -ENOMEM : copy;
+    if (copy.copyFrom(original)) return copy;
+    copy.discard();
+    return -ENOSYS;
+  }
+
+  /** With at least this many pages of memory. */
+  #load(process: Process, image: GuestImage, pages: number): GuestProgram | number {
     if (this.#dead) return -EAGAIN;
     const { memory: bounds, tableElements } = image.report;
     const tablePages = Math.ceil((tableElements * ELEMENT_BYTES) / PAGE_BYTES);
     const maximum = Math.min(bounds.maximum ?? MOST_PAGES, this.#pages - tablePages);
-    if (bounds.minimum > maximum) return -ENOMEM;
+    const minimum = Math.max(bounds.minimum, pages);
+    if (minimum > maximum) return -ENOMEM;
     const slot = this.#control.take();
     if (slot === undefined) return -EAGAIN;
-    const memory = this.#pool.take(bounds.minimum, maximum);
+    const memory = this.#pool.take(minimum, maximum);
     if (memory === undefined) {
       this.#control.give(slot);
       return -ENOMEM;
@@ -97,7 +121,7 @@ export class Engine implements ProgramLoader {
     slot: number,
     memory: WasmMemory,
     maximum: number,
-  ): Program | number {
+  ): GuestProgram | number {
     const giveBack = (): void => {
       this.#control.give(slot);
       this.#pool.give(memory, maximum);

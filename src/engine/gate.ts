@@ -1,10 +1,12 @@
 /**
  * Layer: engine. Writes the gate: a small wasm module between a guest and the handlers, one function for each import of
  * the guest. It splits i64 into words, calls the synchronous handler, and obeys the verdict in the control memory:
- * return, suspend the stack, or trap. A guest catches JavaScript exceptions but no trap, so a killed call ends in
- * `unreachable`. State is kept in locals only. It must not know what a call means.
+ * return, suspend the stack, trap, or call functions of the guest's (handlers of signals, the steps of a fork) before it
+ * returns. Those are called from here and not from JavaScript, because a stack with JavaScript frames cannot suspend. A
+ * guest catches JavaScript exceptions but no trap, so a killed call ends in `unreachable`. State is kept in locals only,
+ * so a handler may leave by an exception and nothing is left behind. It must not know what a call means.
  */
-import { BLOCK, KILL, RESULT_OFFSET } from "./control.ts";
+import { BLOCK, KILL, RESTART_OFFSET, RESULT_OFFSET, STEP_OFFSET, STEP_WORDS } from "./control.ts";
 import { Encoder } from "./rewriter/encoder.ts";
 import type { ImportedFunction } from "./rewriter/report.ts";
 import { typeCode } from "./rewriter/value-types.ts";
@@ -22,10 +24,16 @@ export const HANDLERS = "handlers";
 
 const I32 = 0x7f;
 const I64 = 0x7e;
-/** Function indexes: trap reporter, suspend, then the handlers. */
+/** Function indexes: trap reporter, suspend, the next step, its end, then the handlers. */
 const TRAPPED = 0;
 const SUSPEND = 1;
-const FIRST_HANDLER = 2;
+const NEXT = 2;
+const DONE = 3;
+const FIRST_HANDLER = 4;
+/** What `next` answers: how many arguments the function takes, or NO_STEP. */
+export const NO_STEP = -1;
+/** Parameters of `done`: how many arguments, the step's words, the call's answer, its 64-bit result, whether to restart. */
+const DONE_PARAMETERS = "i".repeat(1 + STEP_WORDS + 4);
 
 const compiled = new Map<string, WasmModule>();
 /** Gates kept compiled; programs built by the same toolchain share most. */
@@ -70,9 +78,11 @@ export function gateBytes(entries: readonly GateEntry[]): Uint8Array<ArrayBuffer
   const handlers = entries.map((entry, i) => ({ entry, i })).filter(({ entry }) => !entry.traps);
   const wait = FIRST_HANDLER + handlers.length;
 
-  const imports = new Encoder().u32(4 + handlers.length);
+  const imports = new Encoder().u32(7 + handlers.length);
   imports.name(GATE_MODULE).name("trapped").byte(0).u32(types.index("i", ""));
   imports.name(GATE_MODULE).name("suspend").byte(0).u32(types.index("", "i"));
+  imports.name(GATE_MODULE).name("next").byte(0).u32(types.index("", "i"));
+  imports.name(GATE_MODULE).name("done").byte(0).u32(types.index(DONE_PARAMETERS, "i"));
   const handlerIndex = new Map<number, number>();
   handlers.forEach(({ entry, i }, position) => {
     handlerIndex.set(i, FIRST_HANDLER + position);
@@ -81,17 +91,21 @@ export function gateBytes(entries: readonly GateEntry[]): Uint8Array<ArrayBuffer
   });
   imports.name(GATE_MODULE).name("control").byte(2).byte(0).u32(1);
   imports.name(GATE_MODULE).name("slot").byte(3).byte(I32).byte(0);
+  imports.name(GATE_MODULE).name("table").byte(1).byte(0x70).byte(0).u32(1);
 
-  const functions = new Encoder().u32(entries.length + 1).u32(types.index("", "i"));
+  const functions = new Encoder().u32(entries.length + 2);
+  functions.u32(types.index("i", "i")).u32(types.index("iIi", "i"));
   const exports = new Encoder().u32(entries.length);
-  const bodies = new Encoder().u32(entries.length + 1);
+  const bodies = new Encoder().u32(entries.length + 2);
   writeBody(bodies, waitBody());
+  const shapes = [types.index("", ""), types.index("i", ""), types.index("iii", "")] as const;
+  writeBody(bodies, stepsBody(shapes));
   entries.forEach((entry, i) => {
     functions.u32(types.index(entry.parameters, entry.result));
     exports
       .name(`${i}`)
       .byte(0)
-      .u32(wait + 1 + i);
+      .u32(wait + 2 + i);
     const handler = handlerIndex.get(i);
     writeBody(bodies, handler === undefined ? trapBody(i) : callBody(entry, handler, wait));
   });
@@ -115,14 +129,53 @@ function verdict(out: Encoder): Encoder {
   return out.raw([0x23, 0, 0x28, 2, 0]);
 }
 
-/** () -> i32: the verdict was not PROCEED. Suspend until it is, or trap; answers what the suspended call answers. */
+/** (i32 answer) -> i32: the verdict was not PROCEED. Suspend while it is BLOCK, or trap; what the call answers. */
 function waitBody(): Encoder {
-  const out = new Encoder().raw([1, 1, I32]);
+  const out = new Encoder().byte(0);
   out.raw([0x03, 0x40]); // loop
-  verdict(out).byte(0x41).s32(KILL).raw([0x46, 0x04, 0x40, 0x00, 0x0b]); // == KILL: unreachable
+  trapIfKilled(out);
   verdict(out).byte(0x41).s32(BLOCK).raw([0x46, 0x04, 0x40]); // == BLOCK:
-  out.byte(0x10).u32(SUSPEND).raw([0x21, 0, 0x0c, 1, 0x0b]); // local = suspend(); again
+  out.byte(0x10).u32(SUSPEND).raw([0x21, 0, 0x0c, 1, 0x0b]); // answer = suspend(); again
   return out.raw([0x0b, 0x20, 0, 0x0b]);
+}
+
+function trapIfKilled(out: Encoder): void {
+  verdict(out).byte(0x41).s32(KILL).raw([0x46, 0x04, 0x40, 0x00, 0x0b]);
+}
+
+/**
+ * (i32 answer, i64 result, i32 restart) -> i32: call one function of the guest's after another until there is none. Whether
+ * the call is to be made again; no when `done` says that the stack is coming down.
+ */
+function stepsBody([none, one, three]: readonly [number, number, number]): Encoder {
+  const shape = 3;
+  const words = 4;
+  const out = new Encoder().raw([1, 1 + STEP_WORDS, I32]);
+  out.raw([0x03, 0x40]); // loop
+  out.byte(0x10).u32(NEXT).byte(0x21).u32(shape);
+  trapIfKilled(out);
+  out.byte(0x20).u32(shape).byte(0x41).s32(NO_STEP).raw([0x46, 0x04, 0x40, 0x20, 2, 0x0f, 0x0b]); // return restart
+  for (let i = 0; i < STEP_WORDS; i++) {
+    out
+      .raw([0x23, 0, 0x28, 2])
+      .u32(STEP_OFFSET + i * 4)
+      .byte(0x21)
+      .u32(words + i);
+  }
+  const argument = (i: number): Encoder => out.byte(0x20).u32(words + 1 + i);
+  const call = (type: number): Encoder => out.raw([0x41, 0, 0x11]).u32(type).u32(0);
+  out.byte(0x20).u32(shape).byte(0x45).raw([0x04, 0x40]); // no arguments
+  call(none).byte(0x05);
+  out.byte(0x20).u32(shape).byte(0x41).s32(1).raw([0x46, 0x04, 0x40]);
+  argument(0);
+  call(one).byte(0x05);
+  for (let i = 0; i < 3; i++) argument(i);
+  call(three).raw([0x0b, 0x0b]);
+  for (let i = 0; i < 1 + STEP_WORDS; i++) out.byte(0x20).u32(shape + i);
+  out.raw([0x20, 0, 0x20, 1, 0xa7, 0x20, 1, 0x42, 32, 0x88, 0xa7, 0x20, 2]).byte(0x10).u32(DONE);
+  out.raw([0x04, 0x40, 0x41, 0, 0x0f, 0x0b]);
+  trapIfKilled(out);
+  return out.raw([0x0c, 0, 0x0b, 0x41, 0, 0x0b]);
 }
 
 function trapBody(index: number): Encoder {
@@ -130,15 +183,28 @@ function trapBody(index: number): Encoder {
 }
 
 function callBody(entry: GateEntry, handler: number, wait: number): Encoder {
-  const out = new Encoder().raw([1, 1, I32]);
   const answer = entry.parameters.length;
+  const wide = answer + 1;
+  const out = new Encoder().raw([2, 1, I32, 1, I64]);
+  out.raw([0x03, 0x40]); // loop: the call may be made again
   [...entry.parameters].forEach((type, i) => {
     out.byte(0x20).u32(i);
     if (typeCode(type) !== I64) return;
     out.byte(0xa7).byte(0x20).u32(i).raw([0x42, 32, 0x88, 0xa7]); // low word; high word
   });
   out.byte(0x10).u32(handler).byte(0x21).u32(answer);
-  verdict(out).raw([0x04, 0x40]).byte(0x10).u32(wait).byte(0x21).u32(answer).byte(0x0b);
+  verdict(out).raw([0x04, 0x40]);
+  out.byte(0x20).u32(answer).byte(0x10).u32(wait).byte(0x21).u32(answer);
+  verdict(out).raw([0x04, 0x40]); // neither BLOCK nor KILL: steps to take before the return
+  out.raw([0x23, 0, 0x29, 3, RESULT_OFFSET]).byte(0x21).u32(wide);
+  out.byte(0x20).u32(answer).byte(0x20).u32(wide).raw([0x23, 0, 0x28, 2, RESTART_OFFSET]);
+  out
+    .byte(0x10)
+    .u32(wait + 1)
+    .raw([0x0d, 2]); // again
+  if (entry.result === "i") out.byte(0x20).u32(answer);
+  if (entry.result === "I") out.byte(0x20).u32(wide);
+  out.raw([0x0f, 0x0b, 0x0b, 0x0b]);
   if (entry.result === "i") out.byte(0x20).u32(answer);
   if (entry.result === "I") out.raw([0x23, 0, 0x29, 3, RESULT_OFFSET]);
   return out.byte(0x0b);

@@ -1,23 +1,20 @@
 /**
- * Layer: engine. One running program: its instance, its stack, and how a call that cannot finish suspends it, is resumed,
- * or is unwound. It must not know what any call means.
- *
- * Guest code runs only between `start` or `resume` and the next verdict that is not PROCEED. A killed program is always
- * resumed into a trap: an abandoned stack would stay in the host's memory for ever.
+ * Layer: engine. One running program: its memory, its threads, and how it begins and ends as a whole. It must not know
+ * what any call means.
  */
-import type { ByteString } from "../abi/byte-string.ts";
-import { SIGKILL, SIGSEGV, SIGSYS } from "../abi/signal.ts";
-import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, type Program } from "../kernel/contracts.ts";
+import { SIGKILL } from "../abi/signal.ts";
+import type { ExitStatus, Outcome, Program } from "../kernel/contracts.ts";
 import type { Process, Thread } from "../kernel/process.ts";
+import { UNWIND_BYTES } from "../limits.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
-import { bind, type CallSite } from "./binding.ts";
-import { BLOCK, type ControlMemory, KILL, PROCEED } from "./control.ts";
-import { type EntryContext, GuestFault } from "./entries/entry.ts";
-import { GATE_MODULE, HANDLERS } from "./gate.ts";
+import type { ControlMemory } from "./control.ts";
+import type { EntryContext } from "./entries/entry.ts";
+import { copyGlobals, copyMemory, isForkable, type Rewinding } from "./fork.ts";
+import { GuestThread, type Surroundings } from "./guest-thread.ts";
 import type { GuestImage } from "./image.ts";
-import { MEMORY_MODULE, MEMORY_NAME, START_EXPORT } from "./rewriter/report.ts";
-import { trapStatus } from "./traps.ts";
-import { type WasmFunction, type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
+import { PAGE_BYTES } from "./memory-pool.ts";
+import { START_EXPORT } from "./rewriter/report.ts";
+import type { WasmMemory } from "./webassembly.ts";
 
 /** What a program has for its life. Everything is given back through `released`, once. */
 export interface Resources {
@@ -29,38 +26,32 @@ export interface Resources {
   fatal(error: unknown): void;
 }
 
-interface BlockedCall {
-  readonly call: GuestCall;
-  readonly args: readonly number[];
-}
-
-/** Thrown between two calls of an entry, when the program was ended in between. */
-class Ended extends Error {}
-
 const NO_BYTES = new ArrayBuffer(0);
 
-export class GuestProgram implements Program, CallSite, EntryContext {
+export class GuestProgram implements Program, Surroundings {
   readonly memory: GuestMemory;
+  readonly linear: WasmMemory;
+  readonly control: ControlMemory;
+  readonly image: GuestImage;
+  readonly forkable: boolean;
   readonly #process: Process;
-  readonly #image: GuestImage;
   readonly #resources: Resources;
-  /** Until the end: a reaped process may be remembered for long, its instance need not be. */
-  #instance: WasmInstance | undefined;
+  readonly #main: GuestThread;
   #state: "new" | "running" | "ended" = "new";
-  #thread: Thread | undefined;
-  /** The call the stack is suspended in; undefined call when it is finished and the thread only gave way. */
-  #blocked: BlockedCall | "gave way" | undefined;
-  #resolve: ((value: number) => void) | undefined;
-  #killed = false;
-  /** How the program dies of something the kernel does not know. */
-  #doom: ExitStatus | undefined;
   #peak = 0;
+  /** Address of the memory fork uses, once it was needed. */
+  #unwindAddress: number | undefined;
+  /** Where a copy goes on. */
+  #copied: Rewinding | undefined;
 
   /** Instantiate; no guest code runs. Throws what V8 throws when memory, segments or the host's space do not suffice. */
   constructor(process: Process, image: GuestImage, resources: Resources) {
     this.#process = process;
-    this.#image = image;
+    this.image = image;
     this.#resources = resources;
+    this.control = resources.control;
+    this.linear = resources.memory;
+    this.forkable = isForkable(image.report);
     const { memory } = resources;
     const isEnded = (): boolean => this.#state === "ended";
     this.memory = new GuestMemory({
@@ -68,126 +59,79 @@ export class GuestProgram implements Program, CallSite, EntryContext {
         return isEnded() ? NO_BYTES : memory.buffer;
       },
     });
-    const gate = new wasm.Instance(image.gate, this.#gateImports());
-    this.#instance = new wasm.Instance(image.module, this.#guestImports(gate));
-  }
-
-  get argv(): readonly ByteString[] {
-    return this.#process.argv;
+    this.#main = new GuestThread(this, resources.slot);
   }
 
   get peakMemory(): number {
-    return this.#state === "ended" ? this.#peak : this.#resources.memory.buffer.byteLength;
+    return this.#state === "ended" ? this.#peak : this.linear.buffer.byteLength;
   }
 
-  get thread(): Thread {
-    const thread = this.#thread;
-    if (thread === undefined) throw new Error("a call of a program that was not started");
-    return thread;
+  /** Pages of memory it has. */
+  get pages(): number {
+    return this.linear.buffer.byteLength / PAGE_BYTES;
   }
 
-  get condemned(): boolean {
-    return this.#killed;
+  /** Become a copy of a program whose thread's stack is down. False when something of it cannot be copied. */
+  copyFrom(original: GuestProgram): boolean {
+    const down = original.#main.stackDown();
+    const [from, to] = [original.#main.instance, this.#main.instance];
+    if (down === undefined || from === undefined || to === undefined || !copyGlobals(from, to)) return false;
+    copyMemory(original.memory, this.memory);
+    this.#unwindAddress = original.#unwindAddress;
+    this.#copied = { ...down, outcome: 0 };
+    return true;
+  }
+
+  unwindBuffer(): readonly [address: number, bytes: number] | undefined {
+    if (this.#unwindAddress === undefined) {
+      const pages = this.pages;
+      try {
+        this.linear.grow(UNWIND_BYTES / PAGE_BYTES);
+      } catch (error) {
+        if (error instanceof RangeError) return undefined;
+        throw error;
+      }
+      this.#unwindAddress = pages * PAGE_BYTES;
+    }
+    return [this.#unwindAddress, UNWIND_BYTES];
   }
 
   start(): void {
-    if (this.#state !== "new") throw new Error("a program is started twice");
-    this.#thread = this.#process.threads[0];
+    const [thread] = this.#process.threads;
+    if (this.#state !== "new" || thread === undefined) throw new Error("a program is started twice");
     this.#state = "running";
-    void this.#run();
+    void this.#run(thread);
   }
 
-  resume(thread: Thread, outcome: Outcome): void {
-    if (this.#killed) return;
-    const blocked = this.#blocked;
-    if (blocked === undefined || this.#resolve === undefined)
-      throw new Error("a program that waits for nothing is resumed");
-    const value = blocked === "gave way" ? outcome : this.#finish(blocked, thread, outcome);
-    if (value !== BLOCKED) this.#answer(value);
-  }
-
-  /** What the guest gets for a call that was parked; BLOCKED when the codec parked it again. */
-  #finish({ call, args }: BlockedCall, thread: Thread, outcome: Outcome): number {
-    try {
-      const value = call.finish === undefined ? outcome : call.finish(thread, args, outcome);
-      if (value === BLOCKED) return value;
-      this.#check(call, value);
-      if (value === GONE) this.#condemn();
-      else if (call.result === "I") this.putWide(value);
-      return value;
-    } catch (error) {
-      return this.fault(error);
-    }
+  resume(_thread: Thread, outcome: Outcome): void {
+    this.#main.resume(outcome);
   }
 
   kill(): void {
     if (this.#state === "ended") return;
-    this.#condemn();
-    if (this.#state === "new") this.#end({ code: 0, signal: SIGKILL });
-    else this.#answer(0);
-  }
-
-  // What bindings ask for.
-
-  shouldYield(): boolean {
-    return this.#process.kernel.shouldYield();
-  }
-
-  giveWay(value: number): number {
-    this.#process.kernel.yieldThread(this.thread, value);
-    this.#blocked = "gave way";
-    this.putWide(value);
-    this.#setVerdict(BLOCK);
-    return 0;
-  }
-
-  putWide(value: number): void {
-    this.#resources.control.setResult(this.#resources.slot, value);
-  }
-
-  unusual(call: GuestCall, value: number, args: readonly number[]): number {
-    if (value === BLOCKED) {
-      this.#blocked = { call, args };
-      this.#setVerdict(BLOCK);
-      return 0;
-    }
-    if (value === GONE) {
-      this.#condemn();
-      return 0;
-    }
-    this.#check(call, value);
-    if (call.result === "I") this.putWide(value);
-    return value;
-  }
-
-  fault(error: unknown): number {
-    this.#doom ??= { code: 0, signal: SIGKILL, message: "Linden failed inside a call" };
-    this.#condemn();
-    this.#resources.fatal(error);
-    return 0;
+    if (this.#state === "new") {
+      this.#main.condemn();
+      this.#end({ code: 0, signal: SIGKILL });
+    } else this.#main.kill();
   }
 
   /** Let the program run no further; whoever calls this sees to it that its stack is unwound. */
   condemn(): void {
-    this.#condemn();
+    this.#main.condemn();
   }
 
-  async call(name: string, ...args: number[]): Promise<number> {
-    if (this.#killed) throw new Ended();
-    const entry = this.#instance?.exports[name];
-    if (typeof entry !== "function") throw new Error(`export ${name} was not checked`);
-    const value = await wasm.promising(entry as WasmFunction)(...args);
-    return typeof value === "number" ? value : 0;
+  /** Give everything back without ever having been started, and without a word to the kernel. */
+  discard(): void {
+    this.#state = "ended";
+    this.#resources.released(this);
   }
 
-  async #run(): Promise<void> {
-    let status: ExitStatus;
-    try {
-      if (this.#image.report.hasStart) await this.call(START_EXPORT);
-      status = { code: await this.#image.entry.run(this), signal: 0 };
-    } catch (error) {
-      status = this.#statusOf(error);
-    }
+  fatal(error: unknown): void {
+    this.#resources.fatal(error);
+  }
+
+  async #run(thread: Thread): Promise<void> {
+    const status = await this.#main.run(thread, (context) => this.#steps(context));
     try {
       this.#end(status);
     } catch (error) {
@@ -195,93 +139,21 @@ export class GuestProgram implements Program, CallSite, EntryContext {
     }
   }
 
-  #statusOf(error: unknown): ExitStatus {
-    if (this.#doom !== undefined) return this.#doom;
-    if (this.#killed) return { code: 0, signal: SIGKILL };
-    if (error instanceof GuestFault) return { code: 0, signal: SIGSEGV, message: error.message };
-    const status = trapStatus(error);
-    if (status !== undefined) return status;
-    this.fault(error);
-    return { code: 0, signal: SIGKILL, message: "Linden failed while running this program" };
+  async #steps(context: EntryContext): Promise<number> {
+    const copied = this.#copied;
+    if (copied !== undefined) {
+      this.#copied = undefined;
+      await this.#main.continueFrom(copied);
+      return 0;
+    }
+    if (this.image.report.hasStart) await context.call(START_EXPORT);
+    return this.image.entry.run(context);
   }
 
   #end(status: ExitStatus): void {
     this.#peak = this.peakMemory;
     this.#state = "ended";
-    this.#instance = undefined;
     this.#resources.released(this);
-    this.#process.kernel.programEnded(this.#process, status);
-  }
-
-  /** An answer is an integer the result type carries; none is needed where there is no result. */
-  #check(call: GuestCall, value: number): void {
-    const [least, most] = call.result === "I" ? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] : INT32_OR_UINT32;
-    if (value === GONE || (Number.isInteger(value) && value >= least && value <= most)) return;
-    throw new TypeError(`call ${call.name} answered ${value}`);
-  }
-
-  #condemn(): void {
-    this.#killed = true;
-    this.#setVerdict(KILL);
-  }
-
-  #setVerdict(verdict: number): void {
-    this.#resources.control.setVerdict(this.#resources.slot, verdict);
-  }
-
-  /** Continue the suspended stack, if there is one; the gate looks at the verdict again first. */
-  #answer(value: number): void {
-    const resolve = this.#resolve;
-    this.#resolve = undefined;
-    this.#blocked = undefined;
-    resolve?.(value);
-  }
-
-  /** The gate suspends the stack on the promise answered here. */
-  #suspend(): Promise<number> {
-    if (!this.#killed) this.#setVerdict(PROCEED);
-    const { promise, resolve } = Promise.withResolvers<number>();
-    this.#resolve = resolve;
-    // Killed meanwhile: nobody else would resume it.
-    if (this.#killed) this.#answer(0);
-    return promise;
-  }
-
-  #gateImports(): Record<string, Record<string, unknown>> {
-    const handlers: Record<string, unknown> = Object.create(null);
-    this.#image.imports.forEach(({ call }, i) => {
-      if (call !== undefined) handlers[i] = bind(call, this);
-    });
-    const gate: Record<string, unknown> = Object.create(null);
-    gate.trapped = (index: number): void => this.#calledTrap(index);
-    gate.suspend = new wasm.Suspending(() => this.#suspend());
-    gate.control = this.#resources.control.memory;
-    gate.slot = this.#resources.slot;
-    const imports: Record<string, Record<string, unknown>> = Object.create(null);
-    imports[GATE_MODULE] = Object.freeze(gate);
-    imports[HANDLERS] = Object.freeze(handlers);
-    return Object.freeze(imports);
-  }
-
-  #guestImports(gate: WasmInstance): Record<string, Record<string, unknown>> {
-    const imports: Record<string, Record<string, unknown>> = Object.create(null);
-    this.#image.imports.forEach(({ gate: { module, name } }, i) => {
-      imports[module] ??= Object.create(null) as Record<string, unknown>;
-      const functions = imports[module];
-      functions[name] = gate.exports[i];
-    });
-    imports[MEMORY_MODULE] ??= Object.create(null) as Record<string, unknown>;
-    imports[MEMORY_MODULE][MEMORY_NAME] = this.#resources.memory;
-    for (const functions of Object.values(imports)) Object.freeze(functions);
-    return Object.freeze(imports);
-  }
-
-  #calledTrap(index: number): void {
-    const gate = this.#image.imports[index]?.gate;
-    const name = gate === undefined ? `${index}` : `${gate.module}.${gate.name}`;
-    this.#doom = { code: 0, signal: SIGSYS, message: `called ${name}, which Linden does not offer` };
-    this.#condemn();
+    this.#process.kernel.programEnded(this.#process, status, this);
   }
 }
-
-const INT32_OR_UINT32 = [-0x8000_0000, 0xffff_ffff] as const;

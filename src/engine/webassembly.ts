@@ -17,6 +17,16 @@ export interface WasmMemory {
   toFixedLengthBuffer(): ArrayBuffer;
 }
 
+export interface WasmTable {
+  readonly length: number;
+  get(index: number): unknown;
+  set(index: number, value: WasmFunction | null): void;
+}
+
+export interface WasmGlobal {
+  value: unknown;
+}
+
 export interface WasmInstance {
   /** Null prototype, frozen. */
   readonly exports: Readonly<Record<string, unknown>>;
@@ -42,6 +52,7 @@ interface WebAssemblyInterface {
   };
   readonly Instance: new (module: WasmModule, imports: WasmImports) => WasmInstance;
   readonly Memory: new (descriptor: { initial: number; maximum: number }) => WasmMemory;
+  readonly Table: new (descriptor: { element: "anyfunc"; initial: number; maximum: number }) => WasmTable;
   readonly CompileError: ErrorClass;
   readonly LinkError: ErrorClass;
   readonly RuntimeError: ErrorClass;

@@ -137,6 +137,11 @@ export function takeHandler(thread: Thread): HandlerCall | undefined {
   return { action, info, maskLow, maskHigh };
 }
 
+/** A handler returned: its mask goes back. */
+export function endHandler(thread: Thread, maskLow: number, maskHigh: number): void {
+  setMask(thread, maskLow, maskHigh);
+}
+
 /** Set a thread's mask; SIGKILL and SIGSTOP are left out. What it no longer blocks is acted upon. */
 export function setMask(thread: Thread, low: number, high: number): void {
   thread.mask.setMask(low, high);

@@ -29,7 +29,10 @@ function open(entries: readonly GateEntry[], handler: (...words: number[]) => nu
     control: control.memory,
     slot,
     trapped: (index: number) => void trapped.push(index),
+    table: control.table,
     suspend: () => assert.fail("suspended"),
+    next: () => assert.fail("looked for a signal"),
+    done: () => assert.fail("ended a handler"),
   };
   const { exports } = new WebAssembly.Instance(gateModule(entries), { gate, handlers });
   return { control, slot, trapped, calls: entries.map((_, i) => exports[i] as Exported) };

@@ -114,9 +114,10 @@ describe("an image", () => {
     builder.section(6, [1, 0x7f, 1, ...code.i32(1), 0x0b]);
     builder.start(builder.func(">", []));
     const { bytes, report } = rewrite(builder.build());
-    assert.deepEqual(inspect(bytes), report);
+    // Bodies are not read again, so what they may do is not known.
+    assert.deepEqual(inspect(bytes), { ...report, mutatesTables: true });
     const bounded = rewrite(new WasmBuilder().memory(2, 8).build());
-    assert.deepEqual(inspect(bounded.bytes), bounded.report);
+    assert.deepEqual(inspect(bounded.bytes), { ...bounded.report, mutatesTables: true });
   });
 });
 

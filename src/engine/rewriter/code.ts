@@ -33,6 +33,7 @@ const IN_TRY_TABLE = 5;
 
 const ONE_RESULT: FunctionType = { parameters: "", results: "i" };
 const REF_FUNC = 0xd2;
+const TABLE_GET = 0x25;
 
 export class CodeReader {
   readonly #decoder: Decoder;
@@ -55,6 +56,8 @@ export class CodeReader {
   #catching = 0;
   /** What a compiler must remember of this body: at each block and branch, every local and every operand. */
   #states = 0;
+  /** Whether any body changes a table. */
+  mutatesTables = false;
 
   constructor(decoder: Decoder, spaces: IndexSpaces, limits: RewriteLimits) {
     this.#decoder = decoder;
@@ -250,6 +253,8 @@ export class CodeReader {
         this.#index("global", spaces.globals);
         break;
       case op.TABLE:
+        // Beside set, grow and fill there is size, which compilers never emit alone.
+        if (opcode !== TABLE_GET) this.mutatesTables = true;
         this.#index("table", spaces.tables);
         break;
       case op.TAG:
@@ -308,6 +313,7 @@ export class CodeReader {
         this.#memory();
         break;
       case op.ELEMENT_AND_TABLE:
+        this.mutatesTables = true;
         this.#index("element segment", spaces.elements);
         this.#index("table", spaces.tables);
         break;
@@ -315,6 +321,7 @@ export class CodeReader {
         this.#index("element segment", spaces.elements);
         break;
       case op.TWO_TABLES:
+        this.mutatesTables = true;
         this.#index("table", spaces.tables);
         this.#index("table", spaces.tables);
         break;

@@ -44,6 +44,8 @@ export class ModuleShape {
   elementItems = 0;
   dataCount: number | undefined;
   bodies = 0;
+  /** Whether a body changes a table; where bodies are not read, they may. */
+  mutatesTables = true;
   data = 0;
   /** Sections that are copied, by id. */
   readonly copied = new Map<number, Span>();

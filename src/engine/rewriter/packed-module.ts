@@ -64,7 +64,8 @@ function isReport(value: unknown): value is ModuleReport {
     isCount(value.tableElements) &&
     isCount(value.functions) &&
     typeof value.hasStart === "boolean" &&
-    typeof value.hasNames === "boolean"
+    typeof value.hasNames === "boolean" &&
+    typeof value.mutatesTables === "boolean"
   );
 }
 

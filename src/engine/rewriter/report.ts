@@ -38,4 +38,6 @@ export interface ModuleReport {
   readonly functions: number;
   /** Whether function names were kept. */
   readonly hasNames: boolean;
+  /** Whether any instruction changes a table: such a program cannot be copied for fork. */
+  readonly mutatesTables: boolean;
 }

@@ -88,6 +88,7 @@ function reportOf(shape: ModuleShape, tables: readonly Table[]): ModuleReport {
     hasStart: shape.start !== undefined,
     functions: shape.functionTypes.length,
     hasNames: shape.names.length > 0,
+    mutatesTables: shape.mutatesTables,
   };
 }
 

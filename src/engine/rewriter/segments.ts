@@ -69,6 +69,7 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   };
   const reader = new CodeReader(decoder, spaces, limits);
   for (let i = 0; i < bodies; i++) reader.body(shape.typeOf(imported + i));
+  shape.mutatesTables = reader.mutatesTables;
 }
 
 /** Segment kinds: 0 active in memory 0, 1 passive, 2 active in a named memory. */

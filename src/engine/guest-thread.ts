@@ -1,0 +1,481 @@
+/**
+ * Layer: engine. One thread of a program: its instance, its stack, and how a call that cannot finish suspends it, is
+ * resumed, or is unwound; how signals' handlers are entered, and how the stack is taken down and put up for fork. It must
+ * not know what any call means.
+ *
+ * Guest code runs only between `run` or `resume` and the next verdict that is not PROCEED. A killed thread is always
+ * resumed into a trap: an abandoned stack would stay in the host's memory for ever.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { ENOMEM } from "../abi/errno.ts";
+import { SIGKILL, SIGSEGV, SIGSYS } from "../abi/signal.ts";
+import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, RESTART, UNWIND } from "../kernel/contracts.ts";
+import { endHandler, takeHandler } from "../kernel/delivery.ts";
+import type { Thread } from "../kernel/process.ts";
+import type { GuestMemory } from "../mem/guest-memory.ts";
+import { bind, type CallSite } from "./binding.ts";
+import { BLOCK, type ControlMemory, KILL, PROCEED, SIGNAL, type Step } from "./control.ts";
+import { type EntryContext, GuestFault } from "./entries/entry.ts";
+import {
+  type PassedStep,
+  type Place,
+  type Rewinding,
+  START_REWIND,
+  START_UNWIND,
+  STOP_REWIND,
+  STOP_UNWIND,
+  UNWIND_HEADER,
+} from "./fork.ts";
+import { GATE_MODULE, HANDLERS, NO_STEP } from "./gate.ts";
+import { readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
+import type { GuestImage } from "./image.ts";
+import { MEMORY_MODULE, MEMORY_NAME } from "./rewriter/report.ts";
+import { trapStatus } from "./traps.ts";
+import { type WasmFunction, type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
+
+/** What a thread needs of its program. */
+export interface Surroundings {
+  readonly image: GuestImage;
+  readonly control: ControlMemory;
+  readonly linear: WasmMemory;
+  readonly memory: GuestMemory;
+  /** Where a stack may go while its process is copied: address and bytes. undefined when there is no memory for it. */
+  unwindBuffer(): readonly [address: number, bytes: number] | undefined;
+  /** Our bug: the sandbox ends. */
+  fatal(error: unknown): void;
+}
+
+interface BlockedCall {
+  readonly call: GuestCall;
+  readonly args: readonly number[];
+}
+
+/** Where this stack stands between being up and being up again. */
+type Fork =
+  | { readonly phase: "unwinding"; readonly call: GuestCall; readonly passed: PassedStep[] }
+  | { readonly phase: "down"; readonly call: GuestCall; readonly passed: readonly PassedStep[]; readonly place: Place }
+  | ({ readonly phase: "rewinding" } & Rewinding);
+
+/** A function of the guest's the gate is to call next. */
+interface NextStep {
+  readonly parameters: number;
+  readonly target: WasmFunction;
+  readonly step: Step;
+}
+
+/** Thrown between two calls of an entry, when the program was ended in between. */
+class Ended extends Error {}
+
+/** A step that is no signal's handler. */
+const PLAIN_STEP: Step = { handler: -1, arguments: [0, 0, 0], maskLow: 0, maskHigh: 0, stackPointer: -1 };
+const INT32_OR_UINT32 = [-0x8000_0000, 0xffff_ffff] as const;
+
+export class GuestThread implements CallSite, EntryContext {
+  readonly slot: number;
+  readonly #around: Surroundings;
+  /** Until the end: a reaped process may be remembered for long, its instance need not be. */
+  #instance: WasmInstance | undefined;
+  #thread: Thread | undefined;
+  /** The call the stack is suspended in; "gave way" when it is finished and the thread only gave way. */
+  #blocked: BlockedCall | "gave way" | undefined;
+  #resolve: ((value: number) => void) | undefined;
+  #killed = false;
+  condemned = false;
+  /** How the thread dies of something the kernel does not know. */
+  #doom: ExitStatus | undefined;
+  #fork: Fork | undefined;
+  #next: NextStep | undefined;
+
+  /** Instantiate; no guest code runs. Throws what V8 throws when memory, segments or the host's space do not suffice. */
+  constructor(around: Surroundings, slot: number) {
+    this.#around = around;
+    this.slot = slot;
+    const gate = new wasm.Instance(around.image.gate, this.#gateImports());
+    this.#instance = new wasm.Instance(around.image.module, this.#guestImports(gate));
+  }
+
+  get argv(): readonly ByteString[] {
+    return this.thread.process.argv;
+  }
+
+  get memory(): GuestMemory {
+    return this.#around.memory;
+  }
+
+  get instance(): WasmInstance | undefined {
+    return this.#instance;
+  }
+
+  get killed(): boolean {
+    return this.#killed;
+  }
+
+  get thread(): Thread {
+    const thread = this.#thread;
+    if (thread === undefined) throw new Error("a call of a program that was not started");
+    return thread;
+  }
+
+  /** Run guest code until it is over; how it ended. The instance is gone then. */
+  async run(thread: Thread, steps: (context: EntryContext) => Promise<number>): Promise<ExitStatus> {
+    this.#thread = thread;
+    let status: ExitStatus;
+    try {
+      status = { code: await steps(this), signal: 0 };
+    } catch (error) {
+      status = this.#statusOf(error);
+    }
+    this.#instance = undefined;
+    return status;
+  }
+
+  resume(outcome: Outcome): void {
+    if (this.#killed) return;
+    const blocked = this.#blocked;
+    if (blocked === undefined || this.#resolve === undefined)
+      throw new Error("a program that waits for nothing is resumed");
+    if (this.#fork !== undefined) {
+      this.#answer(outcome);
+      return;
+    }
+    if (outcome === RESTART) {
+      this.#around.control.setRestart(this.slot, true);
+      this.#setVerdict(SIGNAL);
+      this.#answer(0);
+      return;
+    }
+    const value = blocked === "gave way" ? outcome : this.#finish(blocked, outcome);
+    if (value === BLOCKED) return;
+    if (this.#killed || !this.thread.attention) {
+      this.#answer(value);
+      return;
+    }
+    if (this.thread.process.stopped !== 0) {
+      this.thread.process.kernel.yieldThread(this.thread, value);
+      this.#blocked = "gave way";
+      return;
+    }
+    this.#lookAfterSignals();
+    this.#answer(value);
+  }
+
+  /** What the guest gets for a call that was parked; BLOCKED when the codec parked it again. */
+  #finish({ call, args }: BlockedCall, outcome: Outcome): number {
+    try {
+      const value = call.finish === undefined ? outcome : call.finish(this.thread, args, outcome);
+      if (value === BLOCKED) return value;
+      this.#check(call, value);
+      if (value === GONE) this.condemn();
+      else if (call.result === "I") this.putWide(value);
+      return value;
+    } catch (error) {
+      return this.fault(error);
+    }
+  }
+
+  /** Let it run no further, and unwind what is suspended. */
+  kill(): void {
+    this.condemn();
+    this.#answer(0);
+  }
+
+  /** Let the thread run no further; whoever calls this sees to it that its stack is unwound. */
+  condemn(): void {
+    this.#killed = true;
+    this.condemned = true;
+    this.#setVerdict(KILL);
+  }
+
+  // What bindings ask for.
+
+  shouldYield(): boolean {
+    return this.thread.process.kernel.shouldYield();
+  }
+
+  giveWay(value: number): number {
+    this.thread.process.kernel.yieldThread(this.thread, value);
+    this.#blocked = "gave way";
+    this.putWide(value);
+    this.#setVerdict(BLOCK);
+    return 0;
+  }
+
+  attend(value: number): number {
+    if (this.thread.process.stopped !== 0) return this.giveWay(value);
+    this.putWide(value);
+    this.#lookAfterSignals();
+    return value;
+  }
+
+  putWide(value: number): void {
+    this.#around.control.setResult(this.slot, value);
+  }
+
+  unusual(call: GuestCall, value: number, args: readonly number[]): number {
+    if (value === GONE) {
+      const fork = this.#fork;
+      if (fork?.phase === "rewinding" && !this.#killed && !this.thread.killed) return this.#metAgain(fork, call);
+      this.condemn();
+      return 0;
+    }
+    if (value === BLOCKED) {
+      this.#blocked = { call, args };
+      this.#setVerdict(BLOCK);
+      return 0;
+    }
+    if (value === UNWIND) return this.#takeDown(call);
+    this.#check(call, value);
+    if (call.result === "I") this.putWide(value);
+    return value;
+  }
+
+  fault(error: unknown): number {
+    this.#doom ??= { code: 0, signal: SIGKILL, message: "Linden failed inside a call" };
+    this.condemn();
+    this.#around.fatal(error);
+    return 0;
+  }
+
+  async call(name: string, ...args: number[]): Promise<number> {
+    const value = await this.#enter(name, args);
+    return this.#throughForks({ name, args }, value);
+  }
+
+  /** The copy of a stack that is down: what is to be put up in another program's thread. */
+  stackDown(): Omit<Rewinding, "outcome"> | undefined {
+    const fork = this.#fork;
+    return fork?.phase === "down" ? { place: fork.place, call: fork.call, passed: [...fork.passed] } : undefined;
+  }
+
+  /** Put up a stack that was copied into this program, and run it to its end. */
+  async continueFrom(rewinding: Rewinding): Promise<number> {
+    return this.#throughForks(rewinding.place, await this.#putUp(rewinding));
+  }
+
+  async #enter(name: string, args: readonly number[]): Promise<number> {
+    if (this.#killed) throw new Ended();
+    const entry = this.#instance?.exports[name];
+    if (typeof entry !== "function") throw new Error(`export ${name} was not checked`);
+    const value = await wasm.promising(entry as WasmFunction)(...args);
+    return typeof value === "number" ? value : 0;
+  }
+
+  /** While an entered export came back because its stack was taken down: let the process be copied, put it up again. */
+  async #throughForks(place: Place, first: number): Promise<number> {
+    let value = first;
+    for (let fork = this.#fork; fork !== undefined; fork = this.#fork) {
+      if (fork.phase !== "unwinding") throw new GuestFault("a program that did not come back from its fork");
+      await this.#enter(STOP_UNWIND, []);
+      const { call, passed } = fork;
+      this.#fork = { phase: "down", call, passed, place };
+      if (!this.thread.process.kernel.unwound(this.thread)) throw new Ended();
+      const outcome = await this.#standDown();
+      value = await this.#putUp({ place, call, outcome, passed: [...passed] });
+    }
+    return value;
+  }
+
+  #standDown(): Promise<number> {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.#blocked = "gave way";
+    this.#resolve = resolve;
+    if (this.#killed) this.#answer(0);
+    return promise;
+  }
+
+  #putUp(rewinding: Rewinding): Promise<number> {
+    this.#fork = { phase: "rewinding", ...rewinding };
+    this.condemned = true;
+    const buffer = this.#around.unwindBuffer();
+    if (buffer === undefined) throw new Error("an unwind buffer went away");
+    return this.#enter(START_REWIND, [buffer[0]]).then(() => this.#enter(rewinding.place.name, rewinding.place.args));
+  }
+
+  /** The kernel wants this stack down: the gate calls asyncify's start, and every frame returns. */
+  #takeDown(call: GuestCall): number {
+    const { thread, slot } = this;
+    const target = this.#instance?.exports[START_UNWIND];
+    const buffer = this.#around.unwindBuffer();
+    if (typeof target !== "function" || buffer === undefined) {
+      thread.pending = undefined;
+      this.putWide(-ENOMEM);
+      return -ENOMEM;
+    }
+    const [address, bytes] = buffer;
+    const { view } = this.memory;
+    view.setUint32(address, address + UNWIND_HEADER, true);
+    view.setUint32(address + 4, address + bytes, true);
+    this.#fork = { phase: "unwinding", call, passed: [] };
+    this.condemned = true;
+    const step = { ...PLAIN_STEP, arguments: [address, 0, 0] as const };
+    this.#next = { parameters: 1, target: target as WasmFunction, step };
+    this.#around.control.setRestart(slot, false);
+    this.#setVerdict(SIGNAL);
+    return 0;
+  }
+
+  /** A call met while the stack is put up: one that a handler interrupted, or the fork itself. Any other ends the guest. */
+  #metAgain(fork: Rewinding, call: GuestCall): number {
+    const { control } = this.#around;
+    const passed = fork.passed.pop();
+    if (passed !== undefined) {
+      const target = this.#instance === undefined ? undefined : tableFunction(this.#instance, passed.step.handler);
+      if (target === undefined) return this.#die("a signal's handler that is gone");
+      this.#next = { parameters: passed.parameters, target, step: passed.step };
+      control.setResultWords(this.slot, passed.resultLow, passed.resultHigh);
+      control.setRestart(this.slot, passed.restart !== 0);
+      this.#setVerdict(SIGNAL);
+      return passed.answer;
+    }
+    const target = this.#instance?.exports[STOP_REWIND];
+    if (call !== fork.call || typeof target !== "function") return this.#die("a call in the middle of a fork");
+    this.#fork = undefined;
+    this.condemned = false;
+    this.#next = { parameters: 0, target: target as WasmFunction, step: PLAIN_STEP };
+    this.putWide(fork.outcome);
+    control.setRestart(this.slot, false);
+    this.#setVerdict(SIGNAL);
+    return fork.outcome;
+  }
+
+  // What the gate asks for.
+
+  #lookAfterSignals(): void {
+    this.#around.control.setRestart(this.slot, false);
+    this.#setVerdict(SIGNAL);
+  }
+
+  /** The function of the guest's to call now: how many parameters it has, or NO_STEP. */
+  #nextStep(): number {
+    const { control } = this.#around;
+    if (this.#killed) return NO_STEP;
+    this.#setVerdict(PROCEED);
+    try {
+      const next = this.#next ?? this.#nextHandler();
+      this.#next = undefined;
+      if (next === undefined) {
+        control.clearStep();
+        return NO_STEP;
+      }
+      control.setStep(this.slot, next.target, next.step);
+      return next.parameters;
+    } catch (error) {
+      this.fault(error);
+      return NO_STEP;
+    }
+  }
+
+  #nextHandler(): NextStep | undefined {
+    const taken = takeHandler(this.thread);
+    if (this.thread.killed) this.condemn();
+    if (taken === undefined || this.#instance === undefined || this.#killed) return undefined;
+    const ready = readyHandler(this.#instance, this.memory, taken);
+    if (ready === undefined) this.#die(`a handler of signal ${taken.info.signal} that cannot be called`);
+    return ready;
+  }
+
+  /** A step returned: after a handler mask and stack pointer go back. 1 when the stack is coming down instead. */
+  #stepDone(words: readonly number[]): number {
+    const [parameters = 0, handler = -1, a = 0, b = 0, c = 0, maskLow = 0, maskHigh = 0, stackPointer = -1] = words;
+    if (this.#killed) return 0;
+    const fork = this.#fork;
+    if (fork?.phase === "unwinding") {
+      const [answer = 0, resultLow = 0, resultHigh = 0, restart = 0] = words.slice(8);
+      const step: Step = { handler, arguments: [a, b, c], maskLow, maskHigh, stackPointer };
+      if (handler !== -1) fork.passed.push({ parameters, step, answer, resultLow, resultHigh, restart });
+      return 1;
+    }
+    if (handler === -1) return 0;
+    // A handler that came back before the frames in it were up again.
+    if (fork !== undefined) return this.#die("a program that did not come back from its fork");
+    if (this.#instance !== undefined) restoreStackPointer(this.#instance, stackPointer);
+    endHandler(this.thread, maskLow, maskHigh);
+    if (this.thread.killed) this.condemn();
+    return 0;
+  }
+
+  #die(what: string): number {
+    this.#doom ??= { code: 0, signal: SIGSEGV, message: what };
+    this.condemn();
+    return 0;
+  }
+
+  #statusOf(error: unknown): ExitStatus {
+    if (this.#doom !== undefined) return this.#doom;
+    if (this.#killed) return { code: 0, signal: SIGKILL };
+    if (error instanceof Ended) return { code: 0, signal: SIGSEGV, message: "a fork that nobody asked for" };
+    if (error instanceof GuestFault) return { code: 0, signal: SIGSEGV, message: error.message };
+    const status = trapStatus(error);
+    if (status !== undefined) return status;
+    this.fault(error);
+    return { code: 0, signal: SIGKILL, message: "Linden failed while running this program" };
+  }
+
+  /** An answer is an integer the result type carries; none is needed where there is no result. */
+  #check(call: GuestCall, value: number): void {
+    const [least, most] = call.result === "I" ? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] : INT32_OR_UINT32;
+    if (value === GONE || (Number.isInteger(value) && value >= least && value <= most)) return;
+    throw new TypeError(`call ${call.name} answered ${value}`);
+  }
+
+  #setVerdict(verdict: number): void {
+    this.#around.control.setVerdict(this.slot, verdict);
+  }
+
+  /** Continue the suspended stack, if there is one; the gate looks at the verdict again first. */
+  #answer(value: number): void {
+    const resolve = this.#resolve;
+    this.#resolve = undefined;
+    this.#blocked = undefined;
+    resolve?.(value);
+  }
+
+  /** The gate suspends the stack on the promise answered here. */
+  #suspend(): Promise<number> {
+    if (!this.#killed) this.#setVerdict(PROCEED);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.#resolve = resolve;
+    // Killed meanwhile: nobody else would resume it.
+    if (this.#killed) this.#answer(0);
+    return promise;
+  }
+
+  #gateImports(): Record<string, Record<string, unknown>> {
+    const handlers: Record<string, unknown> = Object.create(null);
+    this.#around.image.imports.forEach(({ call }, i) => {
+      if (call !== undefined) handlers[i] = bind(call, this);
+    });
+    const gate: Record<string, unknown> = Object.create(null);
+    gate.trapped = (index: number): void => this.#calledTrap(index);
+    gate.suspend = new wasm.Suspending(() => this.#suspend());
+    gate.next = (): number => this.#nextStep();
+    gate.done = (...words: number[]): number => this.#stepDone(words);
+    gate.control = this.#around.control.memory;
+    gate.table = this.#around.control.table;
+    gate.slot = this.slot;
+    const imports: Record<string, Record<string, unknown>> = Object.create(null);
+    imports[GATE_MODULE] = Object.freeze(gate);
+    imports[HANDLERS] = Object.freeze(handlers);
+    return Object.freeze(imports);
+  }
+
+  #guestImports(gate: WasmInstance): Record<string, Record<string, unknown>> {
+    const imports: Record<string, Record<string, unknown>> = Object.create(null);
+    this.#around.image.imports.forEach(({ gate: { module, name } }, i) => {
+      imports[module] ??= Object.create(null) as Record<string, unknown>;
+      const functions = imports[module];
+      functions[name] = gate.exports[i];
+    });
+    imports[MEMORY_MODULE] ??= Object.create(null) as Record<string, unknown>;
+    imports[MEMORY_MODULE][MEMORY_NAME] = this.#around.linear;
+    for (const functions of Object.values(imports)) Object.freeze(functions);
+    return Object.freeze(imports);
+  }
+
+  #calledTrap(index: number): void {
+    const gate = this.#around.image.imports[index]?.gate;
+    const name = gate === undefined ? `${index}` : `${gate.module}.${gate.name}`;
+    this.#doom = { code: 0, signal: SIGSYS, message: `called ${name}, which Linden does not offer` };
+    this.condemn();
+  }
+}
