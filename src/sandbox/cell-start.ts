@@ -13,8 +13,8 @@ import type { Services } from "./services.ts";
 const START_MS = 30_000;
 
 /** Launch a cell, wait until it is locked, and verify that from outside. */
-export async function startCell(launcher: CellLauncher, lock: Policy["lock"]): Promise<CellLink> {
-  const link = new CellLink(await launcher.launch(lock));
+export async function startCell(launcher: CellLauncher, lock: Policy["lock"], cpuSeconds?: number): Promise<CellLink> {
+  const link = new CellLink(await launcher.launch(lock, cpuSeconds));
   try {
     await within(link, link.expect(UP.READY), "locked");
     await link.cell.verify();

@@ -24,11 +24,6 @@ export interface CellProcess extends LockedProcess {
   unref(): void;
   /** After READY, from outside: every layer of the lock stands on every thread. Rejects with what is missing. */
   verify(): Promise<void>;
-  /**
-   * RLIMIT_CPU, for the case that nobody watches any more: the host kills the cell after that many seconds of processor
-   * time since it began. Throws LockUnavailable.
-   */
-  limitCpu(seconds: number): void;
   /** Start the file server at the other end of the cell's line and verify its lock. At most once. */
   serve(directories: readonly ServedDirectory[]): Promise<LockedProcess>;
 }
@@ -44,6 +39,9 @@ export interface ServedDirectory {
 export interface CellLauncher {
   /** Names the cell's build exactly: part of every key of the module cache. */
   readonly build: string;
-  /** Start a cell. Rejects with LockUnavailable when a wanted layer cannot be had. */
-  launch(lock: "required" | "off"): Promise<CellProcess>;
+  /**
+   * Start a cell. `cpuSeconds` is its RLIMIT_CPU, for the case that nobody watches any more; a cell cannot get one later.
+   * Rejects with LockUnavailable when a wanted layer cannot be had.
+   */
+  launch(lock: "required" | "off", cpuSeconds?: number): Promise<CellProcess>;
 }

@@ -30,7 +30,7 @@ import {
 import { SandboxProcess } from "./sandbox-process.ts";
 import { defaultServices, type Services } from "./services.ts";
 import { toBytes } from "./text.ts";
-import { hardCpuSeconds, Watchdog } from "./watchdog.ts";
+import { Watchdog } from "./watchdog.ts";
 
 export interface RunResult<Output = string> extends ExitResult {
   readonly stdout: Output;
@@ -272,8 +272,7 @@ export async function bootSandbox(
     const files = await checkHostMounts(hosted, services.cache.directory);
     const served = hosted.filter((mount) => !files.includes(mount));
     if (served.length > 0) server = await link.cell.serve(served.map(({ kind, at, ...directory }) => directory));
-    const { memoryBytes, descriptors, processes, fsBytes, fsInodes, cpuMs } = policy.limits;
-    if (cpuMs !== undefined) link.cell.limitCpu(hardCpuSeconds(link.cell.pid, cpuMs));
+    const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
     const support = {
       kind: "memory",
       at: SUPPORT,
@@ -310,8 +309,20 @@ export async function bootSandbox(
   }
 }
 
+/** Seconds the host lets a cell run beyond what its watchdog allows: its own start, and that it counts whole ones. */
+const CPU_GRACE_SECONDS = 3;
+
+function hardCpuSeconds({ limits: { cpuMs } }: Policy): number | undefined {
+  return cpuMs === undefined ? undefined : Math.ceil(cpuMs / 1000) + CPU_GRACE_SECONDS;
+}
+
 export async function startSandbox(services: Services, policy: Policy): Promise<Sandbox> {
-  return bootSandbox(services, policy, await startCell(services.launcher, policy.lock), new Map());
+  return bootSandbox(
+    services,
+    policy,
+    await startCell(services.launcher, policy.lock, hardCpuSeconds(policy)),
+    new Map(),
+  );
 }
 
 /** The mounts that are single files: they are copied in. */

@@ -4,7 +4,6 @@
  */
 import { closeSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { RLIMIT, setResourceLimit } from "../host/process.unsafe.ts";
 import { LockFailed } from "../lockdown/failure.ts";
 import { type BootingThread, Launcher } from "../lockdown/launch/index.ts";
 import { LindenError, LockUnavailable, SandboxDied } from "./errors.ts";
@@ -63,10 +62,10 @@ class HostLauncher implements CellLauncher {
     return this.#build;
   }
 
-  async launch(lock: "required" | "off"): Promise<CellProcess> {
+  async launch(lock: "required" | "off", cpuSeconds?: number): Promise<CellProcess> {
     try {
       const launcher = await this.#launcher(lock);
-      const { process: launched, line } = await launcher.launchCell();
+      const { process: launched, line } = await launcher.launchCell(cpuSeconds === undefined ? {} : { cpuSeconds });
       let open = true;
       const take = () => {
         open = false;
@@ -85,7 +84,6 @@ class HostLauncher implements CellLauncher {
         ref: () => launched.ref(),
         unref: () => launched.unref(),
         verify: () => locked(async () => void (await launched.verify())),
-        limitCpu: (seconds) => limitCpu(launched.pid, seconds),
         serve: (directories) => locked(() => serve(launcher, directories, take())),
       };
     } catch (error) {
@@ -104,12 +102,6 @@ class HostLauncher implements CellLauncher {
     started.then(({ locked }) => locked).catch(() => this.#launchers.delete(lock));
     return started;
   }
-}
-
-function limitCpu(pid: number, seconds: number): void {
-  const limit = BigInt(seconds);
-  const failed = setResourceLimit(RLIMIT.CPU, limit, limit, pid);
-  if (failed < 0) throw new LockUnavailable(`the cell's processor time cannot be limited (errno ${-failed})`);
 }
 
 async function serve(

@@ -62,14 +62,6 @@ export class Watchdog {
   }
 }
 
-/** Seconds the host lets a cell run beyond what its watchdog allows: it counts whole seconds only. */
-const CPU_GRACE_SECONDS = 2;
-
-/** The RLIMIT_CPU that stands behind a sandbox's own limit, for a cell that has already used some. */
-export function hardCpuSeconds(pid: number, cpuMs: number): number {
-  return Math.ceil(((cpuTime(pid) ?? 0) + cpuMs) / 1000) + CPU_GRACE_SECONDS;
-}
-
 /** User and system time of a process and its threads in milliseconds (proc(5), /proc/pid/stat), or undefined. */
 export function cpuTime(pid: number): number | undefined {
   const text = read(`/proc/${pid}/stat`);

@@ -56,13 +56,6 @@ export class FakeCell implements CellProcess {
     return this.crash;
   }
 
-  /** Seconds of processor time the caller asked the host to allow. */
-  cpuSeconds: number | undefined;
-
-  limitCpu(seconds: number): void {
-    this.cpuSeconds = seconds;
-  }
-
   ref(): void {}
 
   unref(): void {}
