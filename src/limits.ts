@@ -10,6 +10,8 @@ export const FS_BYTES = 256 * 1024 * 1024;
 export const FS_INODES = 65_536;
 /** Open descriptors of one process; EMFILE beyond. Enforced by the kernel's descriptor table. */
 export const DESCRIPTORS = 1024;
+/** Memory mappings of one process, as Linux's vm.max_map_count; ENOMEM beyond. Enforced by the kernel. */
+export const MAPPINGS = 65_530;
 /** Live processes of one sandbox; EAGAIN beyond. Enforced by the kernel. */
 export const PROCESSES = 256;
 /** Real-time signals that wait for one process or thread; EAGAIN beyond. Enforced by the kernel. */

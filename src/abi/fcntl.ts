@@ -46,3 +46,55 @@ export const NAME_MAX = 255;
 export const UIO_MAXIOV = 1024;
 /** include/linux/namei.h: symbolic links followed in one resolution before ELOOP. */
 export const MAXSYMLINKS = 40;
+
+/** fcntl(2) commands, include/uapi/asm-generic/fcntl.h and include/uapi/linux/fcntl.h. */
+export const F_DUPFD = 0;
+export const F_GETFD = 1;
+export const F_SETFD = 2;
+export const F_GETFL = 3;
+export const F_SETFL = 4;
+export const F_GETLK = 5;
+export const F_SETLK = 6;
+export const F_SETLKW = 7;
+export const F_OFD_GETLK = 36;
+export const F_OFD_SETLK = 37;
+export const F_OFD_SETLKW = 38;
+export const F_DUPFD_CLOEXEC = 1030;
+export const F_RDLCK = 0;
+export const F_WRLCK = 1;
+export const F_UNLCK = 2;
+
+/** flock(2) operations. */
+export const LOCK_SH = 1;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
+
+/** include/uapi/linux/close_range.h */
+export const CLOSE_RANGE_UNSHARE = 2;
+export const CLOSE_RANGE_CLOEXEC = 4;
+
+/** include/uapi/linux/fadvise.h: the highest advice. */
+export const POSIX_FADV_NOREUSE = 5;
+
+/** faccessat2(2): the effective user decides. */
+export const AT_EACCESS = 0x200;
+/** statx(2): how fresh the answer must be. */
+export const AT_STATX_SYNC_TYPE = 0x6000;
+export const AT_NO_AUTOMOUNT = 0x800;
+
+/** utimensat(2), include/linux/stat.h. */
+export const UTIME_NOW = 0x3fff_ffff;
+export const UTIME_OMIT = 0x3fff_fffe;
+
+/** preadv2(2), include/uapi/linux/fs.h: flags that change nothing here, and the one that appends. */
+export const RWF_HIPRI = 1;
+export const RWF_DSYNC = 2;
+export const RWF_SYNC = 4;
+export const RWF_NOWAIT = 8;
+export const RWF_APPEND = 16;
+
+/** getrandom(2), include/uapi/linux/random.h. */
+export const GRND_NONBLOCK = 1;
+export const GRND_RANDOM = 2;
+export const GRND_INSECURE = 4;

@@ -21,3 +21,23 @@ export const DT_BLK = 6;
 export const DT_REG = 8;
 export const DT_LNK = 10;
 export const DT_SOCK = 12;
+
+/** Bytes of struct stat (arch/x86/include/uapi/asm/stat.h), struct statx (linux/stat.h), struct statfs (asm-generic/statfs.h). */
+export const STAT_BYTES = 144;
+export const STATX_BYTES = 256;
+export const STATFS_BYTES = 120;
+/** Everything stat(2) tells. */
+export const STATX_BASIC_STATS = 0x7ff;
+/** f_flags: read-only; the flags are valid (include/linux/statfs.h). */
+export const ST_RDONLY = 1;
+export const ST_VALID = 0x20;
+
+/** f_type, include/uapi/linux/magic.h, by the file system's own name. */
+export const EXT4_SUPER_MAGIC = 0xef53;
+export const MAGIC: ReadonlyMap<string, number> = new Map([
+  ["memfs", 0x0102_1994],
+  ["devfs", 0x0102_1994],
+  ["pipefs", 0x5049_5045],
+  ["procfs", 0x9fa0],
+  ["overlayfs", 0x794c_7630],
+]);

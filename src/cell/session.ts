@@ -2,6 +2,8 @@
  * Layer: cell. What each frame of the caller asks for, done over kernel and engine. The caller is trusted; what is checked
  * here only keeps a mistake from becoming a puzzle. It must not know descriptors of the host.
  */
+import type { ByteString } from "../abi/byte-string.ts";
+import { WALI_MODULE } from "../abi/calls.ts";
 import { ERRNO } from "../abi/errno.ts";
 import { O_DIRECTORY, O_RDONLY } from "../abi/fcntl.ts";
 import { WASI_MODULE } from "../abi/wasi.ts";
@@ -13,6 +15,7 @@ import { OpenDescription } from "../kernel/descriptors.ts";
 import { type ExitListener, Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
 import { FRAME_BYTES } from "../limits.ts";
+import { WALI_CALLS } from "../syscalls/table.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
 import { WASI_CALLS } from "../wasi/table.ts";
 import { type BootRequest, DOWN, type DownFrame, type ModuleEnd, type SpawnRequest, UP } from "../wire/frames.ts";
@@ -37,7 +40,10 @@ interface World {
   readonly files: FileRequests;
 }
 
-const CALLS: CallTables = new Map([[WASI_MODULE, WASI_CALLS]]);
+const CALLS: CallTables = new Map([
+  [WASI_MODULE, WASI_CALLS],
+  [WALI_MODULE, WALI_CALLS],
+]);
 const MESSAGE_LENGTH = 2048;
 
 export class Session implements ExitListener {
@@ -156,6 +162,7 @@ export class Session implements ExitListener {
       mounts: context.mounts,
       limits: { descriptors: boot.limits.descriptors, processes: boot.limits.processes },
       exits: this,
+      hostname: Buffer.from(boot.hostname).toString("latin1") as ByteString,
     });
     return { kernel, context, files: new FileRequests(context, this.#writer) };
   }
@@ -195,11 +202,11 @@ export class Session implements ExitListener {
       return;
     }
     const streams = new ProcessStreams(kernel, this.#writer, channel, request.terminals);
-    const root = context.root.inode.fs.open(context.root.inode, O_RDONLY | O_DIRECTORY);
-    if (typeof root === "number") throw new Error(`the root directory cannot be opened: ${-root}`);
+    // WASI programs find files through an open directory; those of Linux begin with three descriptors.
+    const preopens = image.imports.some(({ gate }) => gate.module === WASI_MODULE) ? [openRoot(context)] : [];
     const process = kernel.spawn(
       { image, argv: request.argv, env: request.env, cwd: request.cwd },
-      { descriptors: [...streams.descriptions, new OpenDescription(root, context.root, O_RDONLY | O_DIRECTORY)] },
+      { descriptors: [...streams.descriptions, ...preopens] },
     );
     if (typeof process === "number") {
       const words = ERRNO.get(-process);
@@ -217,4 +224,10 @@ export class Session implements ExitListener {
     const refusal = { kind, message: message.slice(0, MESSAGE_LENGTH) };
     this.#writer.send({ type: UP.REFUSED, channel, payload: errno === undefined ? refusal : { ...refusal, errno } });
   }
+}
+
+function openRoot({ root }: WalkContext): OpenDescription {
+  const file = root.inode.fs.open(root.inode, O_RDONLY | O_DIRECTORY);
+  if (typeof file === "number") throw new Error(`the root directory cannot be opened: ${-file}`);
+  return new OpenDescription(file, root, O_RDONLY | O_DIRECTORY);
 }

@@ -86,12 +86,14 @@ function matchImport(item: ImportedFunction, entry: Entry, tables: CallTables): 
     const offered = [...tables.keys()].join(", ");
     throw new ModuleRefused("import", label(item), `Linden answers the modules ${offered}: link everything else in`);
   }
-  const matching = calls.filter(({ name }) => name === item.name);
-  const [call] = matching;
-  if (call === undefined || matching.length !== 1) {
+  // One name may be offered with more than one type: WALI leaves that of some calls open.
+  const named = calls.filter(({ name }) => name === item.name);
+  const fits = ({ parameters, result }: GuestCall): boolean => parameters === item.parameters && result === item.result;
+  const call = named.find(fits) ?? named[0];
+  if (call === undefined) {
     throw new ModuleRefused("import", label(item), `no call of "${item.module}" has this name: build for a known one`);
   }
-  if (call.parameters !== item.parameters || call.result !== item.result) {
+  if (!fits(call)) {
     const has = `(${item.parameters}) -> (${item.result})`;
     const remedy = `declare it (${call.parameters}) -> (${call.result})`;
     throw new ModuleRefused("import", `${label(item)} of type ${has}`, remedy);

@@ -66,6 +66,20 @@ export class GuestProgram implements Program, Surroundings {
     return this.#state === "ended" ? this.#peak : this.linear.buffer.byteLength;
   }
 
+  growMemory(bytes: number): boolean {
+    if (this.#state === "ended") return false;
+    const missing = Math.ceil((bytes - this.linear.buffer.byteLength) / PAGE_BYTES);
+    if (missing <= 0) return true;
+    try {
+      this.linear.grow(missing);
+      return true;
+    } catch (error) {
+      // The maximum, or the host has no more.
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+  }
+
   /** Pages of memory it has. */
   get pages(): number {
     return this.linear.buffer.byteLength / PAGE_BYTES;

@@ -1,6 +1,7 @@
 /**
  * Layer: kernel. What a child has of its parent: fork(2) and execve(2) each say what stays. It must not know programs.
  */
+import { AddressSpace } from "./address-space.ts";
 import { Process, Thread } from "./process.ts";
 import { DISPOSITION_DEFAULT, DISPOSITION_HANDLER } from "./signals.ts";
 
@@ -27,17 +28,21 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
     copy.actions[signal] = action;
   });
   copy.childFlags = process.childFlags;
+  copy.space.restore(process.space.state());
   const copied = new Thread(copy, pid);
+  copied.name = thread.name;
   copied.mask.set(thread.mask.low, thread.mask.high);
   copied.savedMask = thread.savedMask?.copy();
   return { process: copy, thread: copied };
 }
 
-/** Handlers do not outlive the program they are in: their signals have the default action again. */
-export function forgetHandlers(process: Process): void {
+/** Mappings and handlers do not outlive the program they are in: their signals have the default action again. */
+export function forgetProgram(process: Process): void {
   process.dispositions.forEach((disposition, signal) => {
     if (disposition === DISPOSITION_HANDLER) process.dispositions[signal] = DISPOSITION_DEFAULT;
   });
   process.actions.length = 0;
+  process.space = new AddressSpace();
+  process.offersEnvironment = false;
   process.childFlags = 0;
 }

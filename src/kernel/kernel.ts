@@ -2,6 +2,7 @@
  * Layer: kernel. One kernel: its processes, its mounts, its clock, its scheduler, and how processes begin and end.
  * Nothing here is global; a host may have many. It must not know calling conventions, WebAssembly, or Node.
  */
+import type { ByteString } from "../abi/byte-string.ts";
 import { E2BIG, EAGAIN, EINVAL, ENOSYS, ENOTDIR, ESRCH } from "../abi/errno.ts";
 import { SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP } from "../abi/signal.ts";
 import { S_IFDIR } from "../abi/stat.ts";
@@ -47,6 +48,8 @@ export interface KernelOptions {
   readonly mounts: MountTable;
   readonly limits?: Partial<KernelLimits>;
   readonly exits?: ExitListener;
+  /** What uname(2) tells; "linden" if not given. */
+  readonly hostname?: ByteString;
 }
 
 /** What a new process inherits, besides what it executes. */
@@ -65,6 +68,7 @@ export class Kernel {
   readonly host: Host;
   readonly mounts: MountTable;
   readonly limits: KernelLimits;
+  readonly hostname: ByteString;
   readonly scheduler: Scheduler;
   readonly pipes: PipeFileSystem;
   readonly programs: Programs;
@@ -83,6 +87,7 @@ export class Kernel {
     this.host = options.host;
     this.mounts = options.mounts;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.hostname = options.hostname ?? ("linden" as ByteString);
     this.loader = options.loader;
     this.#exits = options.exits;
     this.scheduler = new Scheduler(this, options.host);

@@ -97,7 +97,28 @@ export interface PendingFork extends PendingCall {
   unwound: boolean;
 }
 
+/** What fresh memory at [address, address + length) is to hold: `done` bytes of it do. */
+export interface Fill {
+  readonly address: number;
+  readonly length: number;
+  done: number;
+  /** Read from here at `position`, as far as the file goes. */
+  readonly description: OpenDescription | undefined;
+  readonly position: number;
+  /** Else `copied` bytes come from `from` in the same memory. Everything after is zero. */
+  readonly from: number;
+  readonly copied: number;
+}
+
+/** A mapping being filled: a part each turn. */
+export interface PendingFill extends PendingCall, Fill {
+  readonly kind: "fill";
+  done: number;
+  readonly result: number;
+}
+
 export type Pending =
+  | PendingFill
   | PendingRead
   | PendingWrite
   | PendingPoll
@@ -111,7 +132,7 @@ export type Pending =
 
 /** Whether a signal may end such a call before its time. */
 export function interruptible({ kind }: Pending): boolean {
-  return kind !== "yield" && kind !== "random" && kind !== "fork";
+  return kind !== "yield" && kind !== "random" && kind !== "fill" && kind !== "fork";
 }
 
 /** The part every record starts with. */
@@ -156,6 +177,8 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return pending.outcome;
     case "random":
       return attemptRandom(kernel, pending);
+    case "fill":
+      return attemptFill(pending);
     case "wait":
       return attemptWait(pending);
     case "signal wait":
@@ -165,6 +188,30 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
     case "fork":
       return pending.unwound ? kernel.forkNow(pending.thread) : BLOCKED;
   }
+}
+
+/** Fill one part. BLOCKED while there is more; what the file answers when it cannot be read: the mapping is gone then. */
+export function attemptFill(pending: PendingFill): Outcome {
+  const { process } = pending.thread;
+  const { address, length, description, position, from, copied } = pending;
+  if (!process.memory.contains(address, length)) return -EFAULT;
+  const { bytes } = process.memory;
+  const start = address + pending.done;
+  const part = Math.min(length - pending.done, TRANSFER_BYTES);
+  let filled = 0;
+  if (description !== undefined) {
+    filled = description.file.read(position + pending.done, bytes, start, part);
+    if (filled < 0) {
+      process.space.unmap(address, length);
+      return filled;
+    }
+  } else if (pending.done < copied) {
+    filled = Math.min(part, copied - pending.done);
+    bytes.copyWithin(start, from + pending.done, from + pending.done + filled);
+  }
+  bytes.fill(0, start + filled, start + part);
+  pending.done += part;
+  return pending.done === length ? pending.result : BLOCKED;
 }
 
 /** What a call answers that a handler ends: what it has done, a second try where SA_RESTART asks for it, or EINTR. */

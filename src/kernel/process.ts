@@ -7,6 +7,7 @@ import { GuestMemory } from "../mem/guest-memory.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials, WalkContext } from "../vfs/permissions.ts";
 import { WaitQueue } from "../wait/wait-queue.ts";
+import { AddressSpace } from "./address-space.ts";
 import type { ChildEvent } from "./children.ts";
 import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 import { DescriptorTable } from "./descriptors.ts";
@@ -34,6 +35,9 @@ export interface ProcessOptions {
   /** RLIMIT_NOFILE. */
   readonly descriptors: number;
 }
+
+/** Where a starting program is told to read its environment, whether or not anything is mounted there. */
+export const ENVIRONMENT_PATH = "/proc/self/environ";
 
 const NO_MEMORY = new ArrayBuffer(0);
 
@@ -81,6 +85,8 @@ export class Process implements WalkContext {
   /** What became ready while it was stopped. */
   readonly held: Ready[] = [];
   readonly timers: ProcessTimers;
+  /** What of its memory is mapped; a new program's is its own. */
+  space = new AddressSpace();
   threads: Thread[] = [];
   program: Program | undefined = undefined;
   /** The program's memory; empty before there is one. */
@@ -91,6 +97,8 @@ export class Process implements WalkContext {
   status: ExitStatus | undefined = undefined;
   /** Whether its program was entered; set by the scheduler. */
   entered = false;
+  /** The next open of ENVIRONMENT_PATH reads its environment. */
+  offersEnvironment = false;
   /** System calls made, counted by whoever makes the calls. */
   calls = 0;
   /** Most bytes of memory any program of its had before the one it runs, and any child it waited for. */
@@ -127,6 +135,8 @@ export class Process implements WalkContext {
 export class Thread {
   readonly process: Process;
   readonly tid: number;
+  /** As prctl(2) sets it: 15 bytes at most. */
+  name = "" as ByteString;
   /** The call it is blocked in. */
   pending: Pending | undefined = undefined;
   /** The blocked call that ended last, if it was a poll: its codec encodes the end from the items. */

@@ -6,6 +6,7 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { S_IFIFO } from "../abi/stat.ts";
 import type { Inode, OpenFile } from "../vfs/contracts.ts";
 import type { Location, Mount } from "../vfs/mounts.ts";
+import { BytesFile } from "./bytes-file.ts";
 import type { ProgramImage } from "./contracts.ts";
 import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
@@ -90,6 +91,8 @@ class Restorer {
     process.executable = executable;
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
+    process.space.restore(described.space);
+    process.offersEnvironment = described.offersEnvironment;
     process.calls = described.calls;
     process.entered = described.entered;
     process.ending = described.ending;
@@ -98,8 +101,9 @@ class Restorer {
     kernel.adopt(process);
     if (process.status === undefined)
       check(kernel.load(process) === 0, `runs ${described.image}, which cannot be loaded`);
-    for (const { tid, pending, mask, savedMask, signals } of described.threads) {
+    for (const { tid, name, pending, mask, savedMask, signals } of described.threads) {
       const thread = new Thread(process, tid);
+      thread.name = name as ByteString;
       thread.killed = process.ending !== undefined;
       thread.mask.setMask(...mask);
       if (savedMask !== undefined) thread.savedMask = new SignalSet(...savedMask);
@@ -170,6 +174,7 @@ class Restorer {
     const pending = this.#pending(thread, described);
     thread.pending = pending;
     if (pending.kind === "read" || pending.kind === "write") pending.description.acquire();
+    if (pending.kind === "fill") pending.description?.acquire();
     if (pending.kind === "poll") for (const description of pending.descriptions) description?.acquire();
     this.#kernel.scheduler.wake(pending);
   }
@@ -208,6 +213,12 @@ class Restorer {
         check(filled >= 0 && filled <= length, "has filled more than it was asked to");
         return { ...parked(thread), kind, address, length, filled };
       }
+      case "fill": {
+        const { kind, address, length, done, position, from, copied, result } = described;
+        check(done >= 0 && done <= length, "has filled more than it was asked to");
+        const description = described.description < 0 ? undefined : this.#numbered(described.description);
+        return { ...parked(thread), kind, address, length, done, description, position, from, copied, result };
+      }
       case "wait":
         return { ...parked(thread), kind: "wait", selection: { ...described.selection } };
       case "signal wait": {
@@ -240,6 +251,7 @@ class Restorer {
     let file: OpenFile | number | undefined;
     if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
     else if (described.kind === "stream") file = streams[described.index];
+    else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());
     else if (described.kind === "pipe") {
       const pipe = pipes[described.index];
       if (pipe !== undefined) file = described.end === "read" ? new PipeReadEnd(pipe) : new PipeWriteEnd(pipe);

@@ -144,6 +144,7 @@ export class Scheduler implements WakeSink {
         break;
       case "yield":
       case "random":
+      case "fill":
         this.wake(pending);
         return;
     }
@@ -167,6 +168,9 @@ export class Scheduler implements WakeSink {
         break;
       case "poll":
         for (const description of pending.descriptions) description?.release();
+        break;
+      case "fill":
+        pending.description?.release();
         break;
     }
   }

@@ -5,6 +5,7 @@
  */
 
 import type { Location } from "../vfs/mounts.ts";
+import { BytesFile } from "./bytes-file.ts";
 import type { ChildSelection } from "./children.ts";
 import type { ExitStatus, Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
@@ -48,6 +49,7 @@ export interface StreamSnapshot {
 export type FileSnapshot =
   | { readonly kind: "pipe"; readonly index: number; readonly end: "read" | "write" }
   | { readonly kind: "stream"; readonly index: number }
+  | { readonly kind: "bytes"; readonly content: Uint8Array }
   | { readonly kind: "place"; readonly place: PlaceSnapshot };
 
 export interface DescriptionSnapshot {
@@ -93,6 +95,18 @@ export type PendingSnapshot =
   | { readonly kind: "sleep"; readonly remainingNs: number | undefined }
   | { readonly kind: "yield"; readonly outcome: Outcome }
   | { readonly kind: "random"; readonly address: number; readonly length: number; readonly filled: number }
+  | {
+      readonly kind: "fill";
+      readonly address: number;
+      readonly length: number;
+      readonly done: number;
+      /** -1 without a file. */
+      readonly description: number;
+      readonly position: number;
+      readonly from: number;
+      readonly copied: number;
+      readonly result: number;
+    }
   | { readonly kind: "wait"; readonly selection: ChildSelection }
   | { readonly kind: "signal wait"; readonly set: SignalWords; readonly remainingNs: number | undefined }
   | { readonly kind: "pause" }
@@ -100,6 +114,7 @@ export type PendingSnapshot =
 
 export interface ThreadSnapshot {
   readonly tid: number;
+  readonly name: string;
   readonly pending: PendingSnapshot | undefined;
   readonly mask: SignalWords;
   readonly savedMask: SignalWords | undefined;
@@ -138,6 +153,9 @@ export interface ProcessSnapshot {
   readonly actions: readonly { readonly signal: number; readonly action: SignalAction }[];
   readonly childFlags: number;
   readonly signals: readonly SignalInfo[];
+  /** AddressSpace.state() */
+  readonly space: readonly number[];
+  readonly offersEnvironment: boolean;
   readonly stopped: number;
   readonly news: "stopped" | "continued" | undefined;
   readonly peakMemory: number;
@@ -217,6 +235,8 @@ class Taker {
       actions: process.actions.flatMap((action, signal) => (action === undefined ? [] : [{ signal, action }])),
       childFlags: process.childFlags,
       signals: [...process.signals.infos],
+      space: process.space.state(),
+      offersEnvironment: process.offersEnvironment,
       stopped: process.stopped,
       news: process.news,
       peakMemory: process.peakMemory,
@@ -235,8 +255,9 @@ class Taker {
         inheriting: entry.inheriting,
         preopen: entry.preopen,
       })),
-      threads: process.threads.map(({ tid, pending, mask, savedMask, signals }) => ({
+      threads: process.threads.map(({ tid, name, pending, mask, savedMask, signals }) => ({
         tid,
+        name,
         pending: pending === undefined ? undefined : this.#pending(pending),
         mask: wordsOf(mask),
         savedMask: savedMask === undefined ? undefined : wordsOf(savedMask),
@@ -279,6 +300,11 @@ class Taker {
         const { kind, address, length, filled } = pending;
         return { kind, address, length, filled };
       }
+      case "fill": {
+        const { kind, address, length, done, position, from, copied, result } = pending;
+        const description = pending.description === undefined ? -1 : this.#description(pending.description);
+        return { kind, address, length, done, description, position, from, copied, result };
+      }
       case "wait":
         return { kind: "wait", selection: { ...pending.selection } };
       case "signal wait":
@@ -306,6 +332,7 @@ class Taker {
     if (file instanceof InputStream || file instanceof OutputStream) {
       return { kind: "stream", index: this.#stream(file) };
     }
+    if (file instanceof BytesFile) return { kind: "bytes", content: file.content.slice() };
     throw new SnapshotError(`An open ${file.inode.fs.type} file without a place cannot be written out.`);
   }
 

@@ -6,7 +6,7 @@
  * once, check the copy. A view is stale after anything that may grow the memory or wait: take `bytes` again.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EFAULT, EINVAL } from "../abi/errno.ts";
+import { EFAULT, EINVAL, ENAMETOOLONG } from "../abi/errno.ts";
 import { UIO_MAXIOV } from "../abi/fcntl.ts";
 import { RecentStrings, SHORT_STRING } from "./recent-strings.ts";
 
@@ -80,13 +80,32 @@ export class GuestMemory {
     return text as ByteString;
   }
 
+  /**
+   * Copy a string in up to its NUL, which must come within `limit` bytes. `address` must be an unsigned integer. -EFAULT
+   * when memory ends before, -ENAMETOOLONG beyond the limit.
+   */
+  cString(address: number, limit: number): ByteString | number {
+    const bytes = this.bytes;
+    const end = Math.min(address + limit, bytes.length);
+    for (let at = address; at < end; at++) {
+      if (bytes[at] === 0) return this.byteString(address, at - address);
+    }
+    return address + limit > bytes.length ? -EFAULT : -ENAMETOOLONG;
+  }
+
   /** Copy a byte string out without a NUL; the range must have been checked. */
   putByteString(address: number, text: ByteString): void {
     const bytes = this.bytes;
     for (let i = 0; i < text.length; i++) bytes[address + i] = text.charCodeAt(i);
   }
 
-  /** Write an unsigned 64-bit integer given as a number from 0 to 2^53. */
+  /** A signed 64-bit integer; beyond 2^53 it is rounded: compare, then refuse. The range must have been checked. */
+  i64(address: number): number {
+    const { view } = this;
+    return view.getInt32(address + 4, true) * WORD + view.getUint32(address, true);
+  }
+
+  /** Write a 64-bit integer given as a number from -2^53 to 2^53. */
   putU64(address: number, value: number): void {
     const { view } = this;
     view.setUint32(address, value >>> 0, true);

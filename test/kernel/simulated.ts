@@ -90,6 +90,10 @@ export class RecordingProgram implements Program {
     this.peakMemory = memoryBytes;
   }
 
+  growMemory(): boolean {
+    return false;
+  }
+
   start(): void {
     this.started += 1;
     this.onStart?.(threadOf(this.process));

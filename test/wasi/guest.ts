@@ -101,6 +101,10 @@ export class Guest implements Program {
     return { mounts: this.mounts, root: this.mounts.root, credentials: { uid: 0, gid: 0, groups: [] } };
   }
 
+  growMemory(): boolean {
+    return false;
+  }
+
   start(): void {}
 
   resume(thread: Thread, outcome: Outcome): void {

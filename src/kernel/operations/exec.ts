@@ -8,7 +8,7 @@ import { S_IFDIR } from "../../abi/stat.ts";
 import { FOLLOW, walk } from "../../vfs/walk.ts";
 import { GONE, type Outcome, UNWIND } from "../contracts.ts";
 import { setMask, settleAll } from "../delivery.ts";
-import { copyOf, forgetHandlers } from "../inheritance.ts";
+import { copyOf, forgetProgram } from "../inheritance.ts";
 import { parked } from "../pending.ts";
 import { type Process, Thread } from "../process.ts";
 import type { Executable } from "../programs.ts";
@@ -47,7 +47,7 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   process.attach(program);
   process.descriptors.closeForExec();
   process.timers.forgetCreated();
-  forgetHandlers(process);
+  forgetProgram(process);
   process.threads = [];
   process.held.length = 0;
   const fresh = new Thread(process, process.pid);
@@ -133,7 +133,7 @@ function begin(child: Process, request: SpawnRequest): number {
   child.executable = found.location;
   child.executed = true;
   child.descriptors.closeForExec();
-  forgetHandlers(child);
+  forgetProgram(child);
   return child.kernel.load(child);
 }
 

@@ -264,7 +264,7 @@ export function setStatusFlags(thread: Thread, fd: number, flags: number): Outco
 }
 
 /** Where a path's walk starts. -EBADF, -ENOTDIR. */
-function startOf(process: Process, fd: number, path: ByteString, walkFlags: number): Location | number {
+export function startOf(process: Process, fd: number, path: ByteString, walkFlags: number): Location | number {
   if (fd === AT_FDCWD) return process.cwd;
   if ((walkFlags & BENEATH) === 0 && path.charCodeAt(0) === 47) return process.root;
   const entry = process.descriptors.get(fd);

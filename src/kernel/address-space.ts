@@ -1,0 +1,210 @@
+/**
+ * Layer: kernel. Which parts of a process's linear memory are mapped: what brk(2) and mmap(2) hand out above the program's
+ * own data. Plain data; it must not know who maps, nor touch the bytes.
+ *
+ * Addresses are unsigned; all bounds are multiples of MAP_PAGE. Memory the guest grew by itself is its own and is
+ * never handed out. Protections are kept, but linear memory has none: nothing enforces them.
+ */
+import { MAPPINGS } from "../limits.ts";
+
+/** Bytes of a page, as Linux's on x86-64: mappings begin and end at multiples. */
+export const MAP_PAGE = 4096;
+
+/** [start, end) is mapped. */
+export interface Mapping {
+  readonly start: number;
+  readonly end: number;
+  /** PROT_ bits. */
+  readonly protection: number;
+  /** Whether it was filled from a file. */
+  readonly file: boolean;
+}
+
+/** What an address space asks of the memory it divides. */
+export interface GrowingMemory {
+  readonly byteLength: number;
+  /** At least so many bytes from now on; false if they cannot be had. */
+  grow(bytes: number): boolean;
+}
+
+export function pageUp(bytes: number): number {
+  return Math.ceil(bytes / MAP_PAGE) * MAP_PAGE;
+}
+
+export class AddressSpace {
+  /** By rising address, never overlapping. */
+  #mappings: Mapping[] = [];
+  /** Where mapping begins: the end of memory when the process first asked; 0 before. */
+  #base = 0;
+  /** The memory's size as this space left it. */
+  #known = 0;
+  /** Above this nothing was ever handed out: it is zero. */
+  #touched = 0;
+  #breakStart = 0;
+  #breakEnd = 0;
+
+  get mappings(): readonly Mapping[] {
+    return this.#mappings;
+  }
+
+  /** Whether [start, end) holds bytes somebody may have written since the memory was new. */
+  isUsed(start: number): boolean {
+    return start < this.#touched;
+  }
+
+  /** Map `length` bytes wherever they fit, growing the memory if need be. The address, or undefined without room. */
+  place(memory: GrowingMemory, length: number, protection: number, file: boolean): number | undefined {
+    this.#begin(memory);
+    if (this.#mappings.length >= MAPPINGS) return undefined;
+    let start = this.#base;
+    for (const mapping of this.#mappings) {
+      if (mapping.start - start >= length) break;
+      start = mapping.end;
+    }
+    return this.#take(memory, start, length, protection, file) ? start : undefined;
+  }
+
+  /** Map exactly here, over whatever is mapped. False without room, or where the program's own data is. */
+  placeAt(memory: GrowingMemory, start: number, length: number, protection: number, file: boolean): boolean {
+    this.#begin(memory);
+    if (start < this.#base || this.#mappings.length >= MAPPINGS) return false;
+    if (!this.#reach(memory, start + length)) return false;
+    this.unmap(start, length);
+    return this.#take(memory, start, length, protection, file);
+  }
+
+  /** Whether every byte is mapped, or the program's own. */
+  covers(start: number, length: number): boolean {
+    let at = Math.max(start, this.#base);
+    for (const mapping of this.#mappings) {
+      if (mapping.end <= at) continue;
+      if (at >= start + length) return true;
+      if (mapping.start > at) return false;
+      at = mapping.end;
+    }
+    return at >= start + length;
+  }
+
+  /** Whether no byte is mapped or the program's own. */
+  isFree(start: number, length: number): boolean {
+    if (start < this.#base) return false;
+    return !this.#mappings.some((mapping) => mapping.start < start + length && mapping.end > start);
+  }
+
+  /** Every mapping that has a byte in the range. */
+  within(start: number, length: number): readonly Mapping[] {
+    return this.#mappings.filter((mapping) => mapping.start < start + length && mapping.end > start);
+  }
+
+  unmap(start: number, length: number): void {
+    this.#cut(start);
+    this.#cut(start + length);
+    this.#mappings = this.#mappings.filter((mapping) => mapping.end <= start || mapping.start >= start + length);
+  }
+
+  protect(start: number, length: number, protection: number): void {
+    this.#cut(start);
+    this.#cut(start + length);
+    const inside = (mapping: Mapping): boolean => mapping.start >= start && mapping.end <= start + length;
+    const changed = this.#mappings.map((mapping) => (inside(mapping) ? { ...mapping, protection } : mapping));
+    this.#mappings = [];
+    for (const mapping of changed) this.#append(mapping);
+  }
+
+  /** The program break; moved to `wanted` if that can be had. `wanted` 0 only asks. */
+  moveBreak(memory: GrowingMemory, wanted: number, protection: number): number {
+    this.#begin(memory);
+    if (this.#breakStart === 0) {
+      this.#breakStart = Math.max(this.#base, this.#mappings.at(-1)?.end ?? 0);
+      this.#breakEnd = this.#breakStart;
+    }
+    if (wanted < this.#breakStart) return this.#breakEnd;
+    const from = pageUp(this.#breakEnd);
+    const to = pageUp(wanted);
+    if (to > from) {
+      if (!this.isFree(from, to - from) || this.#mappings.length >= MAPPINGS) return this.#breakEnd;
+      if (!this.#take(memory, from, to - from, protection, false)) return this.#breakEnd;
+    } else if (to < from) this.unmap(to, from - to);
+    this.#breakEnd = wanted;
+    return wanted;
+  }
+
+  /** Everything, as plain numbers, for a snapshot. */
+  state(): readonly number[] {
+    const flat = this.#mappings.flatMap(({ start, end, protection, file }) => [start, end, protection, file ? 1 : 0]);
+    return [this.#base, this.#known, this.#touched, this.#breakStart, this.#breakEnd, ...flat];
+  }
+
+  /** Take on what `state` told. */
+  restore(state: readonly number[]): void {
+    const [base = 0, known = 0, touched = 0, breakStart = 0, breakEnd = 0] = state;
+    this.#base = base;
+    this.#known = known;
+    this.#touched = touched;
+    this.#breakStart = breakStart;
+    this.#breakEnd = breakEnd;
+    this.#mappings = [];
+    for (let i = 5; i + 3 < state.length; i += 4) {
+      const [start = 0, end = 0, protection = 0, file = 0] = state.slice(i, i + 4);
+      this.#mappings.push({ start, end, protection, file: file === 1 });
+    }
+  }
+
+  /** Notice what the guest grew by itself. */
+  #begin(memory: GrowingMemory): void {
+    const size = memory.byteLength;
+    if (this.#base === 0) {
+      this.#base = pageUp(size);
+      this.#known = size;
+      this.#touched = this.#base;
+    }
+    if (size > this.#known) {
+      this.#insert({ start: this.#known, end: size, protection: 3, file: true });
+      this.#touched = Math.max(this.#touched, size);
+      this.#known = size;
+    }
+  }
+
+  #reach(memory: GrowingMemory, end: number): boolean {
+    if (end > memory.byteLength && !memory.grow(end)) return false;
+    this.#known = memory.byteLength;
+    return true;
+  }
+
+  #take(memory: GrowingMemory, start: number, length: number, protection: number, file: boolean): boolean {
+    const end = start + length;
+    if (!this.#reach(memory, end)) return false;
+    this.#insert({ start, end, protection, file });
+    return true;
+  }
+
+  /** After this, everything below `end` counts as used. */
+  markUsed(end: number): void {
+    this.#touched = Math.max(this.#touched, end);
+  }
+
+  #insert(mapping: Mapping): void {
+    const index = this.#mappings.findIndex((other) => other.start >= mapping.end);
+    const after = index < 0 ? [] : this.#mappings.splice(index);
+    this.#append(mapping);
+    const [next, ...rest] = after;
+    if (next !== undefined) this.#append(next);
+    for (const other of rest) this.#mappings.push(other);
+  }
+
+  /** At the end of the list, joined with the last where nothing tells them apart. */
+  #append(mapping: Mapping): void {
+    const last = this.#mappings.at(-1);
+    const joins = last?.end === mapping.start && last.protection === mapping.protection && !last.file && !mapping.file;
+    if (last !== undefined && joins) {
+      this.#mappings[this.#mappings.length - 1] = { ...last, end: mapping.end };
+    } else this.#mappings.push(mapping);
+  }
+
+  #cut(at: number): void {
+    const index = this.#mappings.findIndex((mapping) => mapping.start < at && mapping.end > at);
+    const mapping = this.#mappings[index];
+    if (mapping === undefined) return;
+    this.#mappings.splice(index, 1, { ...mapping, end: at }, { ...mapping, start: at });
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Layer: syscalls. New processes and programs, and waiting for them: fork, execve, wait4.
+ */
+import type { ByteString } from "../abi/byte-string.ts";
+import { E2BIG, EFAULT, EINVAL } from "../abi/errno.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../abi/fcntl.ts";
+import { WALL, WCLONE, WCONTINUED, WNOHANG, WNOTHREAD, WUNTRACED } from "../abi/wait.ts";
+import type { ChildEvent } from "../kernel/children.ts";
+import type { Outcome } from "../kernel/contracts.ts";
+import { execute, fork } from "../kernel/operations/exec.ts";
+import { startOf } from "../kernel/operations/files.ts";
+import { wait4 } from "../kernel/operations/processes.ts";
+import type { Process, Thread } from "../kernel/process.ts";
+import { ARGUMENT_BYTES } from "../limits.ts";
+import { pathAt } from "./call.ts";
+import { putUsage, RUSAGE_BYTES } from "./system.ts";
+
+export function sys_fork(thread: Thread): Outcome {
+  return fork(thread);
+}
+
+/** Copy a list of strings in, ended by a null pointer; a null list is empty. -EFAULT, -E2BIG. */
+export function stringsAt({ memory }: Process, address: number): ByteString[] | number {
+  const strings: ByteString[] = [];
+  if (address === 0) return strings;
+  let bytes = 0;
+  for (let at = address; ; at += 4) {
+    if (!memory.contains(at, 4)) return -EFAULT;
+    const pointer = memory.view.getUint32(at, true);
+    if (pointer === 0) return strings;
+    const text = memory.cString(pointer, ARGUMENT_BYTES);
+    if (typeof text === "number") return text === -EFAULT ? text : -E2BIG;
+    bytes += text.length + 9;
+    if (bytes > ARGUMENT_BYTES) return -E2BIG;
+    strings.push(text);
+  }
+}
+
+export function sys_execve(thread: Thread, path: number, argvAt: number, envAt: number): Outcome {
+  return sys_execveat(thread, AT_FDCWD, path, argvAt, envAt, 0);
+}
+
+/** execveat(2). Deviation: AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW are EINVAL. */
+export function sys_execveat(
+  thread: Thread,
+  fd: number,
+  pathAddress: number,
+  argvAt: number,
+  envAt: number,
+  flags: number,
+): Outcome {
+  const { process } = thread;
+  if ((flags & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) !== 0 || flags !== 0) return -EINVAL;
+  const path = pathAt(process, pathAddress);
+  if (typeof path === "number") return path;
+  const from = startOf(process, fd, path, 0);
+  if (typeof from === "number") return from;
+  const argv = stringsAt(process, argvAt >>> 0);
+  if (typeof argv === "number") return argv;
+  const env = stringsAt(process, envAt >>> 0);
+  if (typeof env === "number") return env;
+  // As Linux since 5.18: a program always has a name.
+  return execute(thread, { path, argv: argv.length === 0 ? ["" as ByteString] : argv, env }, from);
+}
+
+const OPTIONS = WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE;
+
+export function sys_wait4(thread: Thread, pid: number, statusAt: number, options: number, usageAt: number): Outcome {
+  if ((options & ~OPTIONS) !== 0) return -EINVAL;
+  const outcome = wait4(thread, pid, options);
+  return outcome > 0 ? told(thread, statusAt >>> 0, usageAt >>> 0, outcome) : outcome;
+}
+
+export function finishWait4(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  return outcome > 0 ? told(thread, (words[1] ?? 0) >>> 0, (words[3] ?? 0) >>> 0, outcome) : outcome;
+}
+
+/** As on Linux the child is gone even where its status cannot be told. */
+function told(thread: Thread, statusAt: number, usageAt: number, outcome: Outcome): Outcome {
+  const { memory } = thread.process;
+  const { child } = thread;
+  if (child === undefined) return outcome;
+  if (statusAt !== 0) {
+    if (!memory.contains(statusAt, 4)) return -EFAULT;
+    memory.view.setInt32(statusAt, statusWord(child), true);
+  }
+  if (usageAt !== 0) {
+    if (!memory.contains(usageAt, RUSAGE_BYTES)) return -EFAULT;
+    putUsage(thread, usageAt, child.peakMemory);
+  }
+  return outcome;
+}
+
+/** wait(2)'s status word. */
+export function statusWord({ what, status }: ChildEvent): number {
+  if (what === "continued") return 0xffff;
+  if (what === "stopped") return (status.signal << 8) | 0x7f;
+  return status.signal === 0 ? status.code << 8 : status.signal;
+}

@@ -1,0 +1,195 @@
+/**
+ * Layer: syscalls. Descriptors: close, dup, fcntl, ioctl, flock, pipes.
+ */
+import { EFAULT, EINVAL, ENOTTY, EOVERFLOW } from "../abi/errno.ts";
+import * as fcntl from "../abi/fcntl.ts";
+import * as ioctl from "../abi/ioctl.ts";
+import type { Outcome } from "../kernel/contracts.ts";
+import {
+  checkLockable,
+  checkOpen,
+  checkTerminal,
+  closeRange,
+  duplicateTo,
+  getCloseOnExec,
+  readableBytes,
+  setCloseOnExec,
+} from "../kernel/operations/descriptors.ts";
+import { getStatusFlags, setStatusFlags } from "../kernel/operations/files.ts";
+import { close, duplicate } from "../kernel/operations/io.ts";
+import { makePipe } from "../kernel/operations/pipes.ts";
+import type { Thread } from "../kernel/process.ts";
+import { long } from "./call.ts";
+
+export function sys_close(thread: Thread, fd: number): Outcome {
+  return close(thread, fd);
+}
+
+export function sys_close_range(thread: Thread, first: number, last: number, flags: number): Outcome {
+  if ((flags & ~(fcntl.CLOSE_RANGE_CLOEXEC | fcntl.CLOSE_RANGE_UNSHARE)) !== 0) return -EINVAL;
+  return closeRange(thread, first >>> 0, last >>> 0, (flags & fcntl.CLOSE_RANGE_CLOEXEC) !== 0);
+}
+
+export function sys_dup(thread: Thread, fd: number): Outcome {
+  return duplicate(thread, fd, 0, false);
+}
+
+export function sys_dup2(thread: Thread, from: number, to: number): Outcome {
+  return duplicateTo(thread, from, to, false);
+}
+
+export function sys_dup3(thread: Thread, from: number, to: number, flags: number): Outcome {
+  if (from === to || (flags & ~fcntl.O_CLOEXEC) !== 0) return -EINVAL;
+  return duplicateTo(thread, from, to, flags !== 0);
+}
+
+export function sys_pipe(thread: Thread, address: number): Outcome {
+  return sys_pipe2(thread, address, 0);
+}
+
+const ends = { readFd: 0, writeFd: 0 };
+
+/** The address is checked first: a refused pipe must not stay open. */
+export function sys_pipe2(thread: Thread, address: number, flags: number): Outcome {
+  const { memory } = thread.process;
+  const at = address >>> 0;
+  if (!memory.contains(at, 8)) return -EFAULT;
+  const outcome = makePipe(thread, flags, ends);
+  if (outcome < 0) return outcome;
+  memory.view.setInt32(at, ends.readFd, true);
+  memory.view.setInt32(at + 4, ends.writeFd, true);
+  return 0;
+}
+
+/**
+ * fcntl(2). Deviations: record locks are the only process's own and always granted; leases, notification, owners and
+ * pipe sizes are EINVAL.
+ */
+export function sys_fcntl(thread: Thread, fd: number, command: number, low: number, high: number): Outcome {
+  switch (command) {
+    case fcntl.F_DUPFD:
+    case fcntl.F_DUPFD_CLOEXEC:
+      return duplicate(thread, fd, low | 0, command === fcntl.F_DUPFD_CLOEXEC);
+    case fcntl.F_GETFD:
+      return getCloseOnExec(thread, fd);
+    case fcntl.F_SETFD:
+      return setCloseOnExec(thread, fd, (low & fcntl.FD_CLOEXEC) !== 0);
+    case fcntl.F_GETFL:
+      return getStatusFlags(thread, fd);
+    case fcntl.F_SETFL:
+      return setStatusFlags(thread, fd, low);
+    case fcntl.F_GETLK:
+    case fcntl.F_OFD_GETLK:
+    case fcntl.F_SETLK:
+    case fcntl.F_SETLKW:
+    case fcntl.F_OFD_SETLK:
+    case fcntl.F_OFD_SETLKW:
+      return recordLock(thread, fd, command, low >>> 0, high);
+    default: {
+      const closed = checkOpen(thread, fd);
+      return closed < 0 ? closed : -EINVAL;
+    }
+  }
+}
+
+/** struct flock: type i16, whence i16, start i64 @8, length i64 @16, pid i32 @24. */
+const FLOCK_BYTES = 32;
+
+/** Nobody else is there to hold a lock: asking finds none, setting succeeds. */
+function recordLock(thread: Thread, fd: number, command: number, address: number, high: number): Outcome {
+  const { memory } = thread.process;
+  const closed = checkOpen(thread, fd);
+  if (closed < 0) return closed;
+  if (high !== 0 || !memory.contains(address, FLOCK_BYTES)) return -EFAULT;
+  const { view } = memory;
+  const type = view.getInt16(address, true);
+  const whence = view.getInt16(address + 2, true);
+  const [start, length] = [memory.i64(address + 8), memory.i64(address + 16)];
+  if (type < fcntl.F_RDLCK || type > fcntl.F_UNLCK || whence < 0 || whence > fcntl.SEEK_END) return -EINVAL;
+  if (whence === fcntl.SEEK_SET && (start < 0 || start + length < 0)) return -EINVAL;
+  if (!Number.isSafeInteger(start + length)) return -EOVERFLOW;
+  if (command === fcntl.F_GETLK || command === fcntl.F_OFD_GETLK) {
+    if (type === fcntl.F_UNLCK) return -EINVAL;
+    view.setInt16(address, fcntl.F_UNLCK, true);
+    return 0;
+  }
+  return type === fcntl.F_UNLCK ? 0 : checkLockable(thread, fd, type === fcntl.F_WRLCK);
+}
+
+/** flock(2). Deviation: always granted, for nobody else is there. */
+export function sys_flock(thread: Thread, fd: number, operation: number): Outcome {
+  const how = operation & ~fcntl.LOCK_NB;
+  if (how !== fcntl.LOCK_SH && how !== fcntl.LOCK_EX && how !== fcntl.LOCK_UN) return -EINVAL;
+  return checkOpen(thread, fd);
+}
+
+/** ioctl(2): what programs ask of terminals, FIONREAD, FIONBIO, FIOCLEX and FIONCLEX. Everything else is ENOTTY. */
+export function sys_ioctl(thread: Thread, fd: number, request: number, argument: number): Outcome {
+  const { memory } = thread.process;
+  const at = argument >>> 0;
+  switch (request >>> 0) {
+    case ioctl.TIOCGWINSZ: {
+      const error = checkTerminal(thread, fd);
+      if (error < 0) return error;
+      if (!memory.contains(at, 8)) return -EFAULT;
+      memory.view.setUint16(at, ioctl.ROWS, true);
+      memory.view.setUint16(at + 2, ioctl.COLUMNS, true);
+      memory.view.setUint32(at + 4, 0, true);
+      return 0;
+    }
+    case ioctl.TCGETS: {
+      const error = checkTerminal(thread, fd);
+      if (error < 0) return error;
+      if (!memory.contains(at, ioctl.TERMIOS_BYTES)) return -EFAULT;
+      ioctl.INITIAL_TERMIOS.forEach((word, i) => {
+        memory.view.setUint32(at + i * 4, word, true);
+      });
+      memory.bytes.set(ioctl.INITIAL_CHARACTERS, at + 17);
+      return 0;
+    }
+    case ioctl.TCSETS:
+    case ioctl.TCSETSW:
+    case ioctl.TCSETSF: {
+      const error = checkTerminal(thread, fd);
+      if (error < 0) return error;
+      return memory.contains(at, ioctl.TERMIOS_BYTES) ? 0 : -EFAULT;
+    }
+    case ioctl.FIONREAD: {
+      const bytes = readableBytes(thread, fd);
+      if (bytes < 0) return bytes;
+      if (!memory.contains(at, 4)) return -EFAULT;
+      memory.view.setInt32(at, Math.min(bytes, 0x7fff_ffff), true);
+      return 0;
+    }
+    case ioctl.FIONBIO: {
+      const flags = getStatusFlags(thread, fd);
+      if (flags < 0) return flags;
+      if (!memory.contains(at, 4)) return -EFAULT;
+      const on = memory.view.getInt32(at, true) !== 0;
+      return setStatusFlags(thread, fd, on ? flags | fcntl.O_NONBLOCK : flags & ~fcntl.O_NONBLOCK);
+    }
+    case ioctl.FIOCLEX:
+      return setCloseOnExec(thread, fd, true);
+    case ioctl.FIONCLEX:
+      return setCloseOnExec(thread, fd, false);
+    default: {
+      const closed = checkOpen(thread, fd);
+      return closed < 0 ? closed : -ENOTTY;
+    }
+  }
+}
+
+/** fadvise64(2): advice is taken and changes nothing. */
+export function sys_fadvise64(
+  thread: Thread,
+  fd: number,
+  _offsetLow: number,
+  _offsetHigh: number,
+  lengthLow: number,
+  lengthHigh: number,
+  advice: number,
+): Outcome {
+  const closed = checkOpen(thread, fd);
+  if (closed < 0) return closed;
+  return advice < 0 || advice > fcntl.POSIX_FADV_NOREUSE || long(lengthLow, lengthHigh) < 0 ? -EINVAL : 0;
+}

@@ -1,0 +1,88 @@
+/**
+ * Layer: syscalls. Users and groups. One identity: see the kernel's operations.
+ */
+import { EFAULT, EINVAL } from "../abi/errno.ts";
+import type { Outcome } from "../kernel/contracts.ts";
+import { NGROUPS_MAX, setGroup, setGroups, setUser } from "../kernel/operations/identity.ts";
+import type { Thread } from "../kernel/process.ts";
+
+export function sys_getuid(thread: Thread): Outcome {
+  return thread.process.credentials.uid;
+}
+
+export function sys_getgid(thread: Thread): Outcome {
+  return thread.process.credentials.gid;
+}
+
+export function sys_setuid(thread: Thread, uid: number): Outcome {
+  return uid === -1 ? -EINVAL : setUser(thread, [uid >>> 0]);
+}
+
+export function sys_setgid(thread: Thread, gid: number): Outcome {
+  return gid === -1 ? -EINVAL : setGroup(thread, [gid >>> 0]);
+}
+
+export function sys_setreuid(thread: Thread, real: number, effective: number): Outcome {
+  return setUser(thread, [real >>> 0, effective >>> 0]);
+}
+
+export function sys_setregid(thread: Thread, real: number, effective: number): Outcome {
+  return setGroup(thread, [real >>> 0, effective >>> 0]);
+}
+
+export function sys_setresuid(thread: Thread, real: number, effective: number, saved: number): Outcome {
+  return setUser(thread, [real >>> 0, effective >>> 0, saved >>> 0]);
+}
+
+export function sys_setresgid(thread: Thread, real: number, effective: number, saved: number): Outcome {
+  return setGroup(thread, [real >>> 0, effective >>> 0, saved >>> 0]);
+}
+
+function putThree(thread: Thread, id: number, addresses: readonly number[]): Outcome {
+  const { memory } = thread.process;
+  if (addresses.some((address) => !memory.contains(address >>> 0, 4))) return -EFAULT;
+  for (const address of addresses) memory.view.setUint32(address >>> 0, id, true);
+  return 0;
+}
+
+export function sys_getresuid(thread: Thread, real: number, effective: number, saved: number): Outcome {
+  return putThree(thread, thread.process.credentials.uid, [real, effective, saved]);
+}
+
+export function sys_getresgid(thread: Thread, real: number, effective: number, saved: number): Outcome {
+  return putThree(thread, thread.process.credentials.gid, [real, effective, saved]);
+}
+
+/** setfsuid(2): the one before; it follows the only user there is. */
+export function sys_setfsuid(thread: Thread): Outcome {
+  return thread.process.credentials.uid;
+}
+
+export function sys_setfsgid(thread: Thread): Outcome {
+  return thread.process.credentials.gid;
+}
+
+export function sys_getgroups(thread: Thread, size: number, address: number): Outcome {
+  const { memory, credentials } = thread.process;
+  const { groups } = credentials;
+  if (size < 0) return -EINVAL;
+  if (size === 0) return groups.length;
+  if (size < groups.length) return -EINVAL;
+  const at = address >>> 0;
+  if (!memory.contains(at, groups.length * 4)) return -EFAULT;
+  groups.forEach((group, i) => {
+    memory.view.setUint32(at + i * 4, group, true);
+  });
+  return groups.length;
+}
+
+export function sys_setgroups(thread: Thread, size: number, address: number): Outcome {
+  const { memory } = thread.process;
+  if (size < 0 || size > NGROUPS_MAX) return -EINVAL;
+  const at = address >>> 0;
+  if (!memory.contains(at, size * 4)) return -EFAULT;
+  return setGroups(
+    thread,
+    Array.from({ length: size }, (_, i) => memory.view.getUint32(at + i * 4, true)),
+  );
+}

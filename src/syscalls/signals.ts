@@ -1,0 +1,138 @@
+/**
+ * Layer: syscalls. Signals: actions, masks, kill. A guest's sigset is 8 bytes; its sigaction is packed: handler u32 @0, flags u64
+ * @4, restorer u32 @12, mask @16.
+ */
+import { WALI_SIG_DFL, WALI_SIG_IGN } from "../abi/calls.ts";
+import { EFAULT, EINVAL } from "../abi/errno.ts";
+import { SIG_BLOCK, SIG_SETMASK } from "../abi/signal.ts";
+import type { Outcome } from "../kernel/contracts.ts";
+import {
+  changeMask,
+  dispositionOf,
+  kill,
+  killThread,
+  pause,
+  pendingSignals,
+  setDisposition,
+  suspend,
+} from "../kernel/operations/signals.ts";
+import type { Thread } from "../kernel/process.ts";
+import { SignalSet } from "../kernel/signal-set.ts";
+import { DISPOSITION_DEFAULT, DISPOSITION_HANDLER, DISPOSITION_IGNORE } from "../kernel/signals.ts";
+import { putSignalSet, SIGSET_BYTES, signalSetAt } from "./call.ts";
+
+const SIGACTION_BYTES = 24;
+
+/** What a handler field means: the two that are no functions, or one. */
+function kindOf(handler: number): number {
+  if (handler === WALI_SIG_DFL) return DISPOSITION_DEFAULT;
+  return handler === WALI_SIG_IGN ? DISPOSITION_IGNORE : DISPOSITION_HANDLER;
+}
+
+export function sys_rt_sigaction(
+  thread: Thread,
+  signal: number,
+  actionAt: number,
+  oldAt: number,
+  setBytes: number,
+): Outcome {
+  const { process } = thread;
+  const { memory } = process;
+  const [from, to] = [actionAt >>> 0, oldAt >>> 0];
+  if (setBytes !== SIGSET_BYTES) return -EINVAL;
+  const old = dispositionOf(thread, signal);
+  if (typeof old === "number") return old;
+  if (from !== 0 && !memory.contains(from, SIGACTION_BYTES)) return -EFAULT;
+  if (to !== 0 && !memory.contains(to, SIGACTION_BYTES)) return -EFAULT;
+  if (from !== 0) {
+    const { view } = memory;
+    const handler = view.getInt32(from, true);
+    const { low: maskLow, high: maskHigh } = signalSetAt(process, from + 16);
+    const action = { handler, flags: view.getUint32(from + 4, true), maskLow, maskHigh };
+    const outcome = setDisposition(thread, signal, { kind: kindOf(handler), action });
+    if (outcome < 0) return outcome;
+  }
+  if (to !== 0) {
+    const { kind, action } = old;
+    const plain = kind === DISPOSITION_IGNORE ? WALI_SIG_IGN : WALI_SIG_DFL;
+    const { view } = memory;
+    memory.bytes.fill(0, to, to + SIGACTION_BYTES);
+    view.setInt32(to, kind === DISPOSITION_HANDLER ? action.handler : plain, true);
+    view.setUint32(to + 4, action.flags, true);
+    putSignalSet(process, to + 16, { low: action.maskLow, high: action.maskHigh });
+  }
+  return 0;
+}
+
+export function sys_rt_sigprocmask(
+  thread: Thread,
+  how: number,
+  setAddress: number,
+  oldAddress: number,
+  bytes: number,
+): Outcome {
+  const { process, mask } = thread;
+  const { memory } = process;
+  const [from, to] = [setAddress >>> 0, oldAddress >>> 0];
+  if (bytes !== SIGSET_BYTES) return -EINVAL;
+  if (from !== 0 && !memory.contains(from, SIGSET_BYTES)) return -EFAULT;
+  if (to !== 0 && !memory.contains(to, SIGSET_BYTES)) return -EFAULT;
+  const { low, high } = mask;
+  if (from !== 0) {
+    if (how < SIG_BLOCK || how > SIG_SETMASK) return -EINVAL;
+    const outcome = changeMask(thread, how, signalSetAt(process, from));
+    if (outcome < 0) return outcome;
+  }
+  if (to !== 0) putSignalSet(process, to, { low, high });
+  return 0;
+}
+
+const pending = new SignalSet();
+
+export function sys_rt_sigpending(thread: Thread, address: number, bytes: number): Outcome {
+  const { process } = thread;
+  if (bytes >>> 0 > SIGSET_BYTES) return -EINVAL;
+  if (!process.memory.contains(address >>> 0, SIGSET_BYTES)) return -EFAULT;
+  pendingSignals(thread, pending);
+  putSignalSet(process, address >>> 0, pending);
+  return 0;
+}
+
+export function sys_rt_sigsuspend(thread: Thread, address: number, bytes: number): Outcome {
+  const { process } = thread;
+  if (bytes !== SIGSET_BYTES) return -EINVAL;
+  if (!process.memory.contains(address >>> 0, SIGSET_BYTES)) return -EFAULT;
+  return suspend(thread, signalSetAt(process, address >>> 0));
+}
+
+export function sys_pause(thread: Thread): Outcome {
+  return pause(thread);
+}
+
+export function sys_kill(thread: Thread, pid: number, signal: number): Outcome {
+  return kill(thread, pid, signal);
+}
+
+export function sys_tkill(thread: Thread, tid: number, signal: number): Outcome {
+  return killThread(thread, -1, tid, signal);
+}
+
+export function sys_tgkill(thread: Thread, pid: number, tid: number, signal: number): Outcome {
+  return pid <= 0 ? -EINVAL : killThread(thread, pid, tid, signal);
+}
+
+/** struct stack_t: address u32, flags i32, size u32. There is none: SS_DISABLE. */
+const STACK_BYTES = 12;
+const SS_DISABLE = 2;
+
+/** sigaltstack(2): accepted and not used, because a handler runs on a stack that cannot overflow into it. */
+export function sys_sigaltstack(thread: Thread, newAt: number, oldAt: number): Outcome {
+  const { memory } = thread.process;
+  const [from, to] = [newAt >>> 0, oldAt >>> 0];
+  if (from !== 0 && !memory.contains(from, STACK_BYTES)) return -EFAULT;
+  if (to === 0) return 0;
+  if (!memory.contains(to, STACK_BYTES)) return -EFAULT;
+  memory.bytes.fill(0, to, to + STACK_BYTES);
+  memory.view.setInt32(to + 4, SS_DISABLE, true);
+  return 0;
+}

@@ -1,0 +1,405 @@
+/**
+ * Layer: syscalls. Every call Linux has, and what is behind it here: pure data (hence its length), from which the engine's
+ * calls and docs/syscalls.md are made. Types and numbers are those of abi/calls.ts.
+ */
+import { callNames, callOf, IMPORT_ALIASES, importName, signatureOf } from "../abi/calls.ts";
+import { EOPNOTSUPP, EPERM } from "../abi/errno.ts";
+import type { GuestCall } from "../kernel/contracts.ts";
+import * as children from "./children.ts";
+import * as descriptors from "./descriptors.ts";
+import * as directories from "./directories.ts";
+import * as files from "./files.ts";
+import { finishFutex, sys_futex } from "./futex.ts";
+import * as identity from "./identity.ts";
+import * as io from "./io.ts";
+import * as memory from "./memory.ts";
+import * as poll from "./poll.ts";
+import * as processes from "./processes.ts";
+import { absent, by, faked, full, partial, refused, type Syscall } from "./row.ts";
+import * as signals from "./signals.ts";
+import { notSocket, sys_socket } from "./sockets.ts";
+import { STARTUP_CALLS } from "./startup.ts";
+import * as stat from "./stat.ts";
+import * as system from "./system.ts";
+import * as time from "./time.ts";
+import * as timers from "./timers.ts";
+
+const BYTES = by("kernel, file server", [
+  full("read", io.sys_read),
+  full("write", io.sys_write),
+  full("readv", io.sys_readv),
+  full("writev", io.sys_writev),
+  full("pread64", io.sys_pread64),
+  full("pwrite64", io.sys_pwrite64),
+  full("preadv", io.sys_preadv),
+  full("pwritev", io.sys_pwritev),
+  partial("preadv2", "RWF_NOWAIT is EOPNOTSUPP", io.sys_preadv2),
+  partial("pwritev2", "RWF_NOWAIT and RWF_APPEND are EOPNOTSUPP", io.sys_pwritev2),
+  partial("lseek", "SEEK_DATA and SEEK_HOLE are EINVAL", io.sys_lseek),
+  full("fsync", io.sys_fsync),
+  full("fdatasync", io.sys_fdatasync),
+  faked("sync", "descriptors are synced by fsync alone", io.sys_sync),
+  faked("syncfs", "descriptors are synced by fsync alone", io.sys_syncfs),
+  faked("sync_file_range", "descriptors are synced by fsync alone", io.sys_sync_file_range),
+  faked("readahead", "reads run ahead by themselves", io.sys_readahead),
+  faked("fadvise64", "advice changes nothing", descriptors.sys_fadvise64),
+  partial("fallocate", "only mode 0", io.sys_fallocate),
+  full("sendfile", io.sys_sendfile),
+  full("copy_file_range", io.sys_copy_file_range),
+]);
+
+const DESCRIPTORS = [
+  full("close", descriptors.sys_close),
+  partial("close_range", "CLOSE_RANGE_UNSHARE changes nothing", descriptors.sys_close_range),
+  full("dup", descriptors.sys_dup),
+  full("dup2", descriptors.sys_dup2),
+  full("dup3", descriptors.sys_dup3),
+  full("pipe", descriptors.sys_pipe),
+  partial("pipe2", "O_DIRECT is EINVAL", descriptors.sys_pipe2),
+  partial("fcntl", "record locks are always granted; leases, owners and pipe sizes are EINVAL", descriptors.sys_fcntl),
+  faked("flock", "locks are always granted", descriptors.sys_flock),
+  partial("ioctl", "FIO*; of terminals window size (24 by 80) and attributes, which stay", descriptors.sys_ioctl),
+  full("poll", poll.sys_poll, poll.finishPoll),
+  partial("ppoll", "the time left is not written back", poll.sys_ppoll, poll.finishPoll),
+  partial("select", "the time left is not written back", poll.sys_select, poll.finishSelect),
+  full("pselect6", poll.sys_pselect6, poll.finishSelect),
+];
+
+const FILES = by("kernel, file server", [
+  partial("open", "O_PATH and O_TMPFILE are EINVAL", files.sys_open),
+  partial("openat", "O_PATH and O_TMPFILE are EINVAL", files.sys_openat),
+  full("creat", files.sys_creat),
+  full("mkdir", files.sys_mkdir),
+  full("mkdirat", files.sys_mkdirat),
+  partial("mknod", "regular files only, else EPERM", files.sys_mknod),
+  partial("mknodat", "regular files only, else EPERM", files.sys_mknodat),
+  full("rmdir", files.sys_rmdir),
+  full("unlink", files.sys_unlink),
+  full("unlinkat", files.sys_unlinkat),
+  full("rename", files.sys_rename),
+  full("renameat", files.sys_renameat),
+  partial("renameat2", "RENAME_WHITEOUT is EINVAL", files.sys_renameat2),
+  full("link", files.sys_link),
+  partial("linkat", "AT_EMPTY_PATH is EINVAL", files.sys_linkat),
+  full("symlink", files.sys_symlink),
+  full("symlinkat", files.sys_symlinkat),
+  full("readlink", files.sys_readlink),
+  full("readlinkat", files.sys_readlinkat),
+  full("truncate", files.sys_truncate),
+  full("ftruncate", files.sys_ftruncate),
+  full("chmod", files.sys_chmod),
+  full("fchmod", files.sys_fchmod),
+  full("fchmodat", files.sys_fchmodat),
+  full("fchmodat2", files.sys_fchmodat2),
+  full("chown", files.sys_chown),
+  full("lchown", files.sys_lchown),
+  full("fchown", files.sys_fchown),
+  full("fchownat", files.sys_fchownat),
+  partial("access", "real and effective user are one", files.sys_access),
+  partial("faccessat", "real and effective user are one", files.sys_faccessat),
+  partial("faccessat2", "real and effective user are one", files.sys_faccessat2),
+  full("utimensat", files.sys_utimensat),
+  full("utimes", files.sys_utimes),
+  full("futimesat", files.sys_futimesat),
+  full("utime", files.sys_utime),
+  full("stat", stat.sys_stat),
+  full("lstat", stat.sys_lstat),
+  full("fstat", stat.sys_fstat),
+  full("newfstatat", stat.sys_newfstatat),
+  partial("statx", "the fields of stat(2)", stat.sys_statx),
+  full("statfs", stat.sys_statfs),
+  full("fstatfs", stat.sys_fstatfs),
+  full("getdents64", directories.sys_getdents64),
+  full("getcwd", directories.sys_getcwd),
+  full("chdir", directories.sys_chdir),
+  full("fchdir", directories.sys_fchdir),
+  full("chroot", directories.sys_chroot),
+  full("umask", directories.sys_umask),
+]);
+
+const NO_XATTR = "no file system keeps extended attributes: EOPNOTSUPP";
+const XATTR = (
+  [
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "getxattr",
+    "lgetxattr",
+    "fgetxattr",
+    "listxattr",
+    "llistxattr",
+    "flistxattr",
+    "removexattr",
+    "lremovexattr",
+    "fremovexattr",
+  ] as const
+).map((name) => refused(name, EOPNOTSUPP, NO_XATTR));
+
+const TIME = by("kernel, host clock", [
+  partial("clock_gettime", "11 clocks over 4; CPU clocks count the whole cell", time.sys_clock_gettime),
+  partial("clock_getres", "always 1 ns", time.sys_clock_getres),
+  partial("clock_nanosleep", "CPU clocks are EOPNOTSUPP", time.sys_clock_nanosleep),
+  full("nanosleep", time.sys_nanosleep),
+  partial("gettimeofday", "the zone is UTC", time.sys_gettimeofday),
+  full("time", time.sys_time),
+  partial("times", "CPU time counts the whole cell", time.sys_times),
+  faked("clock_settime", "EPERM: the clock is the host's", time.sys_clock_settime),
+  refused("settimeofday", EPERM, "EPERM: the clock is the host's"),
+  refused("adjtimex", EPERM, "EPERM: the clock is the host's"),
+  refused("clock_adjtime", EPERM, "EPERM: the clock is the host's"),
+]);
+
+const MEMORY = [
+  full("brk", memory.sys_brk),
+  partial("mmap", "a file is copied when mapped; a writable shared one is ENODEV; no protection", memory.sys_mmap),
+  full("munmap", memory.sys_munmap),
+  partial("mprotect", "kept, not enforced: linear memory has no protection", memory.sys_mprotect),
+  partial("mremap", "an old size of 0 is EINVAL", memory.sys_mremap),
+  partial("madvise", "MADV_DONTNEED empties anonymous memory; other advice changes nothing", memory.sys_madvise),
+  faked("msync", "private copies have nowhere to go", memory.sys_msync),
+  faked("mincore", "everything mapped is in memory", memory.sys_mincore),
+  faked("mlock", "nothing is paged out", memory.sys_mlock),
+  faked("mlock2", "nothing is paged out", memory.sys_mlock),
+  faked("munlock", "nothing is paged out", memory.sys_mlock),
+  faked("mlockall", "nothing is paged out", memory.sys_mlockall),
+  faked("munlockall", "nothing is paged out", memory.sys_munlockall),
+];
+
+const PROCESSES = [
+  full("getpid", processes.sys_getpid),
+  full("gettid", processes.sys_gettid),
+  full("getppid", processes.sys_getppid),
+  full("getpgrp", processes.sys_getpgrp),
+  full("getpgid", processes.sys_getpgid),
+  full("setpgid", processes.sys_setpgid),
+  full("getsid", processes.sys_getsid),
+  full("setsid", processes.sys_setsid),
+  partial("fork", "ENOSYS for a program whose stack cannot be taken down", children.sys_fork),
+  full("execve", children.sys_execve),
+  partial("execveat", "flags are EINVAL", children.sys_execveat),
+  partial("wait4", "of usage memory alone", children.sys_wait4, children.finishWait4),
+  full("exit_group", processes.sys_exit),
+  partial("exit", "ends the process, which has one thread", processes.sys_exit),
+  faked("set_tid_address", "one thread: nothing is cleared at its end", processes.sys_set_tid_address),
+  faked("set_robust_list", "one thread: no lock outlives it", processes.sys_set_robust_list),
+  partial("futex", "one thread: wake finds nobody, wait ends with its timeout", sys_futex, finishFutex),
+  partial("prctl", "the name; dumpable, no_new_privs, keepcaps and the parent's signal are faked", processes.sys_prctl),
+  full("sched_yield", processes.sys_sched_yield),
+  faked("getpriority", "nice is 0", processes.sys_getpriority),
+  faked("setpriority", "nice stays 0", processes.sys_setpriority),
+  faked("sched_getscheduler", "SCHED_OTHER", processes.sys_sched_getscheduler),
+  faked("sched_setscheduler", "stays SCHED_OTHER; real time is EPERM", processes.sys_sched_setscheduler),
+  faked("sched_getparam", "0", processes.sys_sched_getparam),
+  faked("sched_setparam", "0 alone", processes.sys_sched_setparam),
+  full("sched_get_priority_max", processes.sys_sched_get_priority_max),
+  full("sched_get_priority_min", processes.sys_sched_get_priority_min),
+  faked("sched_getaffinity", "processor 0", processes.sys_sched_getaffinity),
+  faked("sched_setaffinity", "processor 0", processes.sys_sched_setaffinity),
+  faked("getcpu", "processor 0", processes.sys_getcpu),
+  faked("membarrier", "one processor: nothing is needed", system.sys_membarrier),
+  faked("personality", "Linux's", system.sys_personality),
+];
+
+const SIGNALS = [
+  partial("rt_sigaction", "handlers wait until the engine can enter them", signals.sys_rt_sigaction),
+  full("rt_sigprocmask", signals.sys_rt_sigprocmask),
+  full("rt_sigpending", signals.sys_rt_sigpending),
+  full("rt_sigsuspend", signals.sys_rt_sigsuspend),
+  full("pause", signals.sys_pause),
+  full("kill", signals.sys_kill),
+  full("tkill", signals.sys_tkill),
+  full("tgkill", signals.sys_tgkill),
+  full("alarm", timers.sys_alarm),
+  full("getitimer", timers.sys_getitimer),
+  partial("setitimer", "ITIMER_VIRTUAL and ITIMER_PROF count wall time", timers.sys_setitimer),
+  partial("timer_create", "CLOCK_REALTIME and CLOCK_MONOTONIC", timers.sys_timer_create),
+  full("timer_settime", timers.sys_timer_settime),
+  full("timer_gettime", timers.sys_timer_gettime),
+  full("timer_getoverrun", timers.sys_timer_getoverrun),
+  full("timer_delete", timers.sys_timer_delete),
+  faked("sigaltstack", "a handler needs none: stacks are the engine's", signals.sys_sigaltstack),
+];
+
+const ONE_IDENTITY = "real, effective and saved are one";
+const IDENTITY = [
+  full("getuid", identity.sys_getuid),
+  full("geteuid", identity.sys_getuid),
+  full("getgid", identity.sys_getgid),
+  full("getegid", identity.sys_getgid),
+  partial("setuid", ONE_IDENTITY, identity.sys_setuid),
+  partial("setgid", ONE_IDENTITY, identity.sys_setgid),
+  partial("setreuid", ONE_IDENTITY, identity.sys_setreuid),
+  partial("setregid", ONE_IDENTITY, identity.sys_setregid),
+  partial("setresuid", ONE_IDENTITY, identity.sys_setresuid),
+  partial("setresgid", ONE_IDENTITY, identity.sys_setresgid),
+  full("getresuid", identity.sys_getresuid),
+  full("getresgid", identity.sys_getresgid),
+  faked("setfsuid", "follows the user", identity.sys_setfsuid),
+  faked("setfsgid", "follows the group", identity.sys_setfsgid),
+  full("getgroups", identity.sys_getgroups),
+  full("setgroups", identity.sys_setgroups),
+  faked("capget", "all for user 0, none for others", system.sys_capget),
+  refused("capset", EPERM, "EPERM: capabilities go with user 0"),
+];
+
+const SYSTEM = [
+  full("uname", system.sys_uname),
+  partial("sysinfo", "one process's view: its own memory's limit", system.sys_sysinfo),
+  partial("getrlimit", "the sandbox's own limits", system.sys_getrlimit),
+  faked("setrlimit", "checked and not used: the sandbox's limits hold", system.sys_setrlimit),
+  partial("prlimit64", "a new limit is checked and not used", system.sys_prlimit64),
+  partial("getrusage", "CPU time counts the whole cell, as user time", system.sys_getrusage),
+  ...by("kernel, host getrandom", [full("getrandom", system.sys_getrandom)]),
+];
+
+const SOCKETS = [
+  faked("socket", "EAFNOSUPPORT: no family yet", sys_socket),
+  faked("socketpair", "EAFNOSUPPORT: no family yet", sys_socket),
+  ...(
+    [
+      "connect",
+      "accept",
+      "accept4",
+      "sendto",
+      "recvfrom",
+      "sendmsg",
+      "recvmsg",
+      "sendmmsg",
+      "recvmmsg",
+      "shutdown",
+      "bind",
+      "listen",
+      "getsockname",
+      "getpeername",
+      "setsockopt",
+      "getsockopt",
+    ] as const
+  ).map((name) => faked(name, "ENOTSOCK: no descriptor is a socket", notSocket)),
+];
+
+const PRIVILEGED = "EPERM: the sandbox is set up from outside";
+const REFUSED = (
+  [
+    "mount",
+    "umount2",
+    "pivot_root",
+    "swapon",
+    "swapoff",
+    "reboot",
+    "sethostname",
+    "setdomainname",
+    "acct",
+    "iopl",
+    "ioperm",
+    "vhangup",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "quotactl",
+    "quotactl_fd",
+    "syslog",
+    "unshare",
+    "setns",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "perf_event_open",
+    "bpf",
+    "userfaultfd",
+    "open_by_handle_at",
+    "fanotify_init",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fspick",
+    "mount_setattr",
+  ] as const
+).map((name) => refused(name, EPERM, PRIVILEGED));
+
+const NO_CLONE = "no threads yet; processes are made by fork and posix_spawn";
+const NO_IPC = "System V and POSIX message queues, semaphores and shared memory are not there";
+const NO_RING = "would be a second way into the kernel";
+const NO_NUMA = "one node of memory";
+const ABSENT = [
+  ...absent(NO_CLONE, "vfork", "clone", "clone3"),
+  ...absent("not yet", "waitid", "rt_sigtimedwait", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "signalfd", "signalfd4"),
+  ...absent("not yet", "timerfd_create", "timerfd_settime", "timerfd_gettime"),
+  ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
+  ...absent("not yet", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
+  ...absent("not yet", "eventfd", "eventfd2", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
+  ...absent("not yet", "memfd_create", "splice", "tee", "vmsplice", "openat2", "pidfd_open", "pidfd_send_signal"),
+  ...absent("not yet", "pidfd_getfd", "get_robust_list", "futex_waitv", "sched_rr_get_interval", "name_to_handle_at"),
+  ...absent(NO_IPC, "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop"),
+  ...absent(NO_IPC, "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_timedsend"),
+  ...absent(NO_IPC, "mq_timedreceive", "mq_notify", "mq_getsetattr"),
+  ...absent(NO_RING, "io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "io_destroy"),
+  ...absent(NO_RING, "io_getevents", "io_pgetevents", "io_submit", "io_cancel"),
+  ...absent(NO_NUMA, "mbind", "set_mempolicy", "get_mempolicy", "migrate_pages", "move_pages"),
+  ...absent(NO_NUMA, "set_mempolicy_home_node"),
+  ...absent("no key rings", "add_key", "request_key", "keyctl"),
+  ...absent("no filters inside: the sandbox has its own", "seccomp", "landlock_create_ruleset", "landlock_add_rule"),
+  ...absent("no filters inside: the sandbox has its own", "landlock_restrict_self"),
+  ...absent("linear memory has no protection keys and no secrets", "pkey_mprotect", "pkey_alloc", "pkey_free"),
+  ...absent("linear memory has no protection keys and no secrets", "memfd_secret"),
+  ...absent("thread storage is the program's own", "arch_prctl", "modify_ldt", "set_thread_area", "get_thread_area"),
+  ...absent("thread storage is the program's own", "rseq"),
+  ...absent("no other scheduling than taking turns", "sched_setattr", "sched_getattr", "ioprio_set", "ioprio_get"),
+  ...absent("a mount cannot be made from inside", "fsconfig", "fsmount", "fanotify_mark"),
+  ...absent("no process looks into another", "kcmp", "process_madvise", "process_mrelease"),
+  ...absent("for kernels with a page cache of their own", "cachestat", "remap_file_pages", "lookup_dcookie"),
+  ...absent("replaced by getdents64 and statfs", "getdents", "ustat"),
+  ...absent("gone from Linux too", "uselib", "sysfs", "_sysctl", "create_module", "get_kernel_syms", "query_module"),
+  ...absent("gone from Linux too", "nfsservctl", "getpmsg", "putpmsg", "afs_syscall", "tuxcall", "security"),
+  ...absent("gone from Linux too", "vserver", "epoll_ctl_old", "epoll_wait_old"),
+];
+
+export const FAMILIES: ReadonlyMap<string, readonly Syscall[]> = new Map([
+  ["Bytes", BYTES],
+  ["Descriptors", DESCRIPTORS],
+  ["Files and directories", FILES],
+  ["Extended attributes", XATTR],
+  ["Time", TIME],
+  ["Memory", MEMORY],
+  ["Processes and threads", PROCESSES],
+  ["Signals", SIGNALS],
+  ["Users and groups", IDENTITY],
+  ["The machine", SYSTEM],
+  ["Sockets", SOCKETS],
+  ["Refused", REFUSED],
+  ["Absent", ABSENT],
+]);
+
+/** Every call, once. */
+export const SYSCALLS: readonly Syscall[] = [...FAMILIES.values()].flat();
+
+const ROWS: ReadonlyMap<string, Syscall> = new Map(SYSCALLS.map((row) => [row.name, row]));
+
+/** The row of a call as the engine binds it, under one of its names. */
+function guestCall(row: Syscall, name: string, parameters: string): GuestCall {
+  const { begin, finish } = row;
+  const call: GuestCall = { name, parameters, result: "I", begin };
+  return finish === undefined ? call : { ...call, finish };
+}
+
+/** A call WALI leaves open may come without parameters: then nobody knows what it asks, unless it needs none. */
+function untyped(row: Syscall): GuestCall {
+  const [missing] = absent("called without its parameters", row.name);
+  return guestCall(missing ?? row, importName(row.name), "");
+}
+
+/** Import module "wali". */
+export const WALI_CALLS: readonly GuestCall[] = [
+  ...STARTUP_CALLS,
+  ...callNames().flatMap((name) => {
+    const row = ROWS.get(name);
+    if (row === undefined) return [];
+    const call = guestCall(row, importName(name), signatureOf(name));
+    return callOf(name).published || call.parameters === "" ? [call] : [call, untyped(row)];
+  }),
+  ...Object.entries(IMPORT_ALIASES).flatMap(([alias, name]) => {
+    const row = ROWS.get(name);
+    return row === undefined ? [] : [guestCall(row, alias, signatureOf(name))];
+  }),
+];

@@ -1,0 +1,117 @@
+/**
+ * Layer: syscalls. Clocks and sleep: clock_gettime, clock_nanosleep and their kin, gettimeofday, time, times.
+ */
+import * as clocks from "../abi/clock.ts";
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
+import type { Outcome } from "../kernel/contracts.ts";
+import { clockRead, clockResolution, sleepUntil } from "../kernel/operations/time.ts";
+import type { Thread } from "../kernel/process.ts";
+import type { WallTime } from "../wait/clock.ts";
+import { deadlineAfter, putTimespec, TIMESPEC_BYTES, timespecAt } from "./call.ts";
+
+/** Good until the end of one call. */
+const time: WallTime = { seconds: 0, nanoseconds: 0 };
+
+/** Linux has more names than clocks: which of the kernel's four answers. */
+const CLOCKS: readonly (number | undefined)[] = [
+  clocks.CLOCK_REALTIME,
+  clocks.CLOCK_MONOTONIC,
+  clocks.CLOCK_PROCESS_CPUTIME_ID,
+  clocks.CLOCK_THREAD_CPUTIME_ID,
+  clocks.CLOCK_MONOTONIC, // CLOCK_MONOTONIC_RAW
+  clocks.CLOCK_REALTIME, // CLOCK_REALTIME_COARSE
+  clocks.CLOCK_MONOTONIC, // CLOCK_MONOTONIC_COARSE
+  clocks.CLOCK_MONOTONIC, // CLOCK_BOOTTIME
+  clocks.CLOCK_REALTIME, // CLOCK_REALTIME_ALARM
+  clocks.CLOCK_MONOTONIC, // CLOCK_BOOTTIME_ALARM
+  undefined,
+  clocks.CLOCK_REALTIME, // CLOCK_TAI
+];
+
+export function sys_clock_gettime(thread: Thread, id: number, address: number): Outcome {
+  const outcome = clockRead(thread, CLOCKS[id] ?? -1, time);
+  return outcome < 0 ? outcome : putTime(thread, address >>> 0);
+}
+
+export function sys_clock_getres(thread: Thread, id: number, address: number): Outcome {
+  const outcome = clockResolution(thread, CLOCKS[id] ?? -1, time);
+  if (outcome < 0 || address === 0) return outcome;
+  return putTime(thread, address >>> 0);
+}
+
+function putTime(thread: Thread, address: number): Outcome {
+  if (!thread.process.memory.contains(address, TIMESPEC_BYTES)) return -EFAULT;
+  putTimespec(thread.process, address, time.seconds, time.nanoseconds);
+  return 0;
+}
+
+/** Nobody sets the host's clock: EPERM for clocks there are. */
+export function sys_clock_settime(_thread: Thread, id: number): Outcome {
+  return CLOCKS[id] === undefined ? -EINVAL : -EPERM;
+}
+
+/** gettimeofday(2); the time zone is always UTC's zeros. */
+export function sys_gettimeofday(thread: Thread, timeAt: number, zoneAt: number): Outcome {
+  const { memory, kernel } = thread.process;
+  const at = timeAt >>> 0;
+  const zone = zoneAt >>> 0;
+  if ((at !== 0 && !memory.contains(at, 16)) || (zone !== 0 && !memory.contains(zone, 8))) return -EFAULT;
+  if (at !== 0) {
+    kernel.host.clock.wallTime(time);
+    putTimespec(thread.process, at, time.seconds, Math.floor(time.nanoseconds / 1000));
+  }
+  if (zone !== 0) memory.putU64(zone, 0);
+  return 0;
+}
+
+export function sys_time(thread: Thread, address: number): Outcome {
+  const { memory, kernel } = thread.process;
+  kernel.host.clock.wallTime(time);
+  const at = address >>> 0;
+  if (at === 0) return time.seconds;
+  if (!memory.contains(at, 8)) return -EFAULT;
+  memory.putU64(at, time.seconds);
+  return time.seconds;
+}
+
+const TIMER_ABSTIME = 1;
+
+export function sys_nanosleep(thread: Thread, request: number): Outcome {
+  const error = timespecAt(thread.process, request >>> 0, time);
+  if (error < 0) return error;
+  return time.seconds < 0 ? -EINVAL : sleepUntil(thread, deadlineAfter(thread, time));
+}
+
+/** clock_nanosleep(2). Deviation: CPU clocks are EOPNOTSUPP. */
+export function sys_clock_nanosleep(thread: Thread, id: number, flags: number, request: number): Outcome {
+  const clock = CLOCKS[id];
+  if (clock === undefined || id === clocks.CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
+  if (clock === clocks.CLOCK_PROCESS_CPUTIME_ID) return -EOPNOTSUPP;
+  if ((flags & ~TIMER_ABSTIME) !== 0) return -EINVAL;
+  const error = timespecAt(thread.process, request >>> 0, time);
+  if (error < 0) return error;
+  if (time.seconds < 0) return -EINVAL;
+  if (flags === 0) return sleepUntil(thread, deadlineAfter(thread, time));
+  const { seconds, nanoseconds } = time;
+  clockRead(thread, clock, time);
+  // Seconds and nanoseconds apart: a time of today in nanoseconds is no exact double.
+  time.seconds = seconds - time.seconds;
+  time.nanoseconds = nanoseconds - time.nanoseconds;
+  return sleepUntil(thread, deadlineAfter(thread, time));
+}
+
+/** Clock ticks of times(2) in a second (USER_HZ). */
+const NS_PER_TICK = 10_000_000;
+
+/** times(2): all CPU time counts as the caller's own, in user mode. */
+export function sys_times(thread: Thread, address: number): Outcome {
+  const { memory, kernel } = thread.process;
+  const { clock } = kernel.host;
+  const at = address >>> 0;
+  if (at !== 0) {
+    if (!memory.contains(at, 32)) return -EFAULT;
+    memory.putU64(at, Math.floor(clock.cpuNs() / NS_PER_TICK));
+    for (const rest of [8, 16, 24]) memory.putU64(at + rest, 0);
+  }
+  return Math.floor(clock.monotonicNs() / NS_PER_TICK);
+}
