@@ -1,20 +1,47 @@
 /** Runs a snippet in a Node of its own that locks itself and then really attempts what it should not be able to do. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
 
 export const home = fileURLToPath(new URL("../..", import.meta.url));
 
+/** The library, its boot hook and the raw calls as the build makes them: a snippet then starts in a fraction of the time. */
+async function bundles(): Promise<string> {
+  const outdir = mkdtempSync(join(tmpdir(), "linden-lockdown-"));
+  process.once("exit", () => rmSync(outdir, { recursive: true, force: true }));
+  const entryPoints = {
+    lockdown: join(home, "src/lockdown/index.ts"),
+    boot: join(home, "src/lockdown/boot.ts"),
+    calls: join(home, "src/host/calls.unsafe.ts"),
+  };
+  await build({
+    entryPoints,
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    logLevel: "error",
+  });
+  return outdir;
+}
+let built: Promise<string> | undefined;
+
 /** What every snippet finds: the library, fs, raw calls, and `say`, which writes a line of JSON to standard output. */
-const PROLOGUE = `
+const prologue = (directory: string) => `
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as dgram from "node:dgram";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { execFileSync, spawnSync } from "node:child_process";
-import * as lockdown from "linden/lockdown";
-import { namedCall } from "./src/host/calls.unsafe.ts";
+import * as lockdown from "${pathToFileURL(join(directory, "lockdown.mjs"))}";
+import { namedCall } from "${pathToFileURL(join(directory, "calls.mjs"))}";
+const LIBRARY = "${pathToFileURL(join(directory, "lockdown.mjs"))}";
 const { SafetyContext, SystemIO, Networking, Threads, Time, Pipes, ForkAndExec, BasicCapabilities, NodeRuntime } = lockdown;
 const { SeccompRule, LandlockRule, LandlockPortRule, access, arg, arg32 } = lockdown;
 const say = (value: unknown) => fs.writeSync(1, JSON.stringify(value) + "\\n");
@@ -50,14 +77,15 @@ export async function locked(
   code: string,
   { plain = false, env, options = [], input }: LockedOptions = {},
 ): Promise<Outcome> {
+  built ??= bundles();
+  const directory = await built;
   const argv = [
-    "--conditions=linden-source",
     "--disable-warning=ExperimentalWarning",
-    ...(plain ? [] : ["--import", "linden/lockdown/boot"]),
+    ...(plain ? [] : ["--import", join(directory, "boot.mjs")]),
     ...options,
     "--input-type=module-typescript",
     "-e",
-    PROLOGUE + code,
+    prologue(directory) + code,
   ];
   const child = spawn(process.execPath, argv, { cwd: home, env: { ...process.env, ...env }, timeout: LIMIT_MS });
   let stdout = "";

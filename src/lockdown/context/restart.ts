@@ -2,10 +2,11 @@
  * Layer: lockdown. Executes this Node process anew, with the same arguments, environment and descriptors, behind
  * restrictions that must be there before the engine starts. It must not know which ones.
  */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isMainThread } from "node:worker_threads";
 import { setInherited } from "../../host/inheritance.unsafe.ts";
 import { LockdownError, UnsupportedPlatform } from "./errors.ts";
+import { innerPipes, type OwnDescriptor, ownDescriptors } from "./own-descriptors.ts";
 
 /** Tells the second life of a process what its first one did. Bound to the process number, so children do not believe it. */
 const MARK = "LINDEN_LOCKDOWN_STAGE";
@@ -20,23 +21,14 @@ export function takeMark(mark: string): boolean {
 }
 
 /** Descriptors a fresh start would have had: not Node's own event queues, rings and signal pipes. */
-function inheritedDescriptors(): number[] {
-  const pipes = new Map<string, number[]>();
-  const kept: number[] = [];
-  for (const name of readdirSync("/proc/self/fd")) {
-    const descriptor = Number(name);
-    let target: string;
-    try {
-      target = readlinkSync(`/proc/self/fd/${name}`);
-    } catch {
-      continue; // the listing's own descriptor
-    }
-    if (descriptor <= 2) kept.push(descriptor);
-    else if (target.startsWith("pipe:")) pipes.set(target, [...(pipes.get(target) ?? []), descriptor]);
-    else if (!target.startsWith("anon_inode:") && target !== "/dev/null") kept.push(descriptor);
-  }
-  for (const ends of pipes.values()) if (ends.length === 1) kept.push(...ends);
-  return kept;
+function inheritedDescriptors(): readonly number[] {
+  const open = ownDescriptors();
+  if (open === undefined)
+    throw new UnsupportedPlatform("/proc/self/fd cannot be read, so nobody can tell what to keep open");
+  const inner = innerPipes(open);
+  const isNodes = ({ number, target }: OwnDescriptor) =>
+    number > 2 && (target.startsWith("anon_inode:") || target === "/dev/null" || inner.includes(number));
+  return open.filter((descriptor) => !isNodes(descriptor)).map(({ number }) => number);
 }
 
 /**
@@ -56,8 +48,9 @@ export function restartBehind(restrict: () => void, mark: string, extraOptions: 
     if (CHANNEL.includes(name)) env[name] = entry.slice(equals + 1);
   }
   const extra = extraOptions.filter((option) => !rest.includes(option));
-  for (const descriptor of inheritedDescriptors()) setInherited(descriptor, true);
+  const kept = inheritedDescriptors();
   restrict();
+  for (const descriptor of kept) setInherited(descriptor, true);
   // What was started with a bare name ("node") is found by path, whatever stands on PATH now.
   quietly(() => execve(process.execPath, [program, ...extra, ...rest], env));
   throw new LockdownError("the engine could not be started anew behind its restrictions");

@@ -1,33 +1,21 @@
 /** Layer: lockdown. Whether this process could walk around a filter through io_uring. It must not change anything. */
-import { readdirSync, readlinkSync } from "node:fs";
 import { probeRingEntry } from "../../host/rings.unsafe.ts";
 import { RingsExist, UnsupportedPlatform } from "./errors.ts";
+import { ownDescriptors } from "./own-descriptors.ts";
 
-const ENOSYS = -38;
-const RING = "anon_inode:[io_uring]";
+const EBADF = -9;
 
-/** How many rings this process holds; undefined where /proc cannot be read. */
+/** How many rings this process holds; undefined where nobody can tell. */
 export function countRings(): number | undefined {
-  let names: string[];
-  try {
-    names = readdirSync("/proc/self/fd");
-  } catch {
-    return undefined;
-  }
-  return names.filter((name) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${name}`) === RING;
-    } catch {
-      return false; // the descriptor of the listing itself, closed since
-    }
-  }).length;
+  return ownDescriptors()?.filter(({ target }) => target === "anon_inode:[io_uring]").length;
 }
 
 /** Throws RingsExist when a filter would not hold this process. */
 export function demandNoRings(): void {
   const rings = countRings();
   if (rings === undefined) {
-    if (probeRingEntry() === ENOSYS) return;
+    // Behind an earlier lock: any other answer than "no such descriptor" is a filter's, and no ring can be used.
+    if (probeRingEntry() !== EBADF) return;
     throw new UnsupportedPlatform(
       "/proc/self/fd cannot be read, so nobody can tell whether this process holds io_uring rings",
     );

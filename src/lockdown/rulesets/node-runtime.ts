@@ -1,30 +1,25 @@
 /** Layer: lockdown. What Node itself needs to live, from policies/node-runtime.json. It must not know a program's needs. */
-import { readdirSync, readlinkSync } from "node:fs";
 import data from "../../../policies/node-runtime.json" with { type: "json" };
 import { arg32, SeccompRule } from "../context/condition.ts";
+import { UnsupportedPlatform } from "../context/errors.ts";
+import { innerPipes, ownDescriptors } from "../context/own-descriptors.ts";
 import type { Refusal } from "../context/rule-book.ts";
 import { type RuleSet, YesReally } from "../context/rule-set.ts";
 import { readPolicy } from "../policy.ts";
 
+/** A later context cannot look any more where an earlier one took /proc away; the event loop keeps its descriptors. */
+let seen: readonly number[] | undefined;
+
 /** Numbers of the two kinds of descriptors through which Node's threads wake each other. */
-function wakeupDescriptors(): number[] {
-  const pipes = new Map<string, number[]>();
-  const found: number[] = [];
-  for (const name of readdirSync("/proc/self/fd")) {
-    const descriptor = Number(name);
-    if (descriptor <= 2) continue;
-    let target: string;
-    try {
-      target = readlinkSync(`/proc/self/fd/${name}`);
-    } catch {
-      continue; // the listing's own descriptor
-    }
-    if (target === "anon_inode:[eventfd]") found.push(descriptor);
-    if (target.startsWith("pipe:")) pipes.set(target, [...(pipes.get(target) ?? []), descriptor]);
+function wakeupDescriptors(): readonly number[] {
+  const open = ownDescriptors();
+  if (open === undefined) {
+    if (seen !== undefined) return seen;
+    throw new UnsupportedPlatform("/proc/self/fd cannot be read, so the event loop's own descriptors are not known");
   }
-  // A pipe with both of its ends here is nobody else's: libuv's for signals.
-  for (const ends of pipes.values()) if (ends.length > 1) found.push(...ends);
-  return found;
+  const events = open.filter(({ number, target }) => number > 2 && target === "anon_inode:[eventfd]");
+  seen = [...events.map(({ number }) => number), ...innerPipes(open)];
+  return seen;
 }
 
 /** V8, libuv and the C library, each call with its reason. `new SafetyContext()` starts from it. */
@@ -66,7 +61,7 @@ export class NodeRuntime implements RuleSet {
   #wakeups(): SeccompRule[] {
     const { read, write } = data.wakeups;
     if (this.#workers) {
-      const calls = ["epoll_create1", "eventfd2", "set_robust_list", "rseq"].map(
+      const calls = ["epoll_create1", "eventfd2", "pipe2", "getcwd", "set_robust_list", "rseq"].map(
         (call) => new SeccompRule(call, [], { why: "a new Worker's event loop and thread" }),
       );
       const wide = arg32(0).gt(2);
