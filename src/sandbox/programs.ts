@@ -10,7 +10,7 @@
  * WASI has no working directory: a guest that can be told one is (`args`, `files`), and `script` says which argument is
  * a file to be made absolute because the guest looks it up before that.
  */
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { constants, existsSync, readFileSync, realpathSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { ENTRIES, type Entry } from "../wire/frames.ts";
@@ -193,7 +193,8 @@ function scriptAt(rule: ScriptRule, args: readonly string[]): number {
 async function checkModule(path: string, name: string): Promise<void> {
   const shown = escapeText(name);
   try {
-    const file = await open(path, "r");
+    // A named pipe that nobody writes to must not hold the caller for ever.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       if (!(await file.stat()).isFile()) throw new NotRunnable(`${shown}: is no regular file`);
       const head = Buffer.alloc(MAGIC.length);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +26,12 @@ function project(name: string, packages: Record<string, object>): string {
 }
 
 const guest = (declaration: object) => ({ version: "1.2.3", linden: { guests: { tool: declaration } } });
+
+test("a named pipe is refused at once", { timeout: 5000 }, async () => {
+  const path = join(home, "pipe.wasm");
+  assert.equal(spawnSync("mkfifo", [path]).status, 0);
+  await assert.rejects(findProgram(path, home), NotRunnable);
+});
 
 test("a package declares a guest", async () => {
   const root = project("declared", {
