@@ -6,7 +6,8 @@ import { callNumbers } from "../../src/host/call-numbers.ts";
 
 test("numbers and names are those of Linux on x86-64", () => {
   const host = callNumbers("x64");
-  assert.deepEqual(new Map(callNames().map((name) => [name as string, callOf(name).number])), new Map(host));
+  assert.ok(callNames().length > 350);
+  for (const name of callNames()) assert.equal(callOf(name).number, host.get(name), name);
 });
 
 test("the types of published calls", () => {
