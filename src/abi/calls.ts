@@ -471,6 +471,11 @@ export const WALI_FUNCTIONS = {
   __get_init_envfile: { parameters: "ii", result: "i" },
   /** Starts a thread: table index of its start function, argument. Answers its id, or -errno. */
   __wasm_thread_spawn: { parameters: "ii", result: "i" },
+  /** What foreign binaries name as sa_restorer; never called. */
+  __restore: { parameters: "", result: "" },
+  __restore_rt: { parameters: "", result: "" },
+  /** Linden's own: posix_spawn from a description (src/abi/spawn.ts). Answers the child's id, or -errno. */
+  __linden_spawn: { parameters: "i", result: "i" },
   /** Foreign binaries import these; a program of our own compiler carries its own. */
   setjmp: { parameters: "i", result: "i" },
   sigsetjmp: { parameters: "ii", result: "i" },

@@ -19,6 +19,12 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, ()
   ["guests", async () => (await import("./guests.ts")).guests],
   ["doctor", async () => (await import("./doctor.ts")).doctor],
   ["explain", async () => (await import("./explain.ts")).explain],
+  ["cc", async () => (await import("./cc.ts")).compiler("c")],
+  ["c++", async () => (await import("./cc.ts")).compiler("c++")],
+  ["ar", async () => (await import("./cc.ts")).binaryTool("ar")],
+  ["ranlib", async () => (await import("./cc.ts")).binaryTool("ranlib")],
+  ["nm", async () => (await import("./cc.ts")).binaryTool("nm")],
+  ["strip", async () => (await import("./cc.ts")).binaryTool("strip")],
   ["help", async () => help],
   ["version", async () => version],
 ]);

@@ -20,6 +20,8 @@ Commands:
   guests                list the installed guests
   doctor                say which layers this machine can give, and how to get the rest
   explain               print the host calls a locked cell may make, each with its reason
+  cc, c++               compile C for the sandbox: a clang with its own C library
+  ar, ranlib, nm, strip LLVM's, for what cc makes
   help [COMMAND]        this, or the help of a command
   version               print the version
 

@@ -1,0 +1,1 @@
+/* A WebAssembly program has no registers to show to a debugger. */

@@ -1,0 +1,1 @@
+/* crt1.c of this architecture starts in C. */

@@ -1,0 +1,1 @@
+#define LDSO_ARCH "wasm32"

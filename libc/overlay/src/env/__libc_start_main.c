@@ -1,0 +1,37 @@
+/* Start without an ELF image: the linker's one function runs all constructors. */
+#include <elf.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "libc.h"
+
+static void no_constructor(void) {}
+weak_alias(no_constructor, _init);
+
+static void no_protector(void *p) {}
+weak_alias(no_protector, __init_ssp);
+
+void __wasm_call_ctors(void);
+
+void __init_libc(char **envp, char *name)
+{
+	__environ = envp;
+	while (*envp) envp++;
+	libc.auxv = (size_t *)(envp+1);
+	libc.page_size = PAGE_SIZE;
+
+	__progname = __progname_full = name ? name : "";
+	for (char *p=__progname_full; *p; p++) if (*p == '/') __progname = p+1;
+
+	__init_tls(libc.auxv);
+	__init_ssp(0);
+}
+
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
+	void (*init)(), void (*fini)(), void (*ldso)())
+{
+	char **envp = argv+argc+1;
+	__init_libc(envp, argv[0]);
+	_init();
+	__wasm_call_ctors();
+	exit(main(argc, argv, envp));
+}

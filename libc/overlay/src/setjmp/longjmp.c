@@ -1,0 +1,1 @@
+/* longjmp stands beside setjmp. */

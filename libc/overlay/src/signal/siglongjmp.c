@@ -1,0 +1,1 @@
+/* siglongjmp stands beside setjmp. */

@@ -1,0 +1,145 @@
+/**
+ * Layer: toolchain. The compiler driver: clang for this target, then the linker, as `cc` behaves. It must not print:
+ * what it has to say itself is thrown.
+ */
+
+import { readFileSync } from "node:fs";
+import { chmod, copyFile, mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { ToolchainError } from "../errors.ts";
+import { startTool } from "../run-tool.ts";
+import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../sysroot.ts";
+import { findTools } from "../tools.ts";
+import { type Plan, parseArguments, splitResponse } from "./arguments.ts";
+import { linkProgram } from "./link.ts";
+
+export type Language = "c" | "c++";
+
+const NO_CXX =
+  "linden c++: there is no C++ library for this target: Debian's libc++ for WebAssembly is built for WASI, whose long has 32 bits.\n" +
+  "C++ that needs none of it compiles with -nostdinc++ -nostdlib++";
+
+/**
+ * Compiles and links as `cc ARGV…` would. The streams are the caller's. Answers the exit status of the tool that failed,
+ * or 0. Throws ToolchainError for what no tool said.
+ */
+export async function compile(argv: readonly string[], language: Language, progress: Progress): Promise<number> {
+  const words = argv.flatMap((word) =>
+    word.startsWith("@") && word.length > 1 ? splitResponse(readFileSync(word.slice(1), "utf8")) : [word],
+  );
+  const bare = words.includes("-nostdlib++") || words.includes("-nostdlib");
+  const plan = parseArguments(words.filter((word) => word !== "-nostdlib++"));
+  if (language === "c++" && !bare && plan.mode !== "ask") throw new ToolchainError(NO_CXX);
+  if (plan.mode === "ask") return ask(plan, language, progress);
+  const root = await sysroot(progress);
+  const flags = compilerFlags(root, language);
+  const clang = language === "c" ? root.tools.clang : root.tools.clangxx;
+  if (plan.mode === "compile") return compileOnly(plan, clang, flags);
+  return link(plan, clang, flags, root);
+}
+
+/** What stands before the user's words, and what after: his directories come first. */
+function compilerFlags(root: Sysroot, language: Language): { before: string[]; after: string[] } {
+  const { directory, tools } = root;
+  return {
+    before: [
+      ...TARGET_FLAGS,
+      "--start-no-unused-arguments",
+      "-mexception-handling",
+      "-mllvm",
+      "-wasm-enable-sjlj",
+      ...(language === "c++" ? ["-nostdinc++"] : []),
+      "--end-no-unused-arguments",
+    ],
+    after: [
+      "--start-no-unused-arguments",
+      "-nostdinc",
+      "-isystem",
+      join(directory, "include"),
+      "-isystem",
+      tools.headers,
+      "-idirafter",
+      join(directory, "kernel"),
+      "--end-no-unused-arguments",
+    ],
+  };
+}
+
+type Flags = ReturnType<typeof compilerFlags>;
+
+function sourceWords(plan: Plan): string[] {
+  let language: string | undefined;
+  return plan.link.flatMap((item) => {
+    if (item.kind === "option") return [];
+    const switched = item.language !== language ? ["-x", item.language ?? "none"] : [];
+    language = item.language;
+    return [...switched, item.file];
+  });
+}
+
+async function compileOnly(plan: Plan, clang: string, flags: Flags): Promise<number> {
+  const output = plan.output === undefined ? [] : ["-o", plan.output];
+  const { status } = await startTool(
+    clang,
+    [...flags.before, ...plan.compile, ...flags.after, ...output, ...sourceWords(plan)],
+    true,
+  );
+  return status;
+}
+
+/** Questions configure scripts ask. clang answers all but those about files of the library. */
+async function ask(plan: Plan, language: Language, progress: Progress): Promise<number> {
+  const tools = findTools();
+  const question = plan.compile.find((word) => /^--?print-(file-name=|libgcc-file-name|sysroot)/.test(word));
+  let more: string[] = [];
+  if (question !== undefined) more = [`--sysroot=${(await sysroot(progress)).directory}`];
+  const clang = language === "c" ? tools.clang : tools.clangxx;
+  const { status } = await startTool(clang, [`--target=${TARGET}`, ...more, ...plan.compile], true);
+  return status;
+}
+
+async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Promise<number> {
+  const output = plan.output ?? "a.out";
+  const work = await mkdtemp(join(tmpdir(), "linden-cc-"));
+  try {
+    const words: string[] = [];
+    let count = 0;
+    for (const item of plan.link) {
+      if (item.kind === "option") {
+        words.push(...item.words);
+        continue;
+      }
+      const object = join(work, `${count}-${basename(item.file).replace(/[^\w.-]/g, "_")}.o`);
+      count += 1;
+      const source = item.language === undefined ? [item.file] : ["-x", item.language, item.file];
+      const { status } = await startTool(
+        clang,
+        [...flags.before, ...plan.compile, ...flags.after, "-c", "-o", object, ...source],
+        true,
+      );
+      if (status !== 0) return status;
+      words.push(object);
+    }
+    if (words.every((word) => word.startsWith("-"))) throw new ToolchainError("linden cc: no input files");
+    if (plan.mode === "relocatable") {
+      return (await startTool(root.tools.linker, ["-r", ...words, "-o", output], true)).status;
+    }
+    const file = join(work, "program");
+    const { startFiles, libraries, verbose } = plan;
+    await linkProgram({ sysroot: root, words, startFiles, libraries, verbose, file });
+    await publish(file, output);
+    return 0;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** /dev/null and the like are written to, anything else is replaced whole. */
+async function publish(file: string, output: string): Promise<void> {
+  if (output.startsWith("/dev/")) return copyFile(file, output);
+  const beside = `${output}.linden-${process.pid}`;
+  await copyFile(file, beside);
+  await chmod(beside, 0o777 & ~process.umask());
+  await rename(beside, output);
+}

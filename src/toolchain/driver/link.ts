@@ -1,0 +1,82 @@
+/**
+ * Layer: toolchain. The link as a row of stages over one file. A stage reads what the linker made and either leaves it, or
+ * changes it. It must not know the command line's words beyond the linker's own.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { WALI_MODULE } from "../../abi/calls.ts";
+import { ToolchainError } from "../errors.ts";
+import { startTool } from "../run-tool.ts";
+import type { Sysroot } from "../sysroot.ts";
+import { functionImports } from "../wasm-imports.ts";
+
+export type LinkRequest = {
+  readonly sysroot: Sysroot;
+  /** Objects, archives and options for wasm-ld, in order. */
+  readonly words: readonly string[];
+  readonly startFiles: boolean;
+  readonly libraries: boolean;
+  readonly verbose: boolean;
+  /** The file the stages work on; it ends as the program. */
+  readonly file: string;
+};
+
+export type Stage = {
+  readonly name: string;
+  readonly run: (request: LinkRequest) => Promise<void>;
+};
+
+/** A program's stack in its own memory; -Wl,-z,stack-size= chooses another. It lies below the data: overflow traps. */
+const STACK_BYTES = 1024 * 1024;
+
+/** The most memory a program with threads may grow to; the sandbox's own limit is lower. */
+const SHARED_MAX_BYTES = 2 ** 32;
+
+const SHARED_MEMORY = ["--shared-memory", "--import-memory", `--max-memory=${SHARED_MAX_BYTES}`];
+
+/** The words for wasm-ld. `threads`: with a memory that threads can share, and their variables as a template. */
+export function linkerArguments(request: LinkRequest, threads: boolean): string[] {
+  const { sysroot, words, startFiles, libraries, file } = request;
+  const library = join(sysroot.directory, "lib");
+  return [
+    "-z",
+    `stack-size=${STACK_BYTES}`,
+    "--stack-first",
+    ...(threads ? SHARED_MEMORY : []),
+    ...(startFiles ? [join(library, "crt1.o")] : ["--no-entry"]),
+    ...words,
+    ...(startFiles && !threads ? [join(library, "single.o")] : []),
+    `-L${library}`,
+    ...(libraries ? ["-lc", sysroot.tools.builtins] : []),
+    "-o",
+    file,
+  ];
+}
+
+async function runLinker(request: LinkRequest, threads: boolean): Promise<void> {
+  const { status } = await startTool(request.sysroot.tools.linker, linkerArguments(request, threads), true);
+  // The linker has said why.
+  if (status !== 0) throw new ToolchainError("", status);
+}
+
+/** The names of the functions that a program imports from WALI. */
+export async function waliImports(file: string): Promise<ReadonlySet<string>> {
+  const imports = functionImports(await readFile(file)).filter((item) => item.module === WALI_MODULE);
+  return new Set(imports.map((item) => item.name));
+}
+
+/** First without threads; a program that turns out to start one is linked again, with memory that can be shared. */
+const link: Stage = {
+  name: "link",
+  run: async (request) => {
+    await runLinker(request, false);
+    const imports = await waliImports(request.file);
+    if (imports.has("__wasm_thread_spawn")) await runLinker(request, true);
+  },
+};
+
+export const STAGES: readonly Stage[] = [link];
+
+export async function linkProgram(request: LinkRequest): Promise<void> {
+  for (const stage of STAGES) await stage.run(request);
+}

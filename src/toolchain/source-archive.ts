@@ -1,0 +1,66 @@
+/**
+ * Layer: toolchain. Third-party source: fetched by name and version, believed by its hash alone. It must not know what is
+ * done with it.
+ */
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ToolchainError } from "./errors.ts";
+import { runTool } from "./run-tool.ts";
+
+export type SourceArchive = {
+  readonly name: string;
+  readonly version: string;
+  readonly archive: string;
+  readonly sha256: string;
+  readonly urls: readonly string[];
+};
+
+const DOWNLOAD_MS = 120_000;
+
+/**
+ * Unpacks the archive into `directory`, without its top directory. It is read from `LINDEN_SOURCES` (a directory) when it
+ * lies there, so that a machine without a network can build. Throws ToolchainError when no place has it, or another file
+ * under its name.
+ */
+export async function unpackSource(
+  source: SourceArchive,
+  directory: string,
+  progress: (text: string) => void,
+): Promise<void> {
+  const bytes = await fetchSource(source, progress);
+  const file = join(directory, ".archive");
+  await writeFile(file, bytes);
+  await runTool("tar", ["-xf", file, "-C", directory, "--strip-components=1", "--no-same-owner"]);
+}
+
+async function fetchSource(source: SourceArchive, progress: (text: string) => void): Promise<Uint8Array> {
+  const local = process.env.LINDEN_SOURCES;
+  if (local !== undefined) {
+    const bytes = await readFile(join(local, source.archive)).catch(() => undefined);
+    if (bytes !== undefined) return verified(source, bytes, join(local, source.archive));
+  }
+  const failures: string[] = [];
+  for (const url of source.urls) {
+    progress(`fetching ${source.name} ${source.version} from ${new URL(url).host}`);
+    try {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      return verified(source, new Uint8Array(await answer.arrayBuffer()), url);
+    } catch (error) {
+      if (error instanceof ToolchainError) throw error;
+      const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
+      failures.push(`${url}: ${error instanceof Error ? error.message : String(error)}${cause}`);
+    }
+  }
+  throw new ToolchainError(
+    `the source of ${source.name} ${source.version} could not be fetched:\n${failures.join("\n")}\n` +
+      `put ${source.archive} into a directory and name that in LINDEN_SOURCES to build without a network`,
+  );
+}
+
+function verified(source: SourceArchive, bytes: Uint8Array, from: string): Uint8Array {
+  const found = createHash("sha256").update(bytes).digest("hex");
+  if (found === source.sha256) return bytes;
+  throw new ToolchainError(`${from} is not ${source.archive}: SHA-256 ${found}, expected ${source.sha256}`);
+}
