@@ -63,7 +63,7 @@ after(() => rmSync(work, { recursive: true, force: true }));
 
 const execute = promisify(execFile);
 const FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1"];
-const PACKAGES = "clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32 gcc libc6-dev";
+const PACKAGES = "clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32";
 
 async function has(command: string, ...args: string[]): Promise<boolean> {
   return execute(command, args).then(
@@ -72,13 +72,23 @@ async function has(command: string, ...args: string[]): Promise<boolean> {
   );
 }
 
+/** A compiler of guests. */
+export interface Compiler {
+  /** For the names of files: "wasi". */
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  /** Why there is none. */
+  readonly missing: string | undefined;
+}
+
 /** Both builds of a guest. */
-async function build(name: string): Promise<{ native: string; wasm: string }> {
+async function build(name: string, compiler: Compiler): Promise<{ native: string; wasm: string }> {
   const source = join(guests, `${name}.c`);
-  const native = join(work, name);
+  const native = join(work, `${name}.${compiler.name}`);
   const wasm = `${native}.wasm`;
   await execute("gcc", [...FLAGS, "-o", native, source]);
-  await execute("clang-14", ["--target=wasm32-wasi", ...FLAGS, "-o", wasm, source]);
+  const [command, ...words] = compiler.command;
+  await execute(command, [...words, ...FLAGS, "-o", wasm, source]);
   return { native, wasm };
 }
 
@@ -123,10 +133,18 @@ async function runWasm(run: Runner, module: string, name: string, given: Case): 
   return { stdout, stderr, status: signal === 0 ? code : 128 + signal };
 }
 
-const missing =
-  (await has("gcc", "--version")) && (await has("clang-14", "--version")) && (await has("wasm-ld-14", "--version"))
-    ? undefined
-    : `needs: apt-get install -y --no-install-recommends ${PACKAGES}`;
+const missing = (await has("gcc", "--version"))
+  ? undefined
+  : "needs: apt-get install -y --no-install-recommends gcc libc6-dev";
+
+const WASI: Compiler = {
+  name: "wasi",
+  command: ["clang-14", "--target=wasm32-wasi"],
+  missing:
+    (await has("clang-14", "--version")) && (await has("wasm-ld-14", "--version"))
+      ? undefined
+      : `needs: apt-get install -y --no-install-recommends ${PACKAGES}`,
+};
 
 const names = readdirSync(guests)
   .filter((file) => file.endsWith(".c"))
@@ -136,6 +154,8 @@ export interface Place {
   /** For the tests' names: "in a sandbox". */
   readonly where: string;
   readonly run: Runner;
+  /** WASI's, if not given. */
+  readonly compiler?: Compiler;
   /** Why nothing can be run here. */
   readonly unable?: string | undefined;
   /** Guests that differ from Linux by design, and why. */
@@ -143,11 +163,11 @@ export interface Place {
 }
 
 /** One test for each guest. */
-export function testGuests({ where, run, unable, differs }: Place): void {
+export function testGuests({ where, run, compiler = WASI, unable, differs }: Place): void {
   for (const name of names) {
-    const skip = missing ?? unable ?? differs?.get(name) ?? false;
+    const skip = missing ?? compiler.missing ?? unable ?? differs?.get(name) ?? false;
     test(`guest ${name} does ${where} what it does on Linux`, { skip }, async () => {
-      const built = await build(name);
+      const built = await build(name, compiler);
       for (const given of CASES.get(name) ?? [{}]) {
         const [expected, actual] = await Promise.all([
           runNative(built.native, given),

@@ -1,13 +1,15 @@
 /**
- * Runs one WASI program over engine, kernel and memory file system in this very process, with the host's clock and without any
+ * Runs one WASI or Linux program over engine, kernel and memory file system in this very process, with the host's clock and without any
  * lock: for conformance, not for what nobody trusts.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { ByteString } from "../../src/abi/byte-string.ts";
+import { WALI_MODULE } from "../../src/abi/calls.ts";
 import { O_CREAT, O_DIRECTORY, O_RDONLY, O_WRONLY } from "../../src/abi/fcntl.ts";
 import { WASI_MODULE } from "../../src/abi/wasi.ts";
 import { Engine } from "../../src/engine/engine.ts";
+import type { CallTables } from "../../src/engine/image.ts";
 import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import type { ExitStatus, Host } from "../../src/kernel/contracts.ts";
@@ -15,6 +17,7 @@ import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
 import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
+import { WALI_CALLS } from "../../src/syscalls/table.ts";
 import { makeDirectoryAt, makeSymlinkAt } from "../../src/vfs/create.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import { openAt } from "../../src/vfs/open.ts";
@@ -132,7 +135,11 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
   const mounts = new MountTable(new MemoryFileSystem({ dev: 1, clock: host.clock, mode: 0o755 }));
   const { promise, resolve, reject } = Promise.withResolvers<ExitStatus>();
   const exits = { exited: (_process: Process, status: ExitStatus) => resolve(status) };
-  const engine = new Engine({ calls: new Map([[WASI_MODULE, WASI_CALLS]]), fatal: reject });
+  const calls: CallTables = new Map([
+    [WASI_MODULE, WASI_CALLS],
+    [WALI_MODULE, WALI_CALLS],
+  ]);
+  const engine = new Engine({ calls, fatal: reject });
   const kernel = new Kernel({ host, mounts, exits, loader: engine });
   host.kernel = kernel;
   const context: WalkContext = { mounts, root: mounts.root, credentials: { uid: 0, gid: 0, groups: [] } };
@@ -144,14 +151,16 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
     new OpenDescription(collector(kernel, stdout), undefined, O_WRONLY),
     new OpenDescription(collector(kernel, stderr), undefined, O_WRONLY),
   ];
-  if (run.root !== undefined) {
+  const image = engine.image(run.args[0] ?? "", rewrite(readFileSync(run.module)));
+  const wasi = image.imports.some(({ gate }) => gate.module === WASI_MODULE);
+  if (wasi && run.root !== undefined) {
     const root = openAt(context, context.root, "/" as ByteString, O_RDONLY | O_DIRECTORY, 0, 0);
     if (typeof root === "number") throw new Error(`cannot open the root: ${root}`);
     descriptors.push(new OpenDescription(root.file, root.location, O_RDONLY));
   }
   const started = kernel.spawn(
     {
-      image: engine.image(run.args[0] ?? "", rewrite(readFileSync(run.module))),
+      image,
       argv: run.args.map(bytes),
       env: Object.entries(run.env ?? {}).map(([key, value]) => bytes(`${key}=${value}`)),
       cwd: "/" as ByteString,

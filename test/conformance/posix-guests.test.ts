@@ -1,0 +1,6 @@
+/** Guests as Linux programs, built by linden cc, over engine, kernel and memory file system in this process. */
+import { testGuests } from "./guests.ts";
+import { runGuest } from "./in-process.ts";
+import { LINDEN_CC } from "./linden-cc.ts";
+
+testGuests({ where: "as a Linux program", run: runGuest, compiler: LINDEN_CC });
