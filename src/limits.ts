@@ -25,7 +25,7 @@ export const IMAGES_KEPT = 32;
 /** Bytes of a file that may be executed as a program. Enforced by the kernel. */
 export const PROGRAM_BYTES = 64 * 1024 * 1024;
 /** Bytes of a guest's memory where its stack goes while it forks. Enforced by the engine. */
-export const UNWIND_BYTES = 512 * 1024;
+export const UNWIND_BYTES = 256 * 1024;
 
 /** Bytes of standard output and error, together, of one run; SIGXFSZ beyond. Enforced by the caller. */
 export const OUTPUT_BYTES = 64 * 1024 * 1024;

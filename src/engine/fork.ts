@@ -4,10 +4,10 @@
  * all that counts. It must not know processes.
  */
 import type { GuestCall } from "../kernel/contracts.ts";
-import type { GuestMemory } from "../mem/guest-memory.ts";
 import type { Step } from "./control.ts";
+import { SCAN_BYTES, scanOf } from "./page-scan.ts";
 import { GLOBAL_EXPORT, type ModuleReport } from "./rewriter/report.ts";
-import type { WasmGlobal, WasmInstance } from "./webassembly.ts";
+import type { WasmGlobal, WasmInstance, WasmMemory } from "./webassembly.ts";
 
 export const START_UNWIND = "asyncify_start_unwind";
 export const STOP_UNWIND = "asyncify_stop_unwind";
@@ -73,29 +73,24 @@ export function copyGlobals(from: WasmInstance, to: WasmInstance): boolean {
   return true;
 }
 
-const PAGE = 4096;
-
-/** Copy a memory into one at least as long; pages that are zero on both sides are left untouched, as nobody pays for them. */
-export function copyMemory(from: GuestMemory, to: GuestMemory): void {
-  const source = from.bytes;
-  const target = to.bytes;
-  const sourceWords = new Int32Array(source.buffer);
-  const targetWords = new Int32Array(target.buffer);
-  let start = -1;
-  for (let at = 0; at < source.length; at += PAGE) {
-    const same = isZero(sourceWords, at) && isZero(targetWords, at);
-    if (!same) {
-      if (start < 0) start = at;
-    } else if (start >= 0) {
-      target.set(source.subarray(start, at), start);
-      start = -1;
+/**
+ * Copy a memory into a fresh one at least as long, which is zero from `filled` on. Zero pages above that are left untouched,
+ * and so is [hole, holeEnd).
+ */
+export function copyMemory(from: WasmMemory, to: WasmMemory, filled: number, hole: number, holeEnd: number): void {
+  const source = new Uint8Array(from.buffer);
+  const target = new Uint8Array(to.buffer);
+  const size = source.length;
+  const start = Math.min(size, Math.ceil(filled / SCAN_BYTES) * SCAN_BYTES);
+  target.set(source.subarray(0, start));
+  const scan = scanOf(from);
+  const copyPages = (first: number, end: number): void => {
+    for (let at = scan(first, end); at < end; at = scan(at, end)) {
+      const run = at;
+      while (at < end && scan(at, at + SCAN_BYTES) === at) at += SCAN_BYTES;
+      target.set(source.subarray(run, at), run);
     }
-  }
-  if (start >= 0) target.set(source.subarray(start), start);
-}
-
-function isZero(words: Int32Array, at: number): boolean {
-  const end = (at + PAGE) >> 2;
-  for (let i = at >> 2; i < end; i++) if (words[i] !== 0) return false;
-  return true;
+  };
+  copyPages(start, Math.max(start, hole));
+  copyPages(Math.max(start, holeEnd), size);
 }

@@ -13,6 +13,7 @@ import { copyGlobals, copyMemory, isForkable, type Rewinding } from "./fork.ts";
 import { GuestThread, type Surroundings } from "./guest-thread.ts";
 import type { GuestImage } from "./image.ts";
 import { PAGE_BYTES } from "./memory-pool.ts";
+import { SCAN_BYTES } from "./page-scan.ts";
 import { START_EXPORT } from "./rewriter/report.ts";
 import type { WasmMemory } from "./webassembly.ts";
 
@@ -90,7 +91,8 @@ export class GuestProgram implements Program, Surroundings {
     const down = original.#main.stackDown();
     const [from, to] = [original.#main.instance, this.#main.instance];
     if (down === undefined || from === undefined || to === undefined || !copyGlobals(from, to)) return false;
-    copyMemory(original.memory, this.memory);
+    const [unwound = 0, end = 0] = original.#unwindFree();
+    copyMemory(original.linear, this.linear, this.image.report.dataEnd, unwound, end);
     this.#unwindAddress = original.#unwindAddress;
     this.#copied = { ...down, outcome: 0 };
     return true;
@@ -108,6 +110,16 @@ export class GuestProgram implements Program, Surroundings {
       this.#unwindAddress = pages * PAGE_BYTES;
     }
     return [this.#unwindAddress, UNWIND_BYTES];
+  }
+
+  /** The part of the unwind buffer that holds no frame: whole pages. What the guest made of its bounds is not believed. */
+  #unwindFree(): readonly number[] {
+    const start = this.#unwindAddress;
+    if (start === undefined) return [];
+    const end = start + UNWIND_BYTES;
+    const filled = this.memory.contains(start, UNWIND_BYTES) ? this.memory.view.getUint32(start, true) : end;
+    if (filled < start || filled > end) return [];
+    return [Math.ceil(filled / SCAN_BYTES) * SCAN_BYTES, end];
   }
 
   start(): void {

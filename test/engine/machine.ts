@@ -11,6 +11,7 @@ import { exit, raise } from "../../src/kernel/operations/lifecycle.ts";
 import { clockRead, sleepUntil } from "../../src/kernel/operations/time.ts";
 import { PipeFileSystem } from "../../src/kernel/pipefs.ts";
 import type { Process } from "../../src/kernel/process.ts";
+import type { FileSystem } from "../../src/vfs/contracts.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import type { WallTime } from "../../src/wait/clock.ts";
 import { bytes } from "../kernel/simulated.ts";
@@ -50,6 +51,8 @@ export const TEST_CALLS: readonly GuestCall[] = [
 export interface Machine {
   readonly kernel: Kernel;
   readonly engine: Engine;
+  /** Processes that ended, in order. */
+  readonly exits: number[];
   /** What the engine reported as our bug. */
   readonly faults: unknown[];
   /** Spawn a module; it is entered when the event loop turns. */
@@ -59,8 +62,11 @@ export interface Machine {
   ended(process: Process): Promise<ExitStatus>;
 }
 
-export function machine(options: { calls?: readonly GuestCall[]; memoryBytes?: number } = {}): Machine {
+export function machine(
+  options: { calls?: readonly GuestCall[]; memoryBytes?: number; root?: FileSystem } = {},
+): Machine {
   const faults: unknown[] = [];
+  const exits: number[] = [];
   const waiting = new Map<Process, (status: ExitStatus) => void>();
   const host = new LoopHost();
   const engine = new Engine({
@@ -71,10 +77,11 @@ export function machine(options: { calls?: readonly GuestCall[]; memoryBytes?: n
   const kernel = new Kernel({
     host,
     loader: engine,
-    mounts: new MountTable(new PipeFileSystem(host.clock, { wake() {} })),
+    mounts: new MountTable(options.root ?? new PipeFileSystem(host.clock, { wake() {} })),
     limits: { processes: 5000 },
     exits: {
       exited: (process, status) => {
+        exits.push(process.pid);
         waiting.get(process)?.(status);
         waiting.delete(process);
       },
@@ -92,5 +99,5 @@ export function machine(options: { calls?: readonly GuestCall[]; memoryBytes?: n
     if (typeof process === "number") throw new Error(`spawn answered ${process}`);
     return process;
   };
-  return { kernel, engine, faults, spawn, ended, run: (module) => ended(spawn(module)) };
+  return { kernel, engine, exits, faults, spawn, ended, run: (module) => ended(spawn(module)) };
 }

@@ -1,10 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CLOCK_MONOTONIC } from "../../src/abi/clock.ts";
+import { EAGAIN, ENOSYS } from "../../src/abi/errno.ts";
 import { AT_FDCWD, O_APPEND, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR } from "../../src/abi/fcntl.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
+import {
+  SA_RESTART,
+  SIG_SETMASK,
+  SIGCONT,
+  SIGKILL,
+  SIGRTMIN,
+  SIGSTOP,
+  SIGUSR1,
+  SIGUSR2,
+} from "../../src/abi/signal.ts";
+import { WNOHANG } from "../../src/abi/wait.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import { restoreSnapshot as restoreFiles, takeSnapshot as takeFiles } from "../../src/fs/memfs/snapshot.ts";
-import { BLOCKED } from "../../src/kernel/contracts.ts";
+import { BLOCKED, RESTART } from "../../src/kernel/contracts.ts";
+import { takeHandler } from "../../src/kernel/delivery.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { makeDirectoryAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
@@ -12,9 +26,22 @@ import { close, duplicate, read, seek, write } from "../../src/kernel/operations
 import { exit } from "../../src/kernel/operations/lifecycle.ts";
 import { makePipe } from "../../src/kernel/operations/pipes.ts";
 import { type PollItem, poll } from "../../src/kernel/operations/poll.ts";
+import { setGroup, wait4 } from "../../src/kernel/operations/processes.ts";
 import { random } from "../../src/kernel/operations/random.ts";
+import {
+  changeMask,
+  kill,
+  pause,
+  queueSignal,
+  setDisposition,
+  waitForSignal,
+} from "../../src/kernel/operations/signals.ts";
 import { sleepUntil } from "../../src/kernel/operations/time.ts";
+import { createTimer, setIntervalTimer, setTimer } from "../../src/kernel/operations/timers.ts";
+import { parked } from "../../src/kernel/pending.ts";
+import { DISPOSITION_HANDLER } from "../../src/kernel/process.ts";
 import { restoreSnapshot } from "../../src/kernel/restoration.ts";
+import { SignalSet } from "../../src/kernel/signal-set.ts";
 import { type KernelSnapshot, SnapshotError, takeSnapshot } from "../../src/kernel/snapshot.ts";
 import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
 import { PIPE_BYTES, TRANSFER_BYTES } from "../../src/limits.ts";
@@ -353,4 +380,60 @@ test("a snapshot that does not fit is refused", () => {
   for (const change of changes) {
     assert.throws(() => copyOf(from, (snapshot) => change(snapshot) as KernelSnapshot), SnapshotError);
   }
+});
+
+test("kin, signals, timers and waits come back", () => {
+  const from = original();
+  const parent = start(from);
+  const child = spawn(from.made, { parent: parent.process });
+  const { kernel } = from.made;
+  const action = { handler: 3, flags: SA_RESTART, maskLow: 5, maskHigh: 6 };
+  setDisposition(parent.thread, SIGUSR1, { kind: DISPOSITION_HANDLER, action });
+  setGroup(parent.thread, child.process.pid, 0);
+  changeMask(child.thread, SIG_SETMASK, new SignalSet(1 << (SIGUSR2 - 1), 1));
+  for (const value of [1, 2]) queueSignal(parent.thread, child.process.pid, SIGRTMIN + 1, -1, value);
+  kill(parent.thread, child.process.pid, SIGSTOP);
+  const out = { valueNs: 0, intervalNs: 0 };
+  setIntervalTimer(parent.thread, 0, { valueNs: 700, intervalNs: 0 }, out);
+  createTimer(parent.thread, CLOCK_MONOTONIC, SIGUSR1, 9, undefined);
+  setTimer(parent.thread, 0, { valueNs: 100, intervalNs: 30 }, false, out);
+  assert.equal(wait4(parent.thread, child.process.pid, 0), BLOCKED);
+
+  const to = copyOf(from);
+  const [again, kid] = [to.process(parent.process.pid), to.process(child.process.pid)];
+  assert.deepEqual(takeSnapshot(to.kernel), takeSnapshot(kernel));
+  assert.equal(kid.process.parent, again.process);
+  assert.equal(kid.process.group, child.process.pid);
+  assert.equal(kid.process.session, again.process.pid);
+  assert.ok(kid.thread.mask.has(SIGUSR2));
+  assert.deepEqual(again.process.actions[SIGUSR1], action);
+  // The timer's signal makes the wait be made again, as its handler asks.
+  to.host.advance(to.kernel, 100);
+  assert.deepEqual(again.program.resumed, [RESTART]);
+  assert.equal(takeHandler(again.thread)?.info.value, 9);
+  assert.equal(wait4(again.thread, kid.process.pid, WNOHANG), 0);
+  to.kernel.signal(kid.process, SIGCONT);
+  to.kernel.signal(kid.process, SIGKILL);
+  to.host.run(to.kernel);
+  assert.equal(wait4(again.thread, kid.process.pid, 0), kid.process.pid);
+});
+
+test("a wait for a signal, a pause and a fork that is under way come back", () => {
+  const from = original();
+  const [one, two, three] = [start(from), start(from), start(from)];
+  const set = new SignalSet();
+  set.add(SIGUSR1);
+  changeMask(one.thread, SIG_SETMASK, set);
+  waitForSignal(one.thread, set, from.made.host.now + 50);
+  pause(two.thread);
+  three.thread.pending = { ...parked(three.thread), kind: "fork", unwound: false };
+  const to = copyOf(from);
+  to.host.run(to.kernel);
+  const [first, second, third] = [one, two, three].map(({ process }) => to.process(process.pid));
+  // Nothing here can copy a program.
+  assert.deepEqual(third?.program.resumed, [-ENOSYS]);
+  to.kernel.signal(second?.process ?? one.process, SIGKILL);
+  to.host.advance(to.kernel, 50);
+  assert.equal(second?.process.status?.signal, SIGKILL);
+  assert.deepEqual(first?.program.resumed, [-EAGAIN]);
 });

@@ -47,6 +47,8 @@ export class ModuleShape {
   /** Whether a body changes a table; where bodies are not read, they may. */
   mutatesTables = true;
   data = 0;
+  /** Where the active data segment that reaches highest ends; 2^32 where an offset is no plain constant. */
+  dataEnd = 0;
   /** Sections that are copied, by id. */
   readonly copied = new Map<number, Span>();
   /** Function names, by ascending index: where each stands. */

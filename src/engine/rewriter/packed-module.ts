@@ -65,7 +65,8 @@ function isReport(value: unknown): value is ModuleReport {
     isCount(value.functions) &&
     typeof value.hasStart === "boolean" &&
     typeof value.hasNames === "boolean" &&
-    typeof value.mutatesTables === "boolean"
+    typeof value.mutatesTables === "boolean" &&
+    isCount(value.dataEnd)
   );
 }
 

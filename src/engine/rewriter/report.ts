@@ -40,4 +40,6 @@ export interface ModuleReport {
   readonly hasNames: boolean;
   /** Whether any instruction changes a table: such a program cannot be copied for fork. */
   readonly mutatesTables: boolean;
+  /** No byte of memory at or above this address is filled at instantiation; 2^32 where that cannot be told. */
+  readonly dataEnd: number;
 }

@@ -84,11 +84,33 @@ export function readData(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
     const kind = decoder.u32();
     if (kind > 2) decoder.malformed(`data segment kind ${kind}`, start);
     if (kind === 2 && decoder.u32() !== 0) refuseFeature(decoder, "multi-memory", "data for another memory", start);
+    let offset: number | undefined;
     if (kind !== 1) {
       if (shape.memory === undefined) decoder.malformed("a data segment without a memory", start);
+      const from = decoder.at;
       expression(decoder, shape, limits);
+      offset = plainConstant(decoder.bytes.subarray(from, decoder.at));
     }
-    decoder.skip(decoder.u32());
+    const length = decoder.u32();
+    if (offset !== undefined) shape.dataEnd = Math.max(shape.dataEnd, Math.min(MEMORY_END, offset + length));
+    decoder.skip(length);
   }
   shape.data = segments;
+}
+
+const MEMORY_END = 0x1_0000_0000;
+
+/** The value of an expression that is one i32.const; MEMORY_END for any other. The bytes were read before. */
+function plainConstant(bytes: Uint8Array): number {
+  if (bytes[0] !== 0x41) return MEMORY_END;
+  let value = 0;
+  let at = 1;
+  for (let shift = 0; shift < 35; shift += 7, at++) {
+    const byte = bytes[at] ?? 0;
+    value |= (byte & 0x7f) << shift;
+    if ((byte & 0x80) !== 0) continue;
+    if (shift + 7 < 32 && (byte & 0x40) !== 0) value |= -1 << (shift + 7);
+    break;
+  }
+  return at + 2 === bytes.length ? value >>> 0 : MEMORY_END;
 }
