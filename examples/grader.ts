@@ -10,8 +10,8 @@ const submissions = {
 const verdicts = await Promise.all(
   Object.entries(submissions).map(async ([name, code]) => {
     await using box = await Sandbox.create();
-    await box.files.write("/work/main.py", code);
-    const run = await box.run("python", ["/work/main.py"], { stdin: "3 4\n", timeout: "2s" });
+    await box.files.write("/work/app.py", code);
+    const run = await box.run("python", ["/work/app.py"], { stdin: "3 4\n", timeout: "2s" });
     const verdict = run.timedOut ? "too slow" : run.stdout.trim() === "7" ? "accepted" : "wrong answer";
     return `${name}: ${verdict}`;
   }),
