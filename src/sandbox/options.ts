@@ -52,7 +52,7 @@ export interface SandboxOptions {
   readonly mounts?: Readonly<Record<string, Mount>>;
   /** Environment of every run. Nothing of the caller's own is handed in. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where runs start, and what relative paths of `files` are relative to. Default "/". */
+  /** Where runs start, and what relative paths of `files` are relative to; made where it is missing. Default "/". */
   readonly cwd?: string;
   /** The root file system cannot be written; mounts can. */
   readonly readOnly?: boolean;

@@ -10,7 +10,7 @@ import { DOWN, UP } from "../wire/frames.ts";
 import { CallbackSink } from "./callback-sink.ts";
 import type { CellLink } from "./cell-link.ts";
 import { sendProgram, startCell, within } from "./cell-start.ts";
-import { type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
+import { FileError, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process.ts";
 import { feed } from "./input.ts";
@@ -301,11 +301,22 @@ export async function bootSandbox(
     await booted;
     const sandbox = new Sandbox(services, policy, link, server, modules);
     for (const { host, at } of files) await sandbox.files.write(at, createReadStream(host), { mode: 0o444 });
+    if (policy.cwd !== "/") await makeWorkingDirectory(sandbox.files, policy.cwd);
     return sandbox;
   } catch (error) {
     server?.kill();
     await link.close("it did not boot");
     throw error;
+  }
+}
+
+/** As docker's -w: a working directory that is not there is made. */
+async function makeWorkingDirectory(files: Files, cwd: string): Promise<void> {
+  try {
+    await files.mkdir(cwd);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    throw new OptionError("cwd", `a directory, or a place where one can be made (${error.message})`, cwd);
   }
 }
 

@@ -212,3 +212,11 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test("-w makes the directory where it is missing, and says where it cannot", () => {
+  const there = linden(["run", "-w", "/work/sub", "python", "-c", "import os; print(os.getcwd())"]);
+  assert.equal(there.stdout, "/work/sub\n");
+  const readOnly = linden(["run", "--read-only", "-w", "/work/sub", "python", "-c", "print(1)"]);
+  assert.equal(readOnly.status, 125);
+  assert.match(readOnly.stderr, /cwd: .*Read-only file system/);
+});
