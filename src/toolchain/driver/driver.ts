@@ -12,9 +12,13 @@ import { startTool } from "../run-tool.ts";
 import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../sysroot.ts";
 import { findTools } from "../tools.ts";
 import { type Plan, parseArguments, splitResponse } from "./arguments.ts";
-import { linkProgram } from "./link.ts";
+import { asyncifyStage } from "./asyncify.ts";
+import { linkStage, type Stage } from "./link.ts";
 
 export type Language = "c" | "c++";
+
+/** From objects to a program, in this order. */
+const STAGES: readonly Stage[] = [linkStage, asyncifyStage];
 
 const NO_CXX =
   "linden c++: there is no C++ library for this target: Debian's libc++ for WebAssembly is built for WASI, whose long has 32 bits.\n" +
@@ -127,7 +131,7 @@ async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Pro
     }
     const file = join(work, "program");
     const { startFiles, libraries, verbose } = plan;
-    await linkProgram({ sysroot: root, words, startFiles, libraries, verbose, file });
+    for (const stage of STAGES) await stage.run({ sysroot: root, words, startFiles, libraries, verbose, file });
     await publish(file, output);
     return 0;
   } finally {

@@ -66,7 +66,7 @@ export async function waliImports(file: string): Promise<ReadonlySet<string>> {
 }
 
 /** First without threads; a program that turns out to start one is linked again, with memory that can be shared. */
-const link: Stage = {
+export const linkStage: Stage = {
   name: "link",
   run: async (request) => {
     await runLinker(request, false);
@@ -74,9 +74,3 @@ const link: Stage = {
     if (imports.has("__wasm_thread_spawn")) await runLinker(request, true);
   },
 };
-
-export const STAGES: readonly Stage[] = [link];
-
-export async function linkProgram(request: LinkRequest): Promise<void> {
-  for (const stage of STAGES) await stage.run(request);
-}

@@ -1,0 +1,31 @@
+/** Only a program that calls fork is rewritten for it, and it stays a program. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { WebAssembly } from "../engine/web-assembly.ts";
+import { runBare } from "./bare-machine.ts";
+import { compileProgram, whyNoCompiler } from "./compiler.ts";
+import { importTypes } from "./import-types.ts";
+
+const options = { skip: whyNoCompiler(), timeout: 300_000 };
+
+function exportsOf(bytes: Uint8Array<ArrayBuffer>): string[] {
+  return WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map(({ name }) => name);
+}
+
+test("a program that calls fork can be unwound", options, () => {
+  const bytes = compileProgram("fork.c");
+  for (const name of ["start_unwind", "stop_unwind", "start_rewind", "stop_rewind", "get_state"]) {
+    assert.ok(exportsOf(bytes).includes(`asyncify_${name}`), name);
+  }
+  for (const [name, { found, expected }] of importTypes(bytes)) assert.equal(found, expected, name);
+  // The bare machine has no fork: the program says so by its status.
+  assert.equal(runBare(bytes, ["fork"], "").status, 1);
+});
+
+test("system, popen and posix_spawn need no fork", options, () => {
+  const bytes = compileProgram("spawn.c");
+  assert.ok(!exportsOf(bytes).some((name) => name.startsWith("asyncify")));
+  const imports = importTypes(bytes);
+  assert.ok(imports.has("__linden_spawn"));
+  assert.ok(!imports.has("SYS_fork"));
+});
