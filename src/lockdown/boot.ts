@@ -14,10 +14,10 @@ const OPTIONS = ["--disable-sigusr1"];
 
 /** Preloaded modules run in every Worker too; there the process is what it is. */
 if (isMainThread) {
-  const secondLife = takeMark(MARK);
+  const secondLife = takeMark(MARK) !== undefined;
   if (countRings() !== 0) {
     if (secondLife)
       throw new LockdownError("the process was started anew without io_uring and holds rings all the same");
-    restartBehind(layPrefilter, MARK, OPTIONS);
+    restartBehind(layPrefilter, { mark: MARK, options: OPTIONS });
   }
 }

@@ -150,23 +150,39 @@ function seccompReport(policy: Policy, program: Uint8Array, tried: string | unde
 
 /** The report of a Landlock domain that binds every thread since the restart; starts the restart; or says why neither. */
 function landlockForAll(plan: ApplyPlan, wishes: LandlockWishes): LandlockReport | undefined {
-  const engine = plan.restart ? engineRules(wishes) : [];
-  const all = { ...wishes, files: [...wishes.files, ...engine] };
-  const prepared = LandlockPlan.prepare(all);
+  const asked = LandlockPlan.prepare(wishes);
   try {
-    if (prepared.abi >= THREAD_SYNC_VERSION && !plan.restart) return undefined;
-    if (!plan.restart) throw new LandlockNoThreadSync(prepared.abi);
-    const added = engine.map(({ rule }) => `${rule.path}: ${rule.accessRules.join(", ")}`);
-    const mark = `landlock:${fingerprint(all, prepared.abi)}`;
-    if (takeMark(mark)) {
-      demandDenied(all);
-      return prepared.report("all threads", added);
+    if (!plan.restart) {
+      if (asked.abi >= THREAD_SYNC_VERSION) return undefined;
+      throw new LandlockNoThreadSync(asked.abi);
     }
-    return restartBehind(() => {
-      layPrefilter();
-      const result = prepared.restrict(false);
-      if (result !== 0) throw new LockdownError(`Landlock: ${errnoName(result)}`);
-    }, mark);
+    const mark = `landlock:${fingerprint(wishes, asked.abi)}`;
+    const added = takeMark(mark);
+    if (added !== undefined) {
+      demandDenied(wishes);
+      return asked.report("all threads", added.split("\n"));
+    }
+  } finally {
+    asked.close();
+  }
+  return restartWith(wishes, `landlock:${fingerprint(wishes, asked.abi)}`);
+}
+
+function restartWith(wishes: LandlockWishes, mark: string): never {
+  // Rules for TCP or scopes alone leave files as they are: then the engine needs none either.
+  const files = wishes.files.length > 0 || wishes.everyFile;
+  const engine = files ? engineRules(wishes) : [];
+  const prepared = LandlockPlan.prepare({ ...wishes, files: [...wishes.files, ...engine] });
+  try {
+    const message = engine.map(({ rule }) => `${rule.path}: ${rule.accessRules.join(", ")}`).join("\n");
+    return restartBehind(
+      () => {
+        layPrefilter();
+        const result = prepared.restrict(false);
+        if (result !== 0) throw new LockdownError(`Landlock: ${errnoName(result)}`);
+      },
+      { mark, message },
+    );
   } finally {
     prepared.close();
   }

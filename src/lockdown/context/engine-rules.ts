@@ -29,6 +29,8 @@ export function engineRules(wishes: LandlockWishes): LandlockWishes["files"] {
   }
   for (const path of LOOKED_AT) grant(path, "readFile");
   grant("/dev/null", "writeFile");
+  // Its own descriptors: what the event loop holds, and that there are no rings.
+  grant("/proc/self/fd", "readDir");
   grant(packageOf(process.argv[1] ?? process.cwd()), "readFile", "readDir");
   grant(packageOf(fileURLToPath(import.meta.url)), "readFile", "readDir");
   const granted = new Map(wishes.files.map(({ rule }) => [rule.path, rule] as const));

@@ -13,11 +13,16 @@ const MARK = "LINDEN_LOCKDOWN_STAGE";
 /** What Node takes out of its environment when it starts, and needs again. */
 const CHANNEL = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"];
 
-/** Whether the first life left this mark. Answers once: a mark that was found is taken out of the environment. */
-export function takeMark(mark: string): boolean {
-  if (process.env[MARK] !== `${process.pid}:${mark}`) return false;
+/**
+ * What the first life left behind a mark; undefined when there was none. Answers once: a mark that was found is taken out
+ * of the environment.
+ */
+export function takeMark(mark: string): string | undefined {
+  const text = process.env[MARK];
+  const prefix = `${process.pid}:${mark}:`;
+  if (text?.startsWith(prefix) !== true) return undefined;
   delete process.env[MARK];
-  return true;
+  return text.slice(prefix.length);
 }
 
 /** Descriptors a fresh start would have had: not Node's own event queues, rings and signal pipes. */
@@ -35,19 +40,26 @@ function inheritedDescriptors(): readonly number[] {
  * Runs `restrict` and starts the engine anew; never returns. Throws UnsupportedPlatform before `restrict` where it cannot
  * be done. When the execution itself fails the process is restricted and must end: the error says so.
  */
-export function restartBehind(restrict: () => void, mark: string, extraOptions: readonly string[] = []): never {
+export function restartBehind(
+  restrict: () => void,
+  {
+    mark,
+    message = "",
+    options = [],
+  }: { readonly mark: string; readonly message?: string; readonly options?: readonly string[] },
+): never {
   if (!isMainThread) throw new UnsupportedPlatform("a Worker cannot restart its process; do it on the main thread");
   const execve = process.execve;
   if (typeof execve !== "function") throw new UnsupportedPlatform("this Node has no process.execve (22.15 or newer)");
   const [program = process.execPath, ...rest] = readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
-  const env: Record<string, string> = { [MARK]: `${process.pid}:${mark}` };
+  const env: Record<string, string> = { [MARK]: `${process.pid}:${mark}:${message}` };
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined && name !== MARK) env[name] = value;
   for (const entry of readFileSync("/proc/self/environ", "utf8").split("\0")) {
     const equals = entry.indexOf("=");
     const name = entry.slice(0, equals);
     if (CHANNEL.includes(name)) env[name] = entry.slice(equals + 1);
   }
-  const extra = extraOptions.filter((option) => !rest.includes(option));
+  const extra = options.filter((option) => !rest.includes(option));
   const kept = inheritedDescriptors();
   restrict();
   for (const descriptor of kept) setInherited(descriptor, true);
