@@ -37,6 +37,7 @@ export { type ApplyOptions, SafetyContext } from "./context/safety-context.ts";
 export { type Policy, PolicyError, readPolicy } from "./policy.ts";
 export { BasicCapabilities } from "./rulesets/basic.ts";
 export { ForkAndExec } from "./rulesets/fork-and-exec.ts";
+export { PLEDGE_PROMISES, pledge, SYSTEMD_GROUPS, systemdGroup } from "./rulesets/groups.ts";
 export { Networking } from "./rulesets/networking.ts";
 export { NodeRuntime } from "./rulesets/node-runtime.ts";
 export { Pipes } from "./rulesets/pipes.ts";

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { isMainThread } from "node:worker_threads";
 import { setInherited } from "../../host/inheritance.unsafe.ts";
+import { ENGINE } from "../launch/engine-files.ts";
 import { LockdownError, UnsupportedPlatform } from "./errors.ts";
 import { innerPipes, type OwnDescriptor, ownDescriptors } from "./own-descriptors.ts";
 
@@ -63,8 +64,8 @@ export function restartBehind(
   const kept = inheritedDescriptors();
   restrict();
   for (const descriptor of kept) setInherited(descriptor, true);
-  // What was started with a bare name ("node") is found by path, whatever stands on PATH now.
-  quietly(() => execve(process.execPath, [program, ...extra, ...rest], env));
+  // The running engine itself, whatever has become of its path since it started.
+  quietly(() => execve(ENGINE, [program, ...extra, ...rest], env));
   throw new LockdownError("the engine could not be started anew behind its restrictions");
 }
 
