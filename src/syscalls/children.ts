@@ -4,15 +4,31 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { E2BIG, EFAULT, EINVAL } from "../abi/errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../abi/fcntl.ts";
-import { WALL, WCLONE, WCONTINUED, WNOHANG, WNOTHREAD, WUNTRACED } from "../abi/wait.ts";
+import { SIGINFO_BYTES } from "../abi/siginfo.ts";
+import { CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT } from "../abi/signal.ts";
+import {
+  P_ALL,
+  P_PGID,
+  P_PID,
+  WALL,
+  WCLONE,
+  WCONTINUED,
+  WEXITED,
+  WNOHANG,
+  WNOTHREAD,
+  WNOWAIT,
+  WUNTRACED,
+} from "../abi/wait.ts";
 import type { ChildEvent } from "../kernel/children.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { execute, fork } from "../kernel/operations/exec.ts";
 import { startOf } from "../kernel/operations/files.ts";
-import { wait4 } from "../kernel/operations/processes.ts";
+import { wait4, waitForChild } from "../kernel/operations/processes.ts";
 import type { Process, Thread } from "../kernel/process.ts";
+import type { SignalInfo } from "../kernel/signals.ts";
 import { ARGUMENT_BYTES } from "../limits.ts";
 import { pathAt } from "./call.ts";
+import { putSignalInfo } from "./siginfo.ts";
 import { putUsage, RUSAGE_BYTES } from "./system.ts";
 
 export function sys_fork(thread: Thread): Outcome {
@@ -96,4 +112,50 @@ export function statusWord({ what, status }: ChildEvent): number {
   if (what === "continued") return 0xffff;
   if (what === "stopped") return (status.signal << 8) | 0x7f;
   return status.signal === 0 ? status.code << 8 : status.signal;
+}
+
+const WAITID_OPTIONS = WNOHANG | WEXITED | WUNTRACED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE;
+
+/** waitid(2). Deviation: P_PIDFD is EINVAL. */
+export function sys_waitid(
+  thread: Thread,
+  type: number,
+  id: number,
+  infoAt: number,
+  options: number,
+  usageAt: number,
+): Outcome {
+  if ((options & ~WAITID_OPTIONS) !== 0 || (options & (WEXITED | WUNTRACED | WCONTINUED)) === 0) return -EINVAL;
+  if (type < P_ALL || type > P_PGID || (type === P_PID && id <= 0) || (type === P_PGID && id < 0)) return -EINVAL;
+  const group = type === P_PGID && id === 0 ? thread.process.group : id;
+  const outcome = waitForChild(thread, { type, id: group, options });
+  return outcome < 0 ? outcome : toldAll(thread, infoAt >>> 0, usageAt >>> 0);
+}
+
+export function finishWaitid(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  return outcome < 0 ? outcome : toldAll(thread, (words[2] ?? 0) >>> 0, (words[4] ?? 0) >>> 0);
+}
+
+/** Without news (WNOHANG) the structure is zeros. */
+function toldAll(thread: Thread, infoAt: number, usageAt: number): Outcome {
+  const { memory } = thread.process;
+  const { child } = thread;
+  if (usageAt !== 0 && child !== undefined) {
+    if (!memory.contains(usageAt, RUSAGE_BYTES)) return -EFAULT;
+    putUsage(thread, usageAt, child.peakMemory);
+  }
+  if (infoAt === 0) return 0;
+  if (!memory.contains(infoAt, SIGINFO_BYTES)) return -EFAULT;
+  if (child === undefined) memory.bytes.fill(0, infoAt, infoAt + SIGINFO_BYTES);
+  else putSignalInfo(memory, infoAt, childInfo(child));
+  return 0;
+}
+
+/** What SIGCHLD of this child would have told. No core is ever dumped. */
+function childInfo({ pid, uid, what, status }: ChildEvent): SignalInfo {
+  const told = { signal: SIGCHLD, pid, uid, value: 0 };
+  if (what === "continued") return { ...told, code: CLD_CONTINUED, status: SIGCONT };
+  if (what === "stopped") return { ...told, code: CLD_STOPPED, status: status.signal };
+  if (status.signal !== 0) return { ...told, code: CLD_KILLED, status: status.signal };
+  return { ...told, code: CLD_EXITED, status: status.code };
 }

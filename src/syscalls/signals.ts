@@ -4,6 +4,7 @@
  */
 import { WALI_SIG_DFL, WALI_SIG_IGN } from "../abi/calls.ts";
 import { EFAULT, EINVAL } from "../abi/errno.ts";
+import { SI_CODE, SI_VALUE, SIGINFO_BYTES } from "../abi/siginfo.ts";
 import { SIG_BLOCK, SIG_SETMASK } from "../abi/signal.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import {
@@ -13,13 +14,20 @@ import {
   killThread,
   pause,
   pendingSignals,
+  queueSignal,
   setDisposition,
   suspend,
+  waitForSignal,
 } from "../kernel/operations/signals.ts";
 import type { Thread } from "../kernel/process.ts";
 import { SignalSet } from "../kernel/signal-set.ts";
 import { DISPOSITION_DEFAULT, DISPOSITION_HANDLER, DISPOSITION_IGNORE } from "../kernel/signals.ts";
-import { putSignalSet, SIGSET_BYTES, signalSetAt } from "./call.ts";
+import type { WallTime } from "../wait/clock.ts";
+import { deadlineAfter, putSignalSet, SIGSET_BYTES, signalSetAt, timespecAt } from "./call.ts";
+import { putSignalInfo } from "./siginfo.ts";
+
+/** Good until the end of one call. */
+const time: WallTime = { seconds: 0, nanoseconds: 0 };
 
 const SIGACTION_BYTES = 24;
 
@@ -107,6 +115,48 @@ export function sys_rt_sigsuspend(thread: Thread, address: number, bytes: number
 
 export function sys_pause(thread: Thread): Outcome {
   return pause(thread);
+}
+
+export function sys_rt_sigtimedwait(
+  thread: Thread,
+  setAddress: number,
+  infoAt: number,
+  timeoutAt: number,
+  bytes: number,
+): Outcome {
+  const { process } = thread;
+  if (bytes !== SIGSET_BYTES) return -EINVAL;
+  if (!process.memory.contains(setAddress >>> 0, SIGSET_BYTES)) return -EFAULT;
+  let deadline = Infinity;
+  if (timeoutAt !== 0) {
+    const error = timespecAt(process, timeoutAt >>> 0, time);
+    if (error < 0) return error;
+    if (time.seconds < 0) return -EINVAL;
+    deadline = deadlineAfter(thread, time);
+  }
+  const outcome = waitForSignal(thread, signalSetAt(process, setAddress >>> 0), deadline);
+  return outcome < 0 ? outcome : caught(thread, infoAt >>> 0, outcome);
+}
+
+export function finishSigtimedwait(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  return outcome < 0 ? outcome : caught(thread, (words[1] ?? 0) >>> 0, outcome);
+}
+
+function caught(thread: Thread, infoAt: number, outcome: Outcome): Outcome {
+  const { memory } = thread.process;
+  if (infoAt === 0 || thread.caught === undefined) return outcome;
+  if (!memory.contains(infoAt, SIGINFO_BYTES)) return -EFAULT;
+  putSignalInfo(memory, infoAt, thread.caught);
+  return outcome;
+}
+
+/** rt_sigqueueinfo(2): of the siginfo_t the code and the value count; who sends is the caller, whatever it says. */
+export function sys_rt_sigqueueinfo(thread: Thread, pid: number, signal: number, infoAt: number): Outcome {
+  const { memory } = thread.process;
+  const at = infoAt >>> 0;
+  if (!memory.contains(at, SIGINFO_BYTES)) return -EFAULT;
+  const code = memory.view.getInt32(at + SI_CODE, true);
+  return queueSignal(thread, pid, signal, code, memory.view.getInt32(at + SI_VALUE, true));
 }
 
 export function sys_kill(thread: Thread, pid: number, signal: number): Outcome {

@@ -11,6 +11,7 @@ import { GONE, type GuestCall, type Outcome } from "../kernel/contracts.ts";
 import { exit } from "../kernel/operations/lifecycle.ts";
 import { ENVIRONMENT_PATH, type Thread } from "../kernel/process.ts";
 import type { Begin } from "./call.ts";
+import { linden_spawn } from "./spawn.ts";
 
 function nothing(): Outcome {
   return 0;
@@ -78,6 +79,9 @@ const HANDLERS: ReadonlyMap<string, Begin> = new Map<WaliFunctionName, Begin>([
   ["setjmp", nothing],
   ["sigsetjmp", nothing],
   ["longjmp", longjmp],
+  ["__restore", nothing],
+  ["__restore_rt", nothing],
+  ["__linden_spawn", linden_spawn],
 ]);
 
 export const STARTUP_CALLS: readonly GuestCall[] = Object.entries(WALI_FUNCTIONS).map(

@@ -177,6 +177,8 @@ const PROCESSES = [
   partial("fork", "ENOSYS for a program whose stack cannot be taken down", children.sys_fork),
   full("execve", children.sys_execve),
   partial("execveat", "flags are EINVAL", children.sys_execveat),
+  partial("vfork", "as fork", children.sys_fork),
+  partial("waitid", "P_PIDFD is EINVAL; of usage memory alone", children.sys_waitid, children.finishWaitid),
   partial("wait4", "of usage memory alone", children.sys_wait4, children.finishWait4),
   full("exit_group", processes.sys_exit),
   partial("exit", "ends the process, which has one thread", processes.sys_exit),
@@ -201,11 +203,13 @@ const PROCESSES = [
 ];
 
 const SIGNALS = [
-  partial("rt_sigaction", "handlers wait until the engine can enter them", signals.sys_rt_sigaction),
+  full("rt_sigaction", signals.sys_rt_sigaction),
   full("rt_sigprocmask", signals.sys_rt_sigprocmask),
   full("rt_sigpending", signals.sys_rt_sigpending),
   full("rt_sigsuspend", signals.sys_rt_sigsuspend),
   full("pause", signals.sys_pause),
+  full("rt_sigtimedwait", signals.sys_rt_sigtimedwait, signals.finishSigtimedwait),
+  full("rt_sigqueueinfo", signals.sys_rt_sigqueueinfo),
   full("kill", signals.sys_kill),
   full("tkill", signals.sys_tkill),
   full("tgkill", signals.sys_tgkill),
@@ -323,8 +327,8 @@ const NO_IPC = "System V and POSIX message queues, semaphores and shared memory 
 const NO_RING = "would be a second way into the kernel";
 const NO_NUMA = "one node of memory";
 const ABSENT = [
-  ...absent(NO_CLONE, "vfork", "clone", "clone3"),
-  ...absent("not yet", "waitid", "rt_sigtimedwait", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "signalfd", "signalfd4"),
+  ...absent(NO_CLONE, "clone", "clone3"),
+  ...absent("not yet", "rt_tgsigqueueinfo", "signalfd", "signalfd4"),
   ...absent("not yet", "timerfd_create", "timerfd_settime", "timerfd_gettime"),
   ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
   ...absent("not yet", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
