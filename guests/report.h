@@ -17,7 +17,9 @@ UNUSED static const char *errno_name(int number) {
     case EBADF: return "EBADF";
     case EBUSY: return "EBUSY";
     case EEXIST: return "EEXIST";
+    case EFAULT: return "EFAULT";
     case EFBIG: return "EFBIG";
+    case EINTR: return "EINTR";
     case EINVAL: return "EINVAL";
     case EIO: return "EIO";
     case EISDIR: return "EISDIR";
@@ -25,13 +27,17 @@ UNUSED static const char *errno_name(int number) {
     case EMFILE: return "EMFILE";
     case EMLINK: return "EMLINK";
     case ENAMETOOLONG: return "ENAMETOOLONG";
+    case ENODEV: return "ENODEV";
     case ENOENT: return "ENOENT";
+    case ENOMEM: return "ENOMEM";
     case ENOSPC: return "ENOSPC";
     case ENOTDIR: return "ENOTDIR";
     case ENOTEMPTY: return "ENOTEMPTY";
     case ENOTSUP: return "ENOTSUP";
     case ENOTTY: return "ENOTTY";
     case EPERM: return "EPERM";
+    case EPIPE: return "EPIPE";
+    case ERANGE: return "ERANGE";
     case ESPIPE: return "ESPIPE";
     case EXDEV: return "EXDEV";
     default: return "another error";

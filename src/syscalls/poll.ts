@@ -144,8 +144,8 @@ export function sys_pselect6(
 function selectSets(thread: Thread, count: number, sets: readonly number[]): Outcome {
   const { memory, descriptors } = thread.process;
   if (count < 0) return -EINVAL;
-  // Numbers beyond every table are never looked at.
-  const most = Math.min(count, Math.max(descriptors.length, 1));
+  // As on Linux, numbers beyond the table, which is 64 long at least, are not looked at.
+  const most = Math.min(count, Math.max(Math.ceil(descriptors.length / 64) * 64, 64));
   const bytes = setBytes(most);
   if (sets.some((at) => at !== 0 && !memory.contains(at, bytes))) return -EFAULT;
   const items: PollItem[] = [];

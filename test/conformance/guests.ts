@@ -84,7 +84,7 @@ export interface Compiler {
 /** Both builds of a guest. */
 async function build(name: string, compiler: Compiler): Promise<{ native: string; wasm: string }> {
   const source = join(guests, `${name}.c`);
-  const native = join(work, `${name}.${compiler.name}`);
+  const native = join(work, `${name.replace("/", "-")}.${compiler.name}`);
   const wasm = `${native}.wasm`;
   await execute("gcc", [...FLAGS, "-o", native, source]);
   const [command, ...words] = compiler.command;
@@ -146,9 +146,16 @@ const WASI: Compiler = {
       : `needs: apt-get install -y --no-install-recommends ${PACKAGES}`,
 };
 
-const names = readdirSync(guests)
-  .filter((file) => file.endsWith(".c"))
-  .map((file) => basename(file, ".c"));
+function namesIn(directory: string): string[] {
+  return readdirSync(join(guests, directory))
+    .filter((file) => file.endsWith(".c"))
+    .map((file) => join(directory, basename(file, ".c")));
+}
+
+/** Guests any system with files can run. */
+const PORTABLE = namesIn("");
+/** Those that need what Linux has and WASI has not. */
+export const LINUX_GUESTS: readonly string[] = namesIn("linux");
 
 export interface Place {
   /** For the tests' names: "in a sandbox". */
@@ -156,6 +163,8 @@ export interface Place {
   readonly run: Runner;
   /** WASI's, if not given. */
   readonly compiler?: Compiler;
+  /** The portable ones, if not given. */
+  readonly names?: readonly string[];
   /** Why nothing can be run here. */
   readonly unable?: string | undefined;
   /** Guests that differ from Linux by design, and why. */
@@ -163,7 +172,7 @@ export interface Place {
 }
 
 /** One test for each guest. */
-export function testGuests({ where, run, compiler = WASI, unable, differs }: Place): void {
+export function testGuests({ where, run, compiler = WASI, names = PORTABLE, unable, differs }: Place): void {
   for (const name of names) {
     const skip = missing ?? compiler.missing ?? unable ?? differs?.get(name) ?? false;
     test(`guest ${name} does ${where} what it does on Linux`, { skip }, async () => {
