@@ -1,6 +1,8 @@
 /** Only a program that calls fork is rewritten for it, and it stays a program. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { functionsReaching } from "../../src/toolchain/wasm/call-graph.ts";
+import { functionNames } from "../../src/toolchain/wasm/names.ts";
 import { WebAssembly } from "../engine/web-assembly.ts";
 import { runBare } from "./bare-machine.ts";
 import { compileProgram, whyNoCompiler } from "./compiler.ts";
@@ -28,4 +30,22 @@ test("system, popen and posix_spawn need no fork", options, () => {
   const imports = importTypes(bytes);
   assert.ok(imports.has("__linden_spawn"));
   assert.ok(!imports.has("SYS_fork"));
+});
+
+test("only what can reach fork is rewritten, and names stay", options, () => {
+  const bytes = compileProgram("fork.c");
+  const names = new Set(functionNames(bytes).values());
+  for (const name of ["fork", "_Fork", "printf_core", "_start"]) assert.ok(names.has(name), name);
+  const reaching = functionsReaching(bytes, new Set(["wali.SYS_fork"]));
+  assert.ok(reaching.size < 12, `${reaching.size} functions`);
+  // A stripped program is rewritten alike.
+  assert.equal(functionNames(compileProgram("fork.c", ["-O2", "-s"])).size, 0);
+});
+
+test("a call through a table reaches what has its type and stands in it", options, () => {
+  const bytes = compileProgram("fork-indirect.c");
+  const names = functionNames(bytes);
+  const reaching = new Set([...functionsReaching(bytes, new Set(["wali.SYS_fork"]))].map((index) => names.get(index)));
+  assert.ok(reaching.has("through_table"));
+  assert.ok(!reaching.has("through_other_type"));
 });

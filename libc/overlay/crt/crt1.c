@@ -17,16 +17,9 @@ WALI(__cl_get_argv_len) unsigned __wali_argv_len(unsigned);
 WALI(__cl_copy_argv) int __wali_copy_argv(char *, unsigned);
 WALI(__get_init_envfile) int __wali_envfile(char *, unsigned);
 
-int __main_argc_argv(int, char **);
-int __libc_start_main(int (*)(int, char **, char **), int, char **, void (*)(), void (*)(), void (*)());
+_Noreturn void __libc_start(int, char **);
 
 #define AUX_WORDS 4
-
-/* A main of another shape is reached by src/env/__main_argc_argv.c. */
-static int run(int argc, char **argv, char **envp)
-{
-	return __main_argc_argv(argc, argv);
-}
 
 static void *space(size_t size)
 {
@@ -108,5 +101,5 @@ void _start(void)
 	*word++ = (char *)AT_NULL;
 	*word = 0;
 
-	__libc_start_main(run, argc, argv, 0, 0, 0);
+	__libc_start(argc, argv);
 }

@@ -3,11 +3,13 @@
  * the call can return twice. It must not know how the engine drives that.
  */
 import { existsSync } from "node:fs";
-import { rename } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
 import { runTool } from "../run-tool.ts";
+import { functionsReaching } from "../wasm/call-graph.ts";
+import { functionNames, withFunctionNames } from "../wasm/names.ts";
 import { type LinkRequest, type Stage, waliImports } from "./link.ts";
 
 /** The calls that return twice. Nothing else may unwind a program. */
@@ -44,25 +46,54 @@ function findBinaryen(): string {
   );
 }
 
+/**
+ * Left to itself, asyncify takes any call through a table for one that may unwind. It is told instead which functions can
+ * be on the stack of such a call: they go by their indices as names, and get their own names back afterwards.
+ */
 async function asyncify(request: LinkRequest): Promise<void> {
   const imports = await waliImports(request.file);
-  const twice = RETURN_TWICE.filter((name) => imports.has(name));
+  const twice = RETURN_TWICE.filter((name) => imports.has(name)).map((name) => `${WALI_MODULE}.${name}`);
   if (twice.length === 0) return;
   const optimizer = findBinaryen();
-  const result = `${request.file}.asyncify`;
+  const linked = new Uint8Array(await readFile(request.file));
+  const reaching = functionsReaching(linked, new Set(twice));
+  const names = functionNames(linked);
+  const count = Math.max(0, ...names.keys(), ...reaching) + 1;
+  const numbers = new Map(Array.from({ length: count }, (_, index) => [index, numbered(index)]));
+  const [input, result, list] = ["numbered", "asyncify", "list"].map((end) => `${request.file}.${end}`) as Files;
+  await writeFile(list, [...reaching].map(numbered).join("\n"));
+  await writeFile(input, withFunctionNames(linked, numbers));
   await runTool(process.execPath, [
     optimizer,
     ...FEATURES.map((name) => `--enable-${name}`),
     "--asyncify",
-    `--pass-arg=asyncify-imports@${twice.map((name) => `${WALI_MODULE}.${name}`).join(",")}`,
+    `--pass-arg=asyncify-imports@${twice.join(",")}`,
+    `--pass-arg=asyncify-onlylist@@${list}`,
     // Without an optimization level the rewritten code is three to four times slower; a higher one adds nothing.
     "-O1",
-    ...(request.words.includes("--strip-all") ? [] : ["-g"]),
-    request.file,
+    "-g",
+    input,
     "-o",
     result,
   ]);
-  await rename(result, request.file);
+  const rewritten = new Uint8Array(await readFile(result));
+  await writeFile(request.file, withFunctionNames(rewritten, restored(functionNames(rewritten), names)));
+}
+
+type Files = [string, string, string];
+
+function numbered(index: number): string {
+  return `linden-${index}`;
+}
+
+function restored(found: ReadonlyMap<number, string>, original: ReadonlyMap<number, string>): Map<number, string> {
+  const names = new Map<number, string>();
+  for (const [at, name] of found) {
+    const index = /^linden-(\d+)$/.exec(name)?.[1];
+    const own = index === undefined ? undefined : original.get(Number(index));
+    if (own !== undefined) names.set(at, own);
+  }
+  return names;
 }
 
 export const asyncifyStage: Stage = { name: "asyncify", run: asyncify };

@@ -95,9 +95,8 @@ async function compileOnly(plan: Plan, clang: string, flags: Flags): Promise<num
 /** Questions configure scripts ask. clang answers all but those about files of the library. */
 async function ask(plan: Plan, language: Language, progress: Progress): Promise<number> {
   const tools = findTools();
-  const question = plan.compile.find((word) => /^--?print-(file-name=|libgcc-file-name|sysroot)/.test(word));
-  let more: string[] = [];
-  if (question !== undefined) more = [`--sysroot=${(await sysroot(progress)).directory}`];
+  const aboutFiles = plan.compile.some((word) => /^--?print-file-name=/.test(word));
+  const more = aboutFiles ? [`-B${join((await sysroot(progress)).directory, "lib")}`] : [];
   const clang = language === "c" ? tools.clang : tools.clangxx;
   const { status } = await startTool(clang, [`--target=${TARGET}`, ...more, ...plan.compile], true);
   return status;

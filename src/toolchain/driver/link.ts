@@ -8,7 +8,7 @@ import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
 import { startTool } from "../run-tool.ts";
 import type { Sysroot } from "../sysroot.ts";
-import { functionImports } from "../wasm-imports.ts";
+import { functionImports } from "../wasm/imports.ts";
 
 export type LinkRequest = {
   readonly sysroot: Sysroot;

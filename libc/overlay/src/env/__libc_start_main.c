@@ -26,12 +26,13 @@ void __init_libc(char **envp, char *name)
 	__init_ssp(0);
 }
 
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
-	void (*init)(), void (*fini)(), void (*ldso)())
+int __main_argc_argv(int, char **);
+
+/* main is named, not passed: a function in the table could be behind any pointer of its type, and would be taken for it. */
+_Noreturn void __libc_start(int argc, char **argv)
 {
-	char **envp = argv+argc+1;
-	__init_libc(envp, argv[0]);
+	__init_libc(argv+argc+1, argv[0]);
 	_init();
 	__wasm_call_ctors();
-	exit(main(argc, argv, envp));
+	exit(__main_argc_argv(argc, argv));
 }
