@@ -16,6 +16,8 @@ export const MAPPINGS = 65_530;
 export const PROCESSES = 256;
 /** Real-time signals that wait for one process or thread; EAGAIN beyond. Enforced by the kernel. */
 export const SIGNALS_QUEUED = 1024;
+/** Threads of one process; EAGAIN beyond. Enforced by the kernel. */
+export const THREADS = 512;
 /** POSIX timers of one process; EAGAIN beyond. Enforced by the kernel. */
 export const TIMERS = 64;
 /** Interpreters of interpreters in one execve; ELOOP beyond. Enforced by the kernel. */

@@ -88,11 +88,11 @@ export class Engine implements ProgramLoader, ForkDriver {
   }
 
   /** See ForkDriver. The thread's program must be down. */
-  fork(process: Process, _thread: Thread, original: Program): Program | number {
+  fork(process: Process, thread: Thread, original: Program): Program | number {
     if (!(original instanceof GuestProgram)) return -ENOSYS;
     const copy = this.#load(process, original.image, original.pages);
     if (typeof copy === "number") return copy === -ENOEXEC ? -ENOMEM : copy;
-    if (copy.copyFrom(original)) return copy;
+    if (copy.copyFrom(original, thread)) return copy;
     copy.discard();
     return -ENOSYS;
   }

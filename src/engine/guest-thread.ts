@@ -7,7 +7,7 @@
  * resumed into a trap: an abandoned stack would stay in the host's memory for ever.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { ENOMEM } from "../abi/errno.ts";
+import { EAGAIN, ENOMEM } from "../abi/errno.ts";
 import { SIGKILL, SIGSEGV, SIGSYS } from "../abi/signal.ts";
 import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, RESTART, UNWIND } from "../kernel/contracts.ts";
 import { endHandler, takeHandler } from "../kernel/delivery.ts";
@@ -39,6 +39,8 @@ export interface Surroundings {
   readonly control: ControlMemory;
   readonly linear: WasmMemory;
   readonly memory: GuestMemory;
+  /** Whether the stack of any thread is on its way down or up. */
+  readonly forking: boolean;
   /** Where a stack may go while its process is copied: address and bytes. undefined when there is no memory for it. */
   unwindBuffer(): readonly [address: number, bytes: number] | undefined;
   /** Our bug: the sandbox ends. */
@@ -106,8 +108,8 @@ export class GuestThread implements CallSite, EntryContext {
     return this.#instance;
   }
 
-  get killed(): boolean {
-    return this.#killed;
+  get forking(): boolean {
+    return this.#fork !== undefined;
   }
 
   get thread(): Thread {
@@ -295,11 +297,14 @@ export class GuestThread implements CallSite, EntryContext {
   #takeDown(call: GuestCall): number {
     const { thread, slot } = this;
     const target = this.#instance?.exports[START_UNWIND];
-    const buffer = this.#around.unwindBuffer();
+    // One buffer: two threads cannot fork at the same time.
+    const busy = this.#around.forking;
+    const buffer = busy ? undefined : this.#around.unwindBuffer();
     if (typeof target !== "function" || buffer === undefined) {
       thread.pending = undefined;
-      this.putWide(-ENOMEM);
-      return -ENOMEM;
+      const error = busy ? -EAGAIN : -ENOMEM;
+      this.putWide(error);
+      return error;
     }
     const [address, bytes] = buffer;
     const { view } = this.memory;

@@ -2,8 +2,11 @@
  * Layer: engine. One running program: its memory, its threads, and how it begins and ends as a whole. It must not know
  * what any call means.
  */
+import { THREAD_ENTRY } from "../abi/calls.ts";
+import { EAGAIN, ENOMEM, ENOSYS } from "../abi/errno.ts";
 import { SIGKILL } from "../abi/signal.ts";
 import type { ExitStatus, Outcome, Program } from "../kernel/contracts.ts";
+import { exitThread } from "../kernel/operations/threads.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import { UNWIND_BYTES } from "../limits.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
@@ -15,7 +18,7 @@ import type { GuestImage } from "./image.ts";
 import { PAGE_BYTES } from "./memory-pool.ts";
 import { SCAN_BYTES } from "./page-scan.ts";
 import { START_EXPORT } from "./rewriter/report.ts";
-import type { WasmMemory } from "./webassembly.ts";
+import { type WasmMemory, wasm } from "./webassembly.ts";
 
 /** What a program has for its life. Everything is given back through `released`, once. */
 export interface Resources {
@@ -38,6 +41,12 @@ export class GuestProgram implements Program, Surroundings {
   readonly #process: Process;
   readonly #resources: Resources;
   readonly #main: GuestThread;
+  /** Those with a stack or about to get one; the main thread from the start on. */
+  readonly #threads = new Map<Thread, GuestThread>();
+  /** Of these, those not entered yet. */
+  readonly #waiting = new Set<Thread>();
+  /** What ended the program, while threads are still to be unwound. */
+  #status: ExitStatus | undefined;
   #state: "new" | "running" | "ended" = "new";
   #peak = 0;
   /** Address of the memory fork uses, once it was needed. */
@@ -87,15 +96,21 @@ export class GuestProgram implements Program, Surroundings {
   }
 
   /** Become a copy of a program whose thread's stack is down. False when something of it cannot be copied. */
-  copyFrom(original: GuestProgram): boolean {
-    const down = original.#main.stackDown();
-    const [from, to] = [original.#main.instance, this.#main.instance];
+  copyFrom(original: GuestProgram, thread: Thread): boolean {
+    const forking = original.#threads.get(thread);
+    const down = forking?.stackDown();
+    const [from, to] = [forking?.instance, this.#main.instance];
     if (down === undefined || from === undefined || to === undefined || !copyGlobals(from, to)) return false;
     const [unwound = 0, end = 0] = original.#unwindFree();
     copyMemory(original.linear, this.linear, this.image.report.dataEnd, unwound, end);
     this.#unwindAddress = original.#unwindAddress;
     this.#copied = { ...down, outcome: 0 };
     return true;
+  }
+
+  get forking(): boolean {
+    for (const guest of this.#threads.values()) if (guest.forking) return true;
+    return false;
   }
 
   unwindBuffer(): readonly [address: number, bytes: number] | undefined {
@@ -126,11 +141,42 @@ export class GuestProgram implements Program, Surroundings {
     const [thread] = this.#process.threads;
     if (this.#state !== "new" || thread === undefined) throw new Error("a program is started twice");
     this.#state = "running";
-    void this.#run(thread);
+    this.#threads.set(thread, this.#main);
+    void this.#run(thread, this.#main, (context) => this.#steps(context));
   }
 
-  resume(_thread: Thread, outcome: Outcome): void {
-    this.#main.resume(outcome);
+  prepareThread(thread: Thread): number {
+    const { report } = this.image;
+    const has = report.exports.some(
+      ({ name, parameters, results }) => name === THREAD_ENTRY && parameters === "ii" && results === "",
+    );
+    if (!has || this.#state !== "running") return -ENOSYS;
+    const slot = this.control.take();
+    if (slot === undefined) return -EAGAIN;
+    try {
+      this.#threads.set(thread, new GuestThread(this, slot));
+      this.#waiting.add(thread);
+      return 0;
+    } catch (error) {
+      this.control.give(slot);
+      if (error instanceof wasm.RuntimeError || error instanceof RangeError) return -ENOMEM;
+      throw error;
+    }
+  }
+
+  startThread(thread: Thread): void {
+    const guest = this.#threads.get(thread);
+    if (guest === undefined || !this.#waiting.delete(thread)) throw new Error("a thread is started twice");
+    const argument = thread.argument ?? 0;
+    void this.#run(thread, guest, async (context) => {
+      if (this.image.report.hasStart) await context.call(START_EXPORT);
+      await context.call(THREAD_ENTRY, thread.tid, argument);
+      return 0;
+    });
+  }
+
+  resume(thread: Thread, outcome: Outcome): void {
+    this.#threads.get(thread)?.resume(outcome);
   }
 
   kill(): void {
@@ -138,12 +184,17 @@ export class GuestProgram implements Program, Surroundings {
     if (this.#state === "new") {
       this.#main.condemn();
       this.#end({ code: 0, signal: SIGKILL });
-    } else this.#main.kill();
+      return;
+    }
+    for (const thread of this.#waiting) this.#forget(thread);
+    this.#waiting.clear();
+    for (const guest of this.#threads.values()) guest.kill();
   }
 
-  /** Let the program run no further; whoever calls this sees to it that its stack is unwound. */
+  /** Let the program run no further; whoever calls this sees to it that its stacks are unwound. */
   condemn(): void {
     this.#main.condemn();
+    for (const guest of this.#threads.values()) guest.condemn();
   }
 
   /** Give everything back without ever having been started, and without a word to the kernel. */
@@ -156,13 +207,26 @@ export class GuestProgram implements Program, Surroundings {
     this.#resources.fatal(error);
   }
 
-  async #run(thread: Thread): Promise<void> {
-    const status = await this.#main.run(thread, (context) => this.#steps(context));
+  async #run(thread: Thread, guest: GuestThread, steps: (context: EntryContext) => Promise<number>): Promise<void> {
+    const status = await guest.run(thread, steps);
     try {
-      this.#end(status);
+      this.#forget(thread);
+      // A thread whose function returned ends as if by exit(2); with the first one's the program is over.
+      if (guest !== this.#main && status.signal === 0) exitThread(thread, 0);
+      if (!thread.exited) {
+        this.#status ??= status;
+        this.kill();
+      }
+      if (this.#threads.size === 0) this.#end(this.#status ?? status);
     } catch (error) {
       this.#resources.fatal(error);
     }
+  }
+
+  #forget(thread: Thread): void {
+    const guest = this.#threads.get(thread);
+    this.#threads.delete(thread);
+    if (guest !== undefined && guest !== this.#main) this.control.give(guest.slot);
   }
 
   async #steps(context: EntryContext): Promise<number> {

@@ -56,6 +56,10 @@ export interface Program {
   start(): void;
   /** Whether the guest's stack can be taken down and put up again: without it fork(2) is -ENOSYS. */
   readonly forkable?: boolean;
+  /** Make a thread ready to be entered, no guest code run. 0, -ENOSYS (built without threads), -EAGAIN, -ENOMEM. */
+  prepareThread?(thread: Thread): number;
+  /** Enter such a thread with its number and its argument. Only dispatch calls this. */
+  startThread?(thread: Thread): void;
   /** Continue a thread whose blocked call ended with `outcome`. Only dispatch calls this. */
   resume(thread: Thread, outcome: Outcome): void;
   /** End: unwind every suspended stack, give memories back. The kernel hears `kernel.programEnded` afterwards. */

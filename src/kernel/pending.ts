@@ -2,7 +2,7 @@
  * Layer: kernel. Blocked calls as plain data, and how each is continued. A record holds its open file and kernel copies
  * of its arguments, never a view, a closure or a descriptor number. It must not know when it is continued.
  */
-import { EAGAIN, ECHILD, EFAULT, EINTR, EPIPE } from "../abi/errno.ts";
+import { EAGAIN, ECHILD, EFAULT, EINTR, EPIPE, ETIMEDOUT } from "../abi/errno.ts";
 import { SIGPIPE } from "../abi/signal.ts";
 import { TRANSFER_BYTES } from "../limits.ts";
 import type { Timed } from "../wait/deadlines.ts";
@@ -86,6 +86,14 @@ export interface PendingSignalWait extends PendingCall {
   readonly set: SignalSet;
 }
 
+/** futex: `released` by a wake. */
+export interface PendingFutex extends PendingCall {
+  readonly kind: "futex";
+  address: number;
+  readonly bits: number;
+  released: boolean;
+}
+
 /** pause and sigsuspend: only a handler ends it. */
 export interface PendingPause extends PendingCall {
   readonly kind: "pause";
@@ -128,6 +136,7 @@ export type Pending =
   | PendingWait
   | PendingSignalWait
   | PendingPause
+  | PendingFutex
   | PendingFork;
 
 /** Whether a signal may end such a call before its time. */
@@ -185,6 +194,9 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return attemptSignalWait(pending);
     case "pause":
       return BLOCKED;
+    case "futex":
+      if (pending.released) return 0;
+      return pending.timedOut ? -ETIMEDOUT : BLOCKED;
     case "fork":
       return pending.unwound ? kernel.forkNow(pending.thread) : BLOCKED;
   }
@@ -222,6 +234,9 @@ function interruption(pending: Pending): Outcome {
       if (written > 0) return written;
       break;
     }
+    case "futex":
+      if (pending.deadlineNs !== Infinity) return -EINTR;
+      break;
     case "read":
     case "wait":
       break;

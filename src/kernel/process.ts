@@ -12,7 +12,7 @@ import type { ChildEvent } from "./children.ts";
 import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 import { DescriptorTable } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Pending, PendingPoll } from "./pending.ts";
+import type { Pending, PendingFutex, PendingPoll } from "./pending.ts";
 import type { Ready } from "./scheduler.ts";
 import { SignalSet } from "./signal-set.ts";
 import { PendingSignals, SIGNALS, type SignalAction, type SignalInfo } from "./signals.ts";
@@ -85,6 +85,8 @@ export class Process implements WalkContext {
   /** What became ready while it was stopped. */
   readonly held: Ready[] = [];
   readonly timers: ProcessTimers;
+  /** Waits of its threads for words of its memory, the longest first. */
+  readonly futexes: PendingFutex[] = [];
   /** What of its memory is mapped; a new program's is its own. */
   space = new AddressSpace();
   threads: Thread[] = [];
@@ -143,6 +145,13 @@ export class Thread {
   ended: PendingPoll | undefined = undefined;
   /** Its process is ending: it must not run guest code again. */
   killed = false;
+  /** It ended by itself, and its process goes on. */
+  exited = false;
+  /** What a thread that was not entered yet is to be entered with; undefined for the first of a program. */
+  argument: number | undefined = undefined;
+  /** set_tid_address(2) and set_robust_list(2); 0 for none. */
+  clearAddress = 0;
+  robustList = 0;
   /** Signals it does not take now. */
   readonly mask = new SignalSet();
   /** The mask to go back to when the call that changed it for its own time is over. */

@@ -101,14 +101,21 @@ class Restorer {
     kernel.adopt(process);
     if (process.status === undefined)
       check(kernel.load(process) === 0, `runs ${described.image}, which cannot be loaded`);
-    for (const { tid, name, pending, mask, savedMask, signals } of described.threads) {
+    for (const { tid, name, pending, mask, savedMask, signals, ...rest } of described.threads) {
       const thread = new Thread(process, tid);
       thread.name = name as ByteString;
+      thread.argument = rest.argument;
+      thread.clearAddress = rest.clearAddress;
+      thread.robustList = rest.robustList;
       thread.killed = process.ending !== undefined;
       thread.mask.setMask(...mask);
       if (savedMask !== undefined) thread.savedMask = new SignalSet(...savedMask);
       for (const info of signals) thread.signals.add({ ...info });
       if (pending !== undefined) this.#park(thread, pending);
+      if (rest.argument !== undefined && !thread.killed) {
+        check(process.program?.prepareThread?.(thread) === 0, "has a thread that cannot be made");
+        kernel.scheduler.startThread(thread);
+      }
     }
     if (process.status !== undefined) return;
     this.#restoreTimers(process, described);
@@ -227,6 +234,10 @@ class Restorer {
       }
       case "pause":
         return { ...parked(thread), kind: "pause" };
+      case "futex": {
+        const { kind, address, bits, released } = described;
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, address, bits, released };
+      }
       case "fork":
         return { ...parked(thread), kind: "fork", unwound: true };
     }

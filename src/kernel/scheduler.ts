@@ -26,6 +26,7 @@ const ENTRIES_PER_LOOK = 8;
 export type Ready =
   | { readonly kind: "start"; readonly process: Process }
   | { readonly kind: "end"; readonly process: Process }
+  | { readonly kind: "thread"; readonly thread: Thread }
   | Pending;
 
 type Scheduled = "no" | "soon" | "past events";
@@ -87,6 +88,11 @@ export class Scheduler implements WakeSink {
     this.#push({ kind: "start", process });
   }
 
+  /** Enter a new thread of a running program at the next dispatch. */
+  startThread(thread: Thread): void {
+    this.#push({ kind: "thread", thread });
+  }
+
   /** Unwind a program at the next dispatch, when it has left its stack. */
   end(process: Process): void {
     this.#push({ kind: "end", process });
@@ -142,6 +148,11 @@ export class Scheduler implements WakeSink {
       case "wait":
         pending.thread.process.childEvents.add(pending);
         break;
+      case "futex": {
+        const { futexes } = pending.thread.process;
+        if (!futexes.includes(pending)) futexes.push(pending);
+        break;
+      }
       case "yield":
       case "random":
       case "fill":
@@ -169,6 +180,12 @@ export class Scheduler implements WakeSink {
       case "poll":
         for (const description of pending.descriptions) description?.release();
         break;
+      case "futex": {
+        const { futexes } = pending.thread.process;
+        const index = futexes.indexOf(pending);
+        if (index >= 0) futexes.splice(index, 1);
+        break;
+      }
       case "fill":
         pending.description?.release();
         break;
@@ -248,6 +265,13 @@ export class Scheduler implements WakeSink {
       if (process.ending !== undefined || process.entered) return;
       process.entered = true;
       process.program?.start();
+      return;
+    }
+    if (ready.kind === "thread") {
+      const { thread: made } = ready;
+      if (made.killed) return;
+      process.program?.startThread?.(made);
+      made.argument = undefined;
       return;
     }
     const thread = ready.thread;

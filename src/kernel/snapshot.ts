@@ -110,6 +110,13 @@ export type PendingSnapshot =
   | { readonly kind: "wait"; readonly selection: ChildSelection }
   | { readonly kind: "signal wait"; readonly set: SignalWords; readonly remainingNs: number | undefined }
   | { readonly kind: "pause" }
+  | {
+      readonly kind: "futex";
+      readonly address: number;
+      readonly bits: number;
+      readonly released: boolean;
+      readonly remainingNs: number | undefined;
+    }
   | { readonly kind: "fork" };
 
 export interface ThreadSnapshot {
@@ -118,6 +125,9 @@ export interface ThreadSnapshot {
   readonly pending: PendingSnapshot | undefined;
   readonly mask: SignalWords;
   readonly savedMask: SignalWords | undefined;
+  readonly argument: number | undefined;
+  readonly clearAddress: number;
+  readonly robustList: number;
   readonly signals: readonly SignalInfo[];
 }
 
@@ -255,12 +265,15 @@ class Taker {
         inheriting: entry.inheriting,
         preopen: entry.preopen,
       })),
-      threads: process.threads.map(({ tid, name, pending, mask, savedMask, signals }) => ({
-        tid,
-        name,
+      threads: process.threads.map(({ pending, mask, savedMask, signals, ...thread }) => ({
+        tid: thread.tid,
+        name: thread.name,
         pending: pending === undefined ? undefined : this.#pending(pending),
         mask: wordsOf(mask),
         savedMask: savedMask === undefined ? undefined : wordsOf(savedMask),
+        argument: thread.argument,
+        clearAddress: thread.clearAddress,
+        robustList: thread.robustList,
         signals: [...signals.infos],
       })),
     };
@@ -311,6 +324,10 @@ class Taker {
         return { kind: "signal wait", set: wordsOf(pending.set), remainingNs };
       case "pause":
         return { kind: "pause" };
+      case "futex": {
+        const { kind, address, bits, released } = pending;
+        return { kind, address, bits, released, remainingNs };
+      }
       case "fork":
         return { kind: "fork" };
     }

@@ -1,54 +1,62 @@
 /**
- * Layer: syscalls. futex(2) for a process with one thread: nobody is ever there to be woken, and a wait ends only with its
- * timeout.
+ * Layer: syscalls. futex(2) and what threads tell the kernel about themselves.
  */
-import { EAGAIN, EFAULT, EINVAL, ENOSYS, ETIMEDOUT } from "../abi/errno.ts";
+
+import { EINVAL, ENOSYS } from "../abi/errno.ts";
+import * as abi from "../abi/futex.ts";
 import type { Outcome } from "../kernel/contracts.ts";
-import { sleepUntil } from "../kernel/operations/time.ts";
+import { futexRequeue, futexWait, futexWake, setClearAddress } from "../kernel/operations/threads.ts";
 import type { Thread } from "../kernel/process.ts";
 import type { WallTime } from "../wait/clock.ts";
 import { deadlineAfter, timespecAt } from "./call.ts";
 
-/** include/uapi/linux/futex.h */
-const FUTEX_WAIT = 0;
-const FUTEX_WAKE = 1;
-const FUTEX_REQUEUE = 3;
-const FUTEX_CMP_REQUEUE = 4;
-const FUTEX_WAIT_BITSET = 9;
-const FUTEX_WAKE_BITSET = 10;
-const FUTEX_PRIVATE_FLAG = 128;
-const FUTEX_CLOCK_REALTIME = 256;
-
 const time: WallTime = { seconds: 0, nanoseconds: 0 };
 const now: WallTime = { seconds: 0, nanoseconds: 0 };
 
-export function sys_futex(thread: Thread, address: number, operation: number, value: number, timeout: number): Outcome {
-  const { memory } = thread.process;
+export function sys_futex(
+  thread: Thread,
+  address: number,
+  operation: number,
+  value: number,
+  timeout: number,
+  otherAddress: number,
+  value3: number,
+): Outcome {
   const at = address >>> 0;
-  if ((at & 3) !== 0) return -EINVAL;
-  if (!memory.contains(at, 4)) return -EFAULT;
-  const command = operation & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-  switch (command) {
-    case FUTEX_WAKE:
-    case FUTEX_WAKE_BITSET:
-    case FUTEX_REQUEUE:
-      return 0;
-    case FUTEX_CMP_REQUEUE:
-      return 0;
-    case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET:
-      break;
+  switch (operation & ~(abi.FUTEX_PRIVATE_FLAG | abi.FUTEX_CLOCK_REALTIME)) {
+    case abi.FUTEX_WAKE:
+      return futexWake(thread, at, value, -1);
+    case abi.FUTEX_WAKE_BITSET:
+      return futexWake(thread, at, value, value3);
+    case abi.FUTEX_REQUEUE:
+      return futexRequeue(thread, at, value, otherAddress >>> 0, timeout, undefined);
+    case abi.FUTEX_CMP_REQUEUE:
+      return futexRequeue(thread, at, value, otherAddress >>> 0, timeout, value3);
+    case abi.FUTEX_WAIT:
+      return wait(thread, at, operation, value, timeout >>> 0, -1, false);
+    case abi.FUTEX_WAIT_BITSET:
+      return wait(thread, at, operation, value, timeout >>> 0, value3, true);
     default:
       return -ENOSYS;
   }
-  if (memory.view.getInt32(at, true) !== (value | 0)) return -EAGAIN;
-  if (timeout === 0) return sleepUntil(thread, Infinity);
-  const error = timespecAt(thread.process, timeout >>> 0, time);
+}
+
+function wait(
+  thread: Thread,
+  at: number,
+  operation: number,
+  value: number,
+  timeout: number,
+  bits: number,
+  absolute: boolean,
+): Outcome {
+  if (timeout === 0) return futexWait(thread, at, value, bits, Infinity);
+  const error = timespecAt(thread.process, timeout, time);
   if (error < 0) return error;
   if (time.seconds < 0) return -EINVAL;
-  if (command === FUTEX_WAIT_BITSET) {
+  if (absolute) {
     const { clock } = thread.process.kernel.host;
-    if ((operation & FUTEX_CLOCK_REALTIME) !== 0) clock.wallTime(now);
+    if ((operation & abi.FUTEX_CLOCK_REALTIME) !== 0) clock.wallTime(now);
     else {
       const ns = clock.monotonicNs();
       now.seconds = Math.floor(ns / 1e9);
@@ -57,10 +65,16 @@ export function sys_futex(thread: Thread, address: number, operation: number, va
     time.seconds -= now.seconds;
     time.nanoseconds -= now.nanoseconds;
   }
-  const outcome = sleepUntil(thread, deadlineAfter(thread, time));
-  return outcome === 0 ? -ETIMEDOUT : outcome;
+  return futexWait(thread, at, value, bits, deadlineAfter(thread, time));
 }
 
-export function finishFutex(_thread: Thread, _words: readonly number[], outcome: Outcome): Outcome {
-  return outcome === 0 ? -ETIMEDOUT : outcome;
+export function sys_set_tid_address(thread: Thread, address: number): Outcome {
+  return setClearAddress(thread, address >>> 0);
+}
+
+/** set_robust_list(2): the head is 24 bytes here, whatever a program says of its own. */
+export function sys_set_robust_list(thread: Thread, head: number, length: number): Outcome {
+  if (length !== 24 && length !== 12) return -EINVAL;
+  thread.robustList = head >>> 0;
+  return 0;
 }

@@ -6,6 +6,7 @@ import * as prctl from "../abi/prctl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { exit, yieldNow } from "../kernel/operations/lifecycle.ts";
 import { groupOf, sessionOf, setGroup, startSession } from "../kernel/operations/processes.ts";
+import { exitThread } from "../kernel/operations/threads.ts";
 import type { Thread } from "../kernel/process.ts";
 
 export function sys_getpid(thread: Thread): Outcome {
@@ -40,21 +41,18 @@ export function sys_setsid(thread: Thread): Outcome {
   return startSession(thread);
 }
 
-export function sys_exit(thread: Thread, status: number): Outcome {
+/** exit_group(2). */
+export function sys_exit_group(thread: Thread, status: number): Outcome {
   return exit(thread, status);
+}
+
+/** exit(2): one thread. */
+export function sys_exit(thread: Thread, status: number): Outcome {
+  return exitThread(thread, status);
 }
 
 export function sys_sched_yield(thread: Thread): Outcome {
   return yieldNow(thread);
-}
-
-/** set_tid_address(2): the thread's number. The address is cleared at a thread's end, and there is only one. */
-export function sys_set_tid_address(thread: Thread): Outcome {
-  return thread.tid;
-}
-
-export function sys_set_robust_list(_thread: Thread, _head: number, length: number): Outcome {
-  return length === 24 || length === 12 ? 0 : -EINVAL;
 }
 
 const NAME_BYTES = 16;

@@ -9,6 +9,7 @@ import { EFAULT, EINVAL, ENOSYS } from "../abi/errno.ts";
 import { SIGSYS } from "../abi/signal.ts";
 import { GONE, type GuestCall, type Outcome } from "../kernel/contracts.ts";
 import { exit } from "../kernel/operations/lifecycle.ts";
+import { spawnThread } from "../kernel/operations/threads.ts";
 import { ENVIRONMENT_PATH, type Thread } from "../kernel/process.ts";
 import type { Begin } from "./call.ts";
 import { linden_spawn } from "./spawn.ts";
@@ -62,6 +63,11 @@ function longjmp(thread: Thread): Outcome {
   return GONE;
 }
 
+/** A thread's instance is entered by one export whatever function it names; that gets the argument. */
+function thread_spawn(thread: Thread, _start: number, argument: number): Outcome {
+  return spawnThread(thread, argument);
+}
+
 function missing(): Outcome {
   return -ENOSYS;
 }
@@ -75,6 +81,7 @@ const HANDLERS: ReadonlyMap<string, Begin> = new Map<WaliFunctionName, Begin>([
   ["__cl_get_argv_len", cl_get_argv_len],
   ["__cl_copy_argv", cl_copy_argv],
   ["__get_init_envfile", get_init_envfile],
+  ["__wasm_thread_spawn", thread_spawn],
   // The first return of setjmp is all a program sees that never jumps back.
   ["setjmp", nothing],
   ["sigsetjmp", nothing],

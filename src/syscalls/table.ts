@@ -9,7 +9,7 @@ import * as children from "./children.ts";
 import * as descriptors from "./descriptors.ts";
 import * as directories from "./directories.ts";
 import * as files from "./files.ts";
-import { finishFutex, sys_futex } from "./futex.ts";
+import * as futex from "./futex.ts";
 import * as identity from "./identity.ts";
 import * as io from "./io.ts";
 import * as memory from "./memory.ts";
@@ -180,11 +180,11 @@ const PROCESSES = [
   partial("vfork", "as fork", children.sys_fork),
   partial("waitid", "P_PIDFD is EINVAL; of usage memory alone", children.sys_waitid, children.finishWaitid),
   partial("wait4", "of usage memory alone", children.sys_wait4, children.finishWait4),
-  full("exit_group", processes.sys_exit),
-  partial("exit", "ends the process, which has one thread", processes.sys_exit),
-  faked("set_tid_address", "one thread: nothing is cleared at its end", processes.sys_set_tid_address),
-  faked("set_robust_list", "one thread: no lock outlives it", processes.sys_set_robust_list),
-  partial("futex", "one thread: wake finds nobody, wait ends with its timeout", sys_futex, finishFutex),
+  full("exit_group", processes.sys_exit_group),
+  full("exit", processes.sys_exit),
+  full("set_tid_address", futex.sys_set_tid_address),
+  full("set_robust_list", futex.sys_set_robust_list),
+  partial("futex", "WAIT, WAKE, their BITSET forms and REQUEUE, within one process", futex.sys_futex),
   partial("prctl", "the name; dumpable, no_new_privs, keepcaps and the parent's signal are faked", processes.sys_prctl),
   full("sched_yield", processes.sys_sched_yield),
   faked("getpriority", "nice is 0", processes.sys_getpriority),
@@ -322,7 +322,7 @@ const REFUSED = (
   ] as const
 ).map((name) => refused(name, EPERM, PRIVILEGED));
 
-const NO_CLONE = "no threads yet; processes are made by fork and posix_spawn";
+const NO_CLONE = "processes are made by fork and posix_spawn, threads by __wasm_thread_spawn";
 const NO_IPC = "System V and POSIX message queues, semaphores and shared memory are not there";
 const NO_RING = "would be a second way into the kernel";
 const NO_NUMA = "one node of memory";

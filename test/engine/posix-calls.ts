@@ -4,6 +4,7 @@ import type { GuestCall } from "../../src/kernel/contracts.ts";
 import { execute, fork, spawnProgram } from "../../src/kernel/operations/exec.ts";
 import { wait4 } from "../../src/kernel/operations/processes.ts";
 import { changeMask, kill, setDisposition } from "../../src/kernel/operations/signals.ts";
+import { exitThread, futexWait, futexWake, setClearAddress, spawnThread } from "../../src/kernel/operations/threads.ts";
 import { DISPOSITION_HANDLER, type Thread } from "../../src/kernel/process.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
 import { bytes } from "../kernel/simulated.ts";
@@ -63,6 +64,12 @@ export function posixCalls(said: Said): readonly GuestCall[] {
     }),
     call("mask", "", "i", (thread) => thread.mask.low),
     call("clear", "", "i", (thread) => changeMask(thread, SIG_SETMASK, new SignalSet())),
+    call("thread", "i", "i", (thread, argument = 0) => spawnThread(thread, argument)),
+    call("endThread", "i", "", (thread, code = 0) => exitThread(thread, code)),
+    call("gettid", "", "i", (thread) => thread.tid),
+    call("futexWait", "ii", "i", (thread, at = 0, value = 0) => futexWait(thread, at, value, -1, Infinity)),
+    call("futexWake", "ii", "i", (thread, at = 0, most = 0) => futexWake(thread, at, most, -1)),
+    call("clearAt", "i", "i", (thread, at = 0) => setClearAddress(thread, at)),
     call("exec", "ii", "i", (thread, address = 0, argument = 0) => execute(thread, request(thread, address, argument))),
     call("spawn", "ii", "i", (thread, address = 0, argument = 0) =>
       spawnProgram(thread, request(thread, address, argument)),

@@ -16,6 +16,12 @@ const SIGNATURES: Readonly<Record<string, string>> = {
   clear: "(result i32)",
   exec: "(param i32 i32) (result i32)",
   spawn: "(param i32 i32) (result i32)",
+  thread: "(param i32) (result i32)",
+  endThread: "(param i32)",
+  gettid: "(result i32)",
+  futexWait: "(param i32 i32) (result i32)",
+  futexWake: "(param i32 i32) (result i32)",
+  clearAt: "(param i32) (result i32)",
   sleep: "(param i32) (result i32)",
   forever: "(result i32)",
 };

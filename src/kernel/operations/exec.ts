@@ -40,6 +40,7 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
     Object.assign(process, before);
     return program;
   }
+  const others = process.threads.length > 1;
   kernel.endThreads(process);
   process.peakMemory = Math.max(process.peakMemory, old?.peakMemory ?? 0);
   process.executable = found.location;
@@ -56,6 +57,8 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   process.entered = false;
   settleAll(process);
   kernel.scheduler.start(process);
+  // The caller's own stack ends with this call; those of other threads are suspended and have to be unwound.
+  if (others) old?.kill();
   return GONE;
 }
 
