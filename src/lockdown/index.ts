@@ -34,6 +34,7 @@ export { access, type FileRight, LandlockPortRule, LandlockRule, type PortRight 
 export { type LandlockReport, type LockReport, reportText, type SeccompReport } from "./context/report.ts";
 export { type RuleSet, YesReally } from "./context/rule-set.ts";
 export { type ApplyOptions, SafetyContext } from "./context/safety-context.ts";
+export { explainDifference, explainPolicy, type SimulatedCall, simulateCall } from "./explain.ts";
 export { type Policy, PolicyError, readPolicy } from "./policy.ts";
 export { BasicCapabilities } from "./rulesets/basic.ts";
 export { ForkAndExec } from "./rulesets/fork-and-exec.ts";

@@ -4,6 +4,7 @@
  */
 import * as errnoNumbers from "../abi/errno.ts";
 import { ARCHITECTURES, callNumbers, hostArchitecture } from "../host/call-numbers.ts";
+import { errnoName } from "./failure.ts";
 
 /** A policy as it stands in a file of policies/. */
 export type PolicyData = {
@@ -63,8 +64,15 @@ export type Rule = {
   readonly why: string;
   readonly conditions: readonly Condition[];
   readonly action: Action;
+  /** The rule set that asked for it, where the policy is a context's. */
+  readonly origin?: string;
 };
 export type Policy = { readonly about: string; readonly fallback: Action; readonly rules: readonly Rule[] };
+
+/** "allow", "kill", "errno EPERM (1)". */
+export function actionText(action: Action): string {
+  return action.kind === "errno" ? `errno ${errnoName(-action.errno)}` : action.kind;
+}
 
 /** A policy that cannot be what its author meant. */
 export class PolicyError extends Error {

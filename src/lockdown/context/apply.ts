@@ -11,7 +11,7 @@ import { installFilter } from "../../host/seccomp.unsafe.ts";
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, simulate } from "../bpf.ts";
 import { compile } from "../compiler.ts";
 import { errnoName } from "../failure.ts";
-import type { Action, Policy } from "../policy.ts";
+import { actionText, type Policy } from "../policy.ts";
 import { engineRules } from "./engine-rules.ts";
 import { LandlockNoThreadSync, LockdownError, LockIncomplete, ThreadsDiverged, UnsupportedPlatform } from "./errors.ts";
 import { LandlockPlan, type LandlockWishes, THREAD_SYNC_VERSION } from "./landlock-plan.ts";
@@ -130,10 +130,6 @@ function tryRefused(
   const answer = calls.tryCall(number);
   if (answer !== -(verdict & 0xffff)) return fail("seccomp filter", `${name} was not refused, it answered ${answer}`);
   return `${name} answered ${errnoName(answer)}`;
-}
-
-export function actionText(action: Action): string {
-  return action.kind === "errno" ? `errno ${errnoName(-action.errno)}` : action.kind;
 }
 
 function seccompReport(policy: Policy, program: Uint8Array, tried: string | undefined): SeccompReport {

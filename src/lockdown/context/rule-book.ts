@@ -108,13 +108,12 @@ export class RuleBook {
         const key = JSON.stringify(rule.conditions, (_, value) => (typeof value === "bigint" ? String(value) : value));
         if (seen.has(key)) continue;
         seen.add(key);
-        const why = rule.why === "" ? origin : `${origin}: ${rule.why}`;
-        rules.push({ syscall, why, conditions: rule.conditions, action: { kind: "allow" } });
+        rules.push({ syscall, why: rule.why, conditions: rule.conditions, action: { kind: "allow" }, origin });
       }
     }
     for (const { syscall, errno, why } of refusals) {
       if (this.#rules.has(syscall)) continue;
-      rules.push({ syscall, why: `NodeRuntime: ${why}`, conditions: [], action: { kind: "errno", errno } });
+      rules.push({ syscall, why, conditions: [], action: { kind: "errno", errno }, origin: "NodeRuntime" });
     }
     return { about, fallback, rules };
   }
