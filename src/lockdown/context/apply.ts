@@ -18,7 +18,6 @@ import { LandlockPlan, type LandlockWishes, THREAD_SYNC_VERSION } from "./landlo
 import { layPrefilter } from "./prefilter.ts";
 import type { LandlockReport, LockReport, SeccompReport } from "./report.ts";
 import { restartBehind, takeMark } from "./restart.ts";
-import { demandNoRings } from "./rings.ts";
 import { warmUp } from "./warm-up.ts";
 
 export type ApplyPlan = {
@@ -30,6 +29,8 @@ export type ApplyPlan = {
   /** Undefined: no filter. */
   readonly policy: Policy | undefined;
   readonly landlock: LandlockWishes | undefined;
+  /** Throws when a ring would walk around the filter. */
+  readonly demandNoRings: () => void;
 };
 
 /** The irreversible host calls, handed in so that each can be made to fail. */
@@ -58,7 +59,7 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   const program = plan.policy === undefined ? undefined : compile(plan.policy, architecture);
   const everyThread = plan.scope === "all threads";
   const staged = plan.landlock !== undefined && everyThread ? landlockForAll(plan, plan.landlock) : undefined;
-  demandNoRings();
+  plan.demandNoRings();
   const landlock =
     plan.landlock === undefined || staged !== undefined ? undefined : LandlockPlan.prepare(plan.landlock);
   const number = (name: string) => callNumbers(architecture).get(name);

@@ -107,14 +107,14 @@ export class RingsExist extends LockdownError {
   }
 }
 
-/** A thread has filters of its own, so that one filter for all cannot be installed. Nothing was installed. */
+/** A thread has filters of its own, so that one filter for all cannot be installed. Only no_new_privs was set. */
 export class ThreadsDiverged extends LockdownError {
   readonly thread: number;
 
   constructor(thread: number) {
     super(
       `thread ${thread} has a filter of its own, so the kernel does not bring it along: apply to all threads first, and ` +
-        `to single ones afterwards`,
+        `to single ones afterwards. No filter was installed; this thread has no_new_privs now`,
     );
     this.thread = thread;
   }

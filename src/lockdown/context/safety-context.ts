@@ -13,6 +13,7 @@ import { type ApplyPlan, applyPlan } from "./apply.ts";
 import { LockdownError, NoRulesEnabled, UnsupportedPlatform } from "./errors.ts";
 import type { LandlockWishes } from "./landlock-plan.ts";
 import type { LockReport } from "./report.ts";
+import { demandNoRings } from "./rings.ts";
 import { RuleBook } from "./rule-book.ts";
 import type { RuleSet, YesReally } from "./rule-set.ts";
 
@@ -155,6 +156,7 @@ export class SafetyContext {
       warmUp: !this.#bare,
       policy: this.#seccomp ? policy : undefined,
       landlock: this.#landlock(book),
+      demandNoRings,
     };
     const report = applyPlan(plan);
     this.#applied = true;
