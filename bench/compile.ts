@@ -1,4 +1,4 @@
-/** Builds the benchmark's guests twice from one source: for WASI and for this machine. */
+/** Builds the benchmark's guests from one source: for WASI, for Linux in the sandbox (linden cc), and for this machine. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -7,6 +7,7 @@ export interface Built {
   readonly native: string;
 }
 
+const LINDEN = fileURLToPath(new URL("../linden", import.meta.url));
 const SOURCES = fileURLToPath(new URL("./guests/", import.meta.url));
 
 function run(command: string, args: readonly string[]): void {
@@ -24,4 +25,11 @@ export function compile(name: string, into: string): Built {
   run("clang-14", ["--target=wasm32-wasi", "-O2", "-o", built.wasm, source]);
   run("gcc", ["-O2", "-o", built.native, source]);
   return built;
+}
+
+/** The same guest as a Linux program; undefined where there is no compiler for it. */
+export function compileForLinux(name: string, into: string): string | undefined {
+  const wasm = `${into}/${name}-linux.wasm`;
+  const { status } = spawnSync(LINDEN, ["cc", "-O2", "-o", wasm, `${SOURCES}${name}.c`], { encoding: "utf8" });
+  return status === 0 ? wasm : undefined;
 }

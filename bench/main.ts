@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Sandbox, SandboxPool } from "linden";
-import { type Built, compile } from "./compile.ts";
+import { type Built, compile, compileForLinux } from "./compile.ts";
 import { format, median, type Row } from "./table.ts";
 
 const ROUNDS = 5;
@@ -77,6 +77,26 @@ async function calls(host: string): Promise<void> {
       native: native_?.get(name),
       linden: hostfs?.get(name) ?? Number.NaN,
     });
+  }
+}
+
+/** The calls of a Linux program, through the interface linden cc compiles for. */
+async function linuxCalls(): Promise<void> {
+  say("calls of a Linux program");
+  const { native: program } = compile("calls", scratch);
+  const wasm = compileForLinux("calls", scratch);
+  if (wasm === undefined) {
+    say("left out: linden cc cannot compile here (it says why)");
+    return;
+  }
+  await using box = await Sandbox.create();
+  const [native_, ours] = await inTurn([
+    async () => figures(native(program, [scratch, "200000"])),
+    async () => figures(await guest(box, { wasm, native: program }, ["/tmp", "200000"])),
+  ]);
+  for (const name of ["getppid", "pread-1", "pread-4k", "pwrite-1", "open-close", "stat"]) {
+    const figure = { native: native_?.get(name), linden: ours?.get(name) ?? Number.NaN };
+    rows.push({ what: `${name}, Linux program`, unit: "ns", ...figure, goal: { ratio: 0.5 } });
   }
 }
 
@@ -237,6 +257,7 @@ try {
   const host = join(scratch, "host");
   mkdirSync(host);
   await calls(host);
+  await linuxCalls();
   await mounts(host);
   await starts();
   await handOut();

@@ -29,6 +29,10 @@ static void clock_once(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
 }
+#ifndef __wasi__
+/* glibc remembers getpid, but not this. */
+static void getppid_once(void) { getppid(); }
+#endif
 static void pread_1(void) { if (pread(file, buffer, 1, 7) != 1) die("pread"); }
 static void pread_4k(void) { if (pread(file, buffer, 4096, 0) != 4096) die("pread"); }
 static void pwrite_1(void) { if (pwrite(file, buffer, 1, 7) != 1) die("pwrite"); }
@@ -73,6 +77,9 @@ int main(int argc, char **argv) {
   if (write(file, buffer, sizeof buffer) != sizeof buffer) die("write");
 
   bench("clock_gettime", clock_once, rounds);
+#ifndef __wasi__
+  bench("getppid", getppid_once, rounds);
+#endif
   bench("pread-1", pread_1, rounds);
   bench("pread-4k", pread_4k, rounds);
   bench("pwrite-1", pwrite_1, rounds);

@@ -31,6 +31,8 @@ export class GuestMemory {
   readonly #memory: LinearMemory;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView<ArrayBuffer>;
+  /** For aligned words; made when first wanted. */
+  #words: Uint32Array<ArrayBuffer> | undefined;
   #recent: RecentStrings | undefined;
 
   constructor(memory: LinearMemory) {
@@ -58,6 +60,7 @@ export class GuestMemory {
   #refresh(): void {
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#view = new DataView(this.#memory.buffer);
+    this.#words = undefined;
   }
 
   /** Whether [address, address + length) lies inside. Both must already be unsigned integers. */
@@ -110,6 +113,20 @@ export class GuestMemory {
     const { view } = this;
     view.setUint32(address, value >>> 0, true);
     view.setUint32(address + 4, Math.floor(value / WORD), true);
+  }
+
+  /** Write whole words, as a structure built beside: half the cost of one by one. The range must have been checked. */
+  putWords(address: number, words: Uint32Array): void {
+    if ((address & 3) === 0) {
+      if (this.#bytes.length === 0) this.#refresh();
+      this.#words ??= new Uint32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >>> 2);
+      const into = this.#words;
+      const start = address >>> 2;
+      for (let i = 0; i < words.length; i++) into[start + i] = words[i] ?? 0;
+      return;
+    }
+    const { view } = this;
+    for (let i = 0; i < words.length; i++) view.setUint32(address + i * 4, words[i] ?? 0, true);
   }
 
   /** Write seconds and nanoseconds as one 64-bit count of nanoseconds, modulo 2^64, without BigInt. */

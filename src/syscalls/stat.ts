@@ -26,28 +26,34 @@ function minor(device: number): number {
   return (device & 0xff) | ((device >>> 12) & 0xfff00);
 }
 
+/** One struct stat, as words; what is never set stays zero. */
+const words = new Uint32Array(layout.STAT_BYTES / 4);
+
+/** A 64-bit field at a byte offset: an integer between -2^53 and 2^53. */
+function field(offset: number, value: number): void {
+  words[offset >> 2] = value;
+  words[(offset >> 2) + 1] = value >= 0 && value <= 0xffff_ffff ? 0 : Math.floor(value / 0x1_0000_0000);
+}
+
 /** struct stat of arch/x86/include/uapi/asm/stat.h. */
 function putStat(thread: Thread, address: number): void {
-  const { memory } = thread.process;
-  const { view } = memory;
-  memory.putU64(address, stat.dev);
-  memory.putU64(address + 8, stat.ino);
-  memory.putU64(address + 16, stat.nlink);
-  view.setUint32(address + 24, stat.mode, true);
-  view.setUint32(address + 28, stat.uid, true);
-  view.setUint32(address + 32, stat.gid, true);
-  view.setUint32(address + 36, 0, true);
-  memory.putU64(address + 40, stat.rdev);
-  memory.putU64(address + 48, stat.size);
-  memory.putU64(address + 56, BLOCK_BYTES);
-  memory.putU64(address + 64, stat.blocks);
-  memory.putU64(address + 72, stat.atimeSeconds);
-  memory.putU64(address + 80, stat.atimeNanoseconds);
-  memory.putU64(address + 88, stat.mtimeSeconds);
-  memory.putU64(address + 96, stat.mtimeNanoseconds);
-  memory.putU64(address + 104, stat.ctimeSeconds);
-  memory.putU64(address + 112, stat.ctimeNanoseconds);
-  for (let at = 120; at < layout.STAT_BYTES; at += 8) memory.putU64(address + at, 0);
+  field(0, stat.dev);
+  field(8, stat.ino);
+  field(16, stat.nlink);
+  words[6] = stat.mode;
+  words[7] = stat.uid;
+  words[8] = stat.gid;
+  field(40, stat.rdev);
+  field(48, stat.size);
+  field(56, BLOCK_BYTES);
+  field(64, stat.blocks);
+  field(72, stat.atimeSeconds);
+  field(80, stat.atimeNanoseconds);
+  field(88, stat.mtimeSeconds);
+  field(96, stat.mtimeNanoseconds);
+  field(104, stat.ctimeSeconds);
+  field(112, stat.ctimeNanoseconds);
+  thread.process.memory.putWords(address, words);
 }
 
 export function sys_stat(thread: Thread, path: number, address: number): Outcome {

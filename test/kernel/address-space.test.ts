@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AddressSpace, type GrowingMemory, MAP_PAGE } from "../../src/kernel/address-space.ts";
+
+const WASM_PAGE = 65_536;
+
+class Memory implements GrowingMemory {
+  byteLength = 2 * WASM_PAGE;
+  most = 64 * WASM_PAGE;
+
+  grow(bytes: number): boolean {
+    if (bytes > this.most) return false;
+    this.byteLength = Math.max(this.byteLength, Math.ceil(bytes / WASM_PAGE) * WASM_PAGE);
+    return true;
+  }
+}
+
+test("mappings begin above the program's own memory, one after the other, and holes are used again", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  const first = space.place(memory, 2 * MAP_PAGE, 3, false);
+  const second = space.place(memory, MAP_PAGE, 1, false);
+  assert.deepEqual([first, second], [2 * WASM_PAGE, 2 * WASM_PAGE + 2 * MAP_PAGE]);
+  space.unmap(2 * WASM_PAGE, MAP_PAGE);
+  assert.equal(space.place(memory, 2 * MAP_PAGE, 3, false), 2 * WASM_PAGE + 3 * MAP_PAGE);
+  assert.equal(space.place(memory, MAP_PAGE, 3, false), 2 * WASM_PAGE);
+});
+
+test("what cannot be grown to is not mapped", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  assert.equal(space.place(memory, 63 * WASM_PAGE, 3, false), undefined);
+  assert.deepEqual(space.mappings, []);
+  assert.equal(space.placeAt(memory, memory.most, MAP_PAGE, 3, false), false);
+  assert.equal(space.placeAt(memory, 0, MAP_PAGE, 3, false), false);
+});
+
+test("memory the program grew by itself is never handed out", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  space.place(memory, MAP_PAGE, 3, false);
+  const own = memory.byteLength;
+  memory.grow(own + 3 * WASM_PAGE);
+  const placed = space.place(memory, WASM_PAGE, 3, false);
+  assert.equal(placed, own + 3 * WASM_PAGE);
+  assert.equal(space.isFree(own, MAP_PAGE), false);
+});
+
+test("protection splits a mapping and joins it again", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  const at = space.place(memory, 3 * MAP_PAGE, 3, false) ?? 0;
+  space.protect(at + MAP_PAGE, MAP_PAGE, 0);
+  assert.deepEqual(
+    space.mappings.map(({ protection }) => protection),
+    [3, 0, 3],
+  );
+  space.protect(at + MAP_PAGE, MAP_PAGE, 3);
+  assert.deepEqual(space.mappings, [{ start: at, end: at + 3 * MAP_PAGE, protection: 3, file: false }]);
+});
+
+test("the break moves while nothing is in its way", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  const start = space.moveBreak(memory, 0, 3);
+  assert.equal(space.moveBreak(memory, start + 5000, 3), start + 5000);
+  assert.equal(space.moveBreak(memory, start + 100, 3), start + 100);
+  assert.equal(space.moveBreak(memory, start - 1, 3), start + 100, "below its start it stays");
+  const blocking = space.place(memory, MAP_PAGE, 3, false) ?? 0;
+  assert.equal(blocking, start + MAP_PAGE);
+  assert.equal(space.moveBreak(memory, blocking + 1, 3), start + 100);
+});
+
+/** xorshift32 */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+test("any order of mapping, unmapping and protecting agrees with a map of pages", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const pick = random(seed);
+    const [space, memory] = [new AddressSpace(), new Memory()];
+    const pages = new Map<number, number>();
+    for (let step = 0; step < 300; step++) {
+      const length = (1 + pick(6)) * MAP_PAGE;
+      const at = 2 * WASM_PAGE + pick(100) * MAP_PAGE;
+      const protection = pick(4);
+      const set = (from: number, value: number | undefined) => {
+        for (let page = from; page < from + length; page += MAP_PAGE) {
+          if (value === undefined) pages.delete(page);
+          else pages.set(page, value);
+        }
+      };
+      if (step % 4 === 0) {
+        const placed = space.place(memory, length, protection, pick(2) === 1);
+        assert.ok(placed !== undefined);
+        for (let page = placed; page < placed + length; page += MAP_PAGE)
+          assert.ok(!pages.has(page), "handed out twice");
+        set(placed, protection);
+      } else if (step % 4 === 1) {
+        if (space.placeAt(memory, at, length, protection, false)) set(at, protection);
+      } else if (step % 4 === 2) {
+        space.unmap(at, length);
+        set(at, undefined);
+      } else {
+        const covered = space.covers(at, length);
+        const expected = Array.from({ length: length / MAP_PAGE }, (_, i) => pages.has(at + i * MAP_PAGE)).every(
+          Boolean,
+        );
+        assert.equal(covered, expected);
+        if (covered) {
+          space.protect(at, length, protection);
+          set(at, protection);
+        }
+      }
+    }
+    const listed = new Map(
+      space.mappings.flatMap(({ start, end, protection }) =>
+        Array.from({ length: (end - start) / MAP_PAGE }, (_, i) => [start + i * MAP_PAGE, protection] as const),
+      ),
+    );
+    assert.deepEqual(
+      [...listed],
+      [...pages].sort(([a], [b]) => a - b),
+    );
+    const again = new AddressSpace();
+    again.restore(space.state());
+    assert.deepEqual(again.mappings, space.mappings);
+  }
+});
