@@ -55,7 +55,8 @@ export class NodeRuntime implements RuleSet {
     const fixed = rules.map(
       ({ syscall, conditions, why }) => new SeccompRule(syscall, conditions, { why, yields: true }),
     );
-    return [...fixed, ...this.#wakeups()];
+    const own = new SeccompRule("tgkill", [arg32(0).eq(process.pid)], { why: data.ownSignals, yields: true });
+    return [...fixed, own, ...this.#wakeups()];
   }
 
   #wakeups(): SeccompRule[] {
