@@ -67,6 +67,21 @@ describe("rewrite: what changes", () => {
     assert.equal(instance.exports.memory, memory);
   });
 
+  it("lets a wait whose answer is dropped end at once", () => {
+    const operands = [code.i32(8), code.i32(0), code.i64(-1)];
+    const [wait32, wait64] = [
+      [0xfe, 1, 2, 0x80, 0x00],
+      [0xfe, 2, 3, 0],
+    ];
+    const guest = body(...operands, wait32, code.drop, code.i32(8), code.i64(0), code.i64(-1), wait64, code.drop);
+    const { bytes } = rewrite(guest.build());
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { linden: { memory } });
+    assert.equal((instance.exports._start as () => void)(), undefined);
+    const many = body(...Array.from({ length: 17 }, () => [...operands.flat(), ...wait32, ...code.drop]));
+    assert.throws(() => rewrite(many.build()), /atomic-wait/);
+  });
+
   it("makes an imported shared memory an unshared one", () => {
     const imports = new Encoder().u32(1).name("env").name("memory").byte(2).byte(3).u32(1).u32(4).bytes();
     const builder = new WasmBuilder().section(2, [...imports]);
@@ -178,6 +193,7 @@ describe("rewrite: refused features", () => {
       new WasmBuilder().section(1, [1, 0x60, 1, 0x69, 0]).section(13, [1, 0, 0]).build(),
     ],
     ["memory.atomic.wait32", "atomic-wait", body([0xfe, 1, 2, 0]).build()],
+    ["memory.atomic.wait64 that is used", "atomic-wait", body([0xfe, 2, 3, 0, 0x1b]).build()],
     ["an unknown opcode", "unknown", body([0x27]).build()],
     ["a hole in the SIMD table", "unknown", body([0xfd, 0x9a, 0x01]).build()],
     ["a component", "components", Uint8Array.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0])],

@@ -5,6 +5,7 @@
 import type { Decoder } from "./decoder.ts";
 import { featureOfOpcode, refuseFeature } from "./features.ts";
 import * as op from "./instructions.ts";
+import type { Span } from "./module-shape.ts";
 import type { RewriteLimits } from "./rewrite-limits.ts";
 import { ATOMIC_EFFECTS, EFFECTS, MISC_EFFECTS, SIMD_EFFECTS } from "./stack-effects.ts";
 import { type FunctionType, heapType, valueType } from "./value-types.ts";
@@ -33,6 +34,9 @@ const IN_TRY_TABLE = 5;
 
 const ONE_RESULT: FunctionType = { parameters: "", results: "i" };
 const REF_FUNC = 0xd2;
+const DROP = 0x1a;
+/** Waits of one module that are replaced; a linker makes one. */
+const WAITS = 16;
 const TABLE_GET = 0x25;
 
 export class CodeReader {
@@ -58,6 +62,8 @@ export class CodeReader {
   #states = 0;
   /** Whether any body changes a table. */
   mutatesTables = false;
+  /** Waits for memory with the drop of their answer after them: to be replaced. */
+  readonly waits: Span[] = [];
 
   constructor(decoder: Decoder, spaces: IndexSpaces, limits: RewriteLimits) {
     this.#decoder = decoder;
@@ -299,7 +305,11 @@ export class CodeReader {
         if (decoder.byte() !== 0) decoder.malformed("atomic.fence with an unknown order", start);
         break;
       case op.ATOMIC_WAIT:
-        refuseFeature(decoder, "atomic-wait", "memory.atomic.wait", start);
+        this.#memoryAccess();
+        // A wait may end at once for no reason, so one whose answer nobody reads need not wait: wasm-ld's start function.
+        if (decoder.bytes[decoder.at] !== DROP || this.waits.length >= WAITS)
+          refuseFeature(decoder, "atomic-wait", "memory.atomic.wait", start);
+        this.waits.push([start, decoder.at + 1]);
         break;
       case op.DATA_AND_MEMORY:
         this.#data(start);

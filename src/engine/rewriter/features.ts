@@ -35,7 +35,7 @@ export const REFUSED_FEATURES = {
   fp16: "compile with -mno-fp16",
   components: "extract the core module: components are not run",
   "dynamic-linking": "link statically: tables, globals and tags cannot be imported",
-  "atomic-wait": "threads come later: build for one thread (without -pthread)",
+  "atomic-wait": "wait with the futex call, as linden cc's C library does",
   unknown: "only features on Linden's list are run; rebuild for a released WebAssembly standard",
 } as const;
 

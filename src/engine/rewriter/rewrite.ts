@@ -10,7 +10,7 @@ import * as declarations from "./declarations.ts";
 import { Decoder } from "./decoder.ts";
 import { Encoder } from "./encoder.ts";
 import { refuseFeature } from "./features.ts";
-import { ModuleShape, type Table } from "./module-shape.ts";
+import { ModuleShape, type Span, type Table } from "./module-shape.ts";
 import { readNames, writeNames } from "./names.ts";
 import { GLOBAL_EXPORT, MEMORY_MODULE, MEMORY_NAME, type ModuleReport, START_EXPORT, TABLE_EXPORT } from "./report.ts";
 import { DEFAULT_LIMITS, type RewriteLimits } from "./rewrite-limits.ts";
@@ -179,10 +179,26 @@ function write(bytes: Uint8Array, shape: ModuleShape, tables: readonly Table[]):
   out.section(7, writeExports(shape));
   copy(9);
   if (shape.dataCount !== undefined) out.section(12, new Encoder(8).u32(shape.dataCount));
-  copy(10);
+  const code = shape.copied.get(10);
+  if (code !== undefined) out.section(10, withoutWaits(bytes, code, shape.waits));
   copy(11);
   if (shape.names.length > 0) out.section(0, writeNames(bytes, shape));
   return out.bytes().slice();
+}
+
+const DROP = 0x1a;
+const NOP = 0x01;
+
+/** On a memory that is not shared a wait traps; each becomes three drops of its operands, of the same length. */
+function withoutWaits(bytes: Uint8Array, [start, end]: Span, waits: readonly Span[]): Uint8Array {
+  const code = bytes.subarray(start, end);
+  if (waits.length === 0) return code;
+  const patched = code.slice();
+  for (const [from, to] of waits) {
+    patched.fill(NOP, from - start, to - start);
+    patched.fill(DROP, from - start, from - start + 3);
+  }
+  return patched;
 }
 
 function outputSize(shape: ModuleShape): number {

@@ -70,6 +70,7 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   const reader = new CodeReader(decoder, spaces, limits);
   for (let i = 0; i < bodies; i++) reader.body(shape.typeOf(imported + i));
   shape.mutatesTables = reader.mutatesTables;
+  shape.waits = reader.waits;
 }
 
 /** Segment kinds: 0 active in memory 0, 1 passive, 2 active in a named memory. */

@@ -42,6 +42,8 @@ export function linkerArguments(request: LinkRequest, threads: boolean): string[
     "-z",
     `stack-size=${STACK_BYTES}`,
     "--stack-first",
+    // Handlers of signals are called from outside: without it the optimizer takes them for dead.
+    "--export-table",
     ...(threads ? SHARED_MEMORY : []),
     ...(startFiles ? [join(library, "crt1.o")] : ["--no-entry"]),
     ...words,
