@@ -39,7 +39,9 @@ test("only what can reach fork is rewritten, and names stay", options, () => {
   const reaching = functionsReaching(bytes, new Set(["wali.SYS_fork"]));
   assert.ok(reaching.size < 12, `${reaching.size} functions`);
   // A stripped program is rewritten alike.
-  assert.equal(functionNames(compileProgram("fork.c", ["-O2", "-s"])).size, 0);
+  const stripped = compileProgram("fork.c", ["-O2", "-s"]);
+  assert.equal(functionNames(stripped).size, 0);
+  assert.equal(functionsReaching(stripped, new Set(["wali.SYS_fork"])).size, reaching.size);
 });
 
 test("a call through a table reaches what has its type and stands in it", options, () => {
@@ -48,4 +50,13 @@ test("a call through a table reaches what has its type and stands in it", option
   const reaching = new Set([...functionsReaching(bytes, new Set(["wali.SYS_fork"]))].map((index) => names.get(index)));
   assert.ok(reaching.has("through_table"));
   assert.ok(!reaching.has("through_other_type"));
+});
+
+test("a comparison is held not to fork", options, () => {
+  const bytes = compileProgram("fork-compare.c");
+  const names = functionNames(bytes);
+  const barrier = new Set([...names].flatMap(([index, name]) => (name === "__callback_compare" ? [index] : [])));
+  assert.equal(barrier.size, 1);
+  const reaching = (barriers?: Set<number>) => functionsReaching(bytes, new Set(["wali.SYS_fork"]), barriers).size;
+  assert.ok(reaching(barrier) < reaching() / 2);
 });

@@ -15,6 +15,9 @@ import { type LinkRequest, type Stage, waliImports } from "./link.ts";
 /** The calls that return twice. Nothing else may unwind a program. */
 export const RETURN_TWICE = ["SYS_fork", "SYS_vfork", "SYS_clone", "SYS_clone3"] as const;
 
+/** Functions of our C library that call back what does not fork: comparisons of qsort and bsearch. */
+const BARRIERS = new Set(["__callback_compare"]);
+
 /** What the engine accepts, by name: --all-features makes modules no engine takes. */
 const FEATURES = [
   "threads",
@@ -56,8 +59,9 @@ async function asyncify(request: LinkRequest): Promise<void> {
   if (twice.length === 0) return;
   const optimizer = findBinaryen();
   const linked = new Uint8Array(await readFile(request.file));
-  const reaching = functionsReaching(linked, new Set(twice));
   const names = functionNames(linked);
+  const barriers = new Set([...names].flatMap(([index, name]) => (BARRIERS.has(name) ? [index] : [])));
+  const reaching = functionsReaching(linked, new Set(twice), barriers);
   const count = Math.max(0, ...names.keys(), ...reaching) + 1;
   const numbers = new Map(Array.from({ length: count }, (_, index) => [index, numbered(index)]));
   const [input, result, list] = ["numbered", "asyncify", "list"].map((end) => `${request.file}.${end}`) as Files;

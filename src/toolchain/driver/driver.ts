@@ -13,12 +13,12 @@ import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../s
 import { findTools } from "../tools.ts";
 import { type Plan, parseArguments, splitResponse } from "./arguments.ts";
 import { asyncifyStage } from "./asyncify.ts";
-import { linkStage, type Stage } from "./link.ts";
+import { linkStage, type Stage, stripStage } from "./link.ts";
 
 export type Language = "c" | "c++";
 
 /** From objects to a program, in this order. */
-const STAGES: readonly Stage[] = [linkStage, asyncifyStage];
+const STAGES: readonly Stage[] = [linkStage, asyncifyStage, stripStage];
 
 const NO_CXX =
   "linden c++: there is no C++ library for this target: Debian's libc++ for WebAssembly is built for WASI, whose long has 32 bits.\n" +

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
-import { startTool } from "../run-tool.ts";
+import { runTool, startTool } from "../run-tool.ts";
 import type { Sysroot } from "../sysroot.ts";
 import { functionImports } from "../wasm/imports.ts";
 
@@ -46,7 +46,7 @@ export function linkerArguments(request: LinkRequest, threads: boolean): string[
     "--export-table",
     ...(threads ? SHARED_MEMORY : []),
     ...(startFiles ? [join(library, "crt1.o")] : ["--no-entry"]),
-    ...words,
+    ...words.filter((word) => !STRIP.test(word)),
     ...(startFiles && !threads ? [join(library, "single.o")] : []),
     `-L${library}`,
     ...(libraries ? ["-lc", sysroot.tools.builtins] : []),
@@ -68,6 +68,16 @@ export async function waliImports(file: string): Promise<ReadonlySet<string>> {
 }
 
 /** First without threads; a program that turns out to start one is linked again, with memory that can be shared. */
+/** Stripping comes last: the stages before it know functions by their names. */
+const STRIP = /^(--strip-all|--strip-debug|-s|-S)$/;
+
+async function strip(request: LinkRequest): Promise<void> {
+  const wanted = request.words.filter((word) => STRIP.test(word));
+  if (wanted.length > 0) await runTool(request.sysroot.tools.strip, [...wanted, request.file]);
+}
+
+export const stripStage: Stage = { name: "strip", run: strip };
+
 export const linkStage: Stage = {
   name: "link",
   run: async (request) => {

@@ -12,14 +12,21 @@ const FUNCTION_SECTION = 3;
 const ELEMENT_SECTION = 9;
 const CODE_SECTION = 10;
 
-/** Indices of the functions that can reach one of the imports `targets`, given by module and name with a dot between. */
-export function functionsReaching(bytes: Uint8Array, targets: ReadonlySet<string>): Set<number> {
+/**
+ * Indices of the functions that can reach one of the imports `targets`, given by module and name with a dot between.
+ * Nothing is taken to reach them through a function of `barriers`.
+ */
+export function functionsReaching(
+  bytes: Uint8Array,
+  targets: ReadonlySet<string>,
+  barriers: ReadonlySet<number> = new Set(),
+): Set<number> {
   const graph = readGraph(bytes);
   const reaching = new Set<number>();
   const openTypes = new Set<string>();
   const work: number[] = [];
   const add = (index: number) => {
-    if (reaching.has(index)) return;
+    if (reaching.has(index) || barriers.has(index)) return;
     reaching.add(index);
     work.push(index);
   };

@@ -32,31 +32,36 @@ export function functionNames(bytes: Uint8Array): Map<number, string> {
   return names;
 }
 
+/** LLVM's tools want these behind the names. */
+const AFTER_NAMES = new Set(["producers", "target_features"]);
+
 /** The module with these names and no others; with none, without the section. */
 export function withFunctionNames(bytes: Uint8Array, names: ReadonlyMap<number, string>): Uint8Array {
-  const found = nameSection(bytes);
-  const parts: Uint8Array[] = [];
-  if (found === undefined) parts.push(bytes);
-  else {
-    const head = 1 + encodeNumber(found.section.end - found.section.start).length;
-    parts.push(bytes.subarray(0, sectionHead(bytes, found.section, head)), bytes.subarray(found.section.end));
+  const parts: Uint8Array[] = [bytes.subarray(0, 8)];
+  let written = names.size === 0;
+  const write = () => {
+    if (!written) parts.push(...encodeNames(names));
+    written = true;
+  };
+  let from = 8;
+  for (const section of sectionsOf(bytes)) {
+    const custom = section.id === 0 ? new Reader(bytes, section.start).text() : undefined;
+    if (custom !== undefined && AFTER_NAMES.has(custom)) write();
+    // From the section's head on: its size may be written longer than needed.
+    if (custom !== "name") parts.push(bytes.subarray(from, section.end));
+    from = section.end;
   }
-  if (names.size > 0) {
-    const entries = [...names]
-      .sort(([left], [right]) => left - right)
-      .flatMap(([index, name]) => [encodeNumber(index), encodeText(name)]);
-    const list = Buffer.concat([encodeNumber(names.size), ...entries]);
-    const content = Buffer.concat([encodeText("name"), Uint8Array.of(FUNCTION_NAMES), encodeNumber(list.length), list]);
-    parts.push(Uint8Array.of(0), encodeNumber(content.length), content);
-  }
+  write();
   return Buffer.concat(parts);
 }
 
-/** Where a section's own bytes begin: linkers may write its size longer than needed. */
-function sectionHead(bytes: Uint8Array, section: Section, shortest: number): number {
-  let start = section.start - shortest;
-  while (bytes[start] !== 0 || new Reader(bytes, start + 1).number() !== section.end - section.start) start -= 1;
-  return start;
+function encodeNames(names: ReadonlyMap<number, string>): Uint8Array[] {
+  const entries = [...names]
+    .sort(([left], [right]) => left - right)
+    .flatMap(([index, name]) => [encodeNumber(index), encodeText(name)]);
+  const list = Buffer.concat([encodeNumber(names.size), ...entries]);
+  const content = Buffer.concat([encodeText("name"), Uint8Array.of(FUNCTION_NAMES), encodeNumber(list.length), list]);
+  return [Uint8Array.of(0), encodeNumber(content.length), content];
 }
 
 function encodeNumber(value: number): Uint8Array {
