@@ -24,7 +24,7 @@ import {
 import { TRANSFER_BYTES } from "../limits.ts";
 import { statAt } from "../vfs/attributes.ts";
 import { APPEND, emptyStat, type OpenFile } from "../vfs/contracts.ts";
-import { makeDirectories, makeDirectoryAt } from "../vfs/create.ts";
+import { makeDirectories, makeDirectoryAt, makeSymlinkAt } from "../vfs/create.ts";
 import type { Location } from "../vfs/mounts.ts";
 import { openAt } from "../vfs/open.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
@@ -46,10 +46,13 @@ export class FileRequests {
   readonly #writer: FrameWriter;
   readonly #uploads = new Map<number, Upload>();
   readonly #stat = emptyStat();
+  readonly #adopt: (file: Location, module: number) => number;
 
-  constructor(context: WalkContext, writer: FrameWriter) {
+  /** `adopt` lets a file start a module that was sent: 0 or -errno. */
+  constructor(context: WalkContext, writer: FrameWriter, adopt: (file: Location, module: number) => number) {
     this.#context = context;
     this.#writer = writer;
+    this.#adopt = adopt;
   }
 
   begin(channel: number, request: FileRequest): void {
@@ -115,6 +118,21 @@ export class FileRequests {
       }
       case "stat":
         return this.#statistics(path, request.follow);
+      case "links": {
+        const error = this.#links(path, request.at);
+        return error < 0 ? error : { op: "links" };
+      }
+      case "program": {
+        const found = walk(this.#context, this.#root, path, FOLLOW);
+        const error = typeof found === "number" ? found : this.#adopt(found, request.module);
+        return error < 0 ? error : { op: "program" };
+      }
+      case "seal": {
+        const found = walk(this.#context, this.#root, path, FOLLOW);
+        if (typeof found === "number") return found;
+        found.mount.readOnly = true;
+        return { op: "seal" };
+      }
     }
   }
 
@@ -170,6 +188,17 @@ export class FileRequests {
       entries: entries.map(({ name, type }) => ({ name, type: typeOfEntry(type) })),
       next: entries.length < LIST_ENTRIES || last === undefined ? 0 : last.next,
     };
+  }
+
+  #links(target: ByteString, paths: readonly ByteString[]): number {
+    for (const path of paths) {
+      const parent = path.slice(0, path.lastIndexOf("/")) as ByteString;
+      const directory = parent === "" ? 0 : numberOrZero(makeDirectories(this.#context, parent, 0o755));
+      if (directory < 0) return directory;
+      const error = makeSymlinkAt(this.#context, target, this.#root, path, 0);
+      if (error < 0) return error;
+    }
+    return 0;
   }
 
   #statistics(path: ByteString, follow: boolean): FileReply | number {

@@ -4,7 +4,7 @@
  */
 import type { ByteString } from "../abi/byte-string.ts";
 import { WALI_MODULE } from "../abi/calls.ts";
-import { ERRNO } from "../abi/errno.ts";
+import { ENOENT, ERRNO } from "../abi/errno.ts";
 import { O_DIRECTORY, O_RDONLY } from "../abi/fcntl.ts";
 import { WASI_MODULE } from "../abi/wasi.ts";
 import { Engine } from "../engine/engine.ts";
@@ -16,6 +16,7 @@ import { type ExitListener, Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
 import { FRAME_BYTES } from "../limits.ts";
 import { WALI_CALLS } from "../syscalls/table.ts";
+import type { Location } from "../vfs/mounts.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
 import { WASI_CALLS } from "../wasi/table.ts";
 import { type BootRequest, DOWN, type DownFrame, type ModuleEnd, type SpawnRequest, UP } from "../wire/frames.ts";
@@ -164,7 +165,11 @@ export class Session implements ExitListener {
       exits: this,
       hostname: Buffer.from(boot.hostname).toString("latin1") as ByteString,
     });
-    return { kernel, context, files: new FileRequests(context, this.#writer) };
+    const adopt = (file: Location, module: number): number => {
+      const image = this.#modules.use(module);
+      return image === undefined ? -ENOENT : kernel.programs.adopt(file, image);
+    };
+    return { kernel, context, files: new FileRequests(context, this.#writer, adopt) };
   }
 
   get #booted(): World {

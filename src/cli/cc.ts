@@ -2,23 +2,9 @@
  * Layer: cli. `linden cc`, `c++`, `ar`, `ranlib`, `nm`, `strip`: the words go on as they are, so that makefiles and configure
  * scripts can name them. It must not know what a compiler's words mean.
  */
-import { compile, findTools, type Progress, startTool, ToolchainError } from "../toolchain/index.ts";
+import { compile, findTools, startTool, ToolchainError } from "../toolchain/index.ts";
 import { print } from "./output.ts";
-
-/** A line that overwrites itself on a terminal; elsewhere one line a step. Standard error: output may be a program's. */
-function progressLine(): { show: Progress; end: () => void } {
-  let last = "";
-  let open = false;
-  const show: Progress = (text, done) => {
-    const percent = done === undefined ? "" : ` ${Math.round(done * 100)} %`;
-    if (process.stderr.isTTY) {
-      print(2, `\r\x1b[Klinden: ${text}${percent} …`);
-      open = true;
-    } else if (text !== last) print(2, `linden: ${text} …\n`);
-    last = text;
-  };
-  return { show, end: () => open && print(2, "\r\x1b[K") };
-}
+import { progressLine } from "./progress-line.ts";
 
 export function compiler(language: "c" | "c++"): (argv: readonly string[]) => Promise<number> {
   return async (argv) => {

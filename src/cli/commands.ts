@@ -25,6 +25,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, ()
   ["ranlib", async () => (await import("./cc.ts")).binaryTool("ranlib")],
   ["nm", async () => (await import("./cc.ts")).binaryTool("nm")],
   ["strip", async () => (await import("./cc.ts")).binaryTool("strip")],
+  ["image", async () => (await import("./image.ts")).image],
+  ["shell", async () => (await import("./shell.ts")).shell],
   ["help", async () => help],
   ["version", async () => version],
 ]);

@@ -17,6 +17,7 @@ export interface RunRequest {
 
 const OPTIONS = {
   volume: { type: "string", short: "v", multiple: true },
+  image: { type: "string" },
   dir: { type: "string", multiple: true },
   tmpfs: { type: "string", multiple: true },
   "read-only": { type: "boolean" },
@@ -75,6 +76,7 @@ export function parseRun(argv: readonly string[], env: NodeJS.ProcessEnv): RunRe
     limits,
     ...given("cwd", values.workdir),
     ...given("network", values.network),
+    ...given("image", values.image),
     ...(values["read-only"] ? { readOnly: true } : {}),
     ...(values["unsafe-no-lock"] ? { lock: "off" as const } : {}),
   };
@@ -162,7 +164,8 @@ function readPolicy(path: string): SandboxOptions {
     throw new UsageError("run", `--policy ${path}: expected an object with the options of Sandbox.create`);
   }
   const base = dirname(resolve(path));
-  const options = policy as SandboxOptions;
+  const given = policy as SandboxOptions;
+  const options = typeof given.image === "string" ? { ...given, image: resolve(base, given.image) } : given;
   if (typeof options.mounts !== "object" || options.mounts === null) return options;
   const mounts = Object.entries(options.mounts).map(([at, mount]) => {
     if (typeof mount === "string") return [at, resolve(base, mount)];

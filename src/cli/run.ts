@@ -4,13 +4,17 @@
 
 import type { Readable, Writable } from "node:stream";
 import type { BootingThread } from "../lockdown/launch/index.ts";
+import { ProgramNotFound } from "../sandbox/errors.ts";
 import type { ExitResult } from "../sandbox/guest-process.ts";
 import { loadProgram } from "../sandbox/load-program.ts";
+import { findProgram } from "../sandbox/programs.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
 import { defaultServices } from "../sandbox/services.ts";
+import { escapeText } from "../sandbox/text.ts";
 import { print, say } from "./output.ts";
 import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
+import { UsageError } from "./usage.ts";
 
 /** As timeout(1). */
 const EXIT_TIMEOUT = 124;
@@ -20,11 +24,12 @@ const INTERRUPT_MS = 500;
 
 /** The exit status. `thread`: a launcher thread that was booted ahead. Throws LindenError and UsageError. */
 export async function run(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
-  const request = parseRun(argv, process.env);
-  if (request === "help") {
+  const parsed = parseRun(argv, process.env);
+  if (parsed === "help") {
     print(1, RUN_USAGE);
     return 0;
   }
+  const request = await withImage(parsed);
   if (request.options.lock === "off") {
     say("warning: the lock is off: only the inner layer stands between the program and this machine");
   }
@@ -32,7 +37,7 @@ export async function run(argv: readonly string[], thread: BootingThread | undef
   const creating = Sandbox.create(request.options);
   creating.catch(() => {});
   // While the cell starts, the module is read and our own streams are opened.
-  const program = await loadProgram(request.program);
+  const program = await loadProgram(request.program, defaultServices(), request.options.image);
   const { stdin, stdout, stderr } = process;
   const tty = { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true, stderr: stderr.isTTY === true };
   const box = await creating;
@@ -48,6 +53,34 @@ export async function run(argv: readonly string[], thread: BootingThread | undef
   });
   if (exit !== undefined) report(request, exit);
   return exit?.timedOut ? EXIT_TIMEOUT : (interrupted() ?? exit?.exitCode ?? EXIT_KILLED);
+}
+
+/** The image that was named, or the default one where it has the program and nobody else does. */
+async function withImage(request: RunRequest): Promise<RunRequest> {
+  const { program, options } = request;
+  const named = options.image;
+  if (named?.includes("/")) return request;
+  if (named === undefined) {
+    if (program.includes("/") || program.endsWith(".wasm")) return request;
+    const elsewhere = await findProgram(program, process.cwd()).then(
+      () => true,
+      (error: unknown) => !(error instanceof ProgramNotFound),
+    );
+    if (elsewhere) return request;
+  }
+  const { builtImage, DEFAULT_IMAGE } = await import("../toolchain/index.ts");
+  const image = await builtImage(named ?? DEFAULT_IMAGE);
+  if (image !== undefined) return { ...request, options: { ...options, image } };
+  if (named === undefined) {
+    throw new ProgramNotFound(
+      `${escapeText(program)}: no installed guest has this name (linden guests lists them), it is no path of a .wasm file, ` +
+        `and the image of a shell and its tools is not built: linden image build`,
+    );
+  }
+  throw new UsageError(
+    "run",
+    `--image ${named}: it is not built (linden image build ${named}), and no path with a "/"`,
+  );
 }
 
 /** Ctrl-C and its siblings go to the guest; the second one kills it. The answer tells the status of the first. */

@@ -17,11 +17,13 @@ Usage: linden COMMAND [OPTIONS] …
 
 Commands:
   run PROGRAM [ARGS…]   run a .wasm file or an installed guest in a fresh sandbox
+  shell                 a shell with its tools in a fresh sandbox
   guests                list the installed guests
   doctor                say which layers this machine can give, and how to get the rest
   explain               print the host calls a locked cell may make, each with its reason
   cc, c++               compile C for the sandbox: a clang with its own C library
   ar, ranlib, nm, strip LLVM's, for what cc makes
+  image build|list      build and list the programs a sandbox can start with: a shell and its tools
   help [COMMAND]        this, or the help of a command
   version               print the version
 
@@ -39,6 +41,8 @@ Runs PROGRAM in a fresh sandbox and exits as it does. PROGRAM is a .wasm file (a
 an installed guest ("linden guests"). What stands after PROGRAM is the program's.
 
 Files:
+      --image NAME|DIRECTORY     start with an image's files ("linden image list"); a PROGRAM that is no guest comes from
+                                 busybox's, once that is built: linden run sh -c 'echo hi | cat'
   -v, --volume HOST:GUEST[:ro]   show a host directory, or a copy of a file (:ro only), at GUEST; :ro for reading only
                                  a writable one refuses files the host executes later, such as git hooks and shell
                                  start files (EPERM); "allow" in a policy switches rules off by name
@@ -92,9 +96,24 @@ const EXPLAIN_HELP = `Usage: linden explain [--json] [cell|file-server|prefilter
 Prints a host policy: the system calls a locked process may make, each with the reason. The cell's unless said otherwise.
 `;
 
+const IMAGE_HELP = `Usage: linden image build [NAME]
+       linden image list [--json]
+
+"build" makes an image, busybox if none is named, from Debian's source, once: it is kept in $XDG_CACHE_HOME/linden/userland
+and the directory is printed. A C compiler for WebAssembly is needed once; the command that installs it is said when it is missing.
+With LINDEN_SOURCES=DIRECTORY, sources that lie there are taken from it. "list" says what there is and what is built.
+`;
+
+const SHELL_HELP = `Usage: linden shell [OPTIONS of linden run]
+
+Starts the shell of the default image, busybox, in a fresh sandbox; it is built the first time, which takes some minutes.
+`;
+
 export const HELP: ReadonlyMap<string, string> = new Map([
   ["run", RUN_HELP],
   ["guests", GUESTS_HELP],
   ["doctor", DOCTOR_HELP],
   ["explain", EXPLAIN_HELP],
+  ["image", IMAGE_HELP],
+  ["shell", SHELL_HELP],
 ]);

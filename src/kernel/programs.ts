@@ -8,7 +8,7 @@ import { O_RDONLY } from "../abi/fcntl.ts";
 import { S_IFREG } from "../abi/stat.ts";
 import { INTERPRETERS, PROGRAM_BYTES } from "../limits.ts";
 import type { Inode } from "../vfs/contracts.ts";
-import { emptyStat } from "../vfs/contracts.ts";
+import { emptyStat, type Stat } from "../vfs/contracts.ts";
 import type { Location } from "../vfs/mounts.ts";
 import { mayExecute, type WalkContext } from "../vfs/permissions.ts";
 import { FOLLOW, walk } from "../vfs/walk.ts";
@@ -74,7 +74,7 @@ export class Programs {
     const error = inode.fs.stat(inode, stat);
     if (error < 0) return error;
     const { size } = stat;
-    const changed = `${stat.ctimeSeconds}.${stat.ctimeNanoseconds} ${stat.mtimeSeconds}.${stat.mtimeNanoseconds}`;
+    const changed = changeOf(stat);
     const kept = this.#kept.get(inode);
     if (kept?.size === size && kept.changed === changed) return kept.image;
     if (size > PROGRAM_BYTES) return -ENOEXEC;
@@ -83,6 +83,16 @@ export class Programs {
     const image = loader.compile(`${inode.fs.type} ${inode.ino}` as ByteString, bytes);
     if (typeof image !== "number") this.#kept.set(inode, { size, changed, image });
     return image;
+  }
+
+  /** Let the file's program be an image that is compiled already, as long as the file stays as it is. 0 or -errno. */
+  adopt({ inode }: Location, image: ProgramImage): number {
+    if (inode.type !== S_IFREG) return -EACCES;
+    const stat = this.#stat;
+    const error = inode.fs.stat(inode, stat);
+    if (error < 0) return error;
+    this.#kept.set(inode, { size: stat.size, changed: changeOf(stat), image });
+    return 0;
   }
 
   #check(context: WalkContext, { inode }: Location): number {
@@ -109,6 +119,10 @@ export class Programs {
     if (error < 0) return -EIO;
     return filled === most ? bytes : bytes.slice(0, filled);
   }
+}
+
+function changeOf(stat: Stat): string {
+  return `${stat.ctimeSeconds}.${stat.ctimeNanoseconds} ${stat.mtimeSeconds}.${stat.mtimeNanoseconds}`;
 }
 
 /** The interpreter of a `#!` line and its one argument, if any: everything after the first blanks, blanks at the end cut. */

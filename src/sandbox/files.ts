@@ -5,7 +5,7 @@
 import { posix } from "node:path";
 import type { ByteString } from "../abi/byte-string.ts";
 import { ERRNO } from "../abi/errno.ts";
-import { DOWN, type FileReply, type FileRequest, type FileType, UP, type UpFrame } from "../wire/frames.ts";
+import { DOWN, type FileReply, type FileRequest, type FileType, LINKS, UP, type UpFrame } from "../wire/frames.ts";
 import type { CellLink, ChannelOwner } from "./cell-link.ts";
 import { CellViolation, FileError, LimitExceeded, type LindenError, OptionError } from "./errors.ts";
 import { Collector } from "./output.ts";
@@ -126,6 +126,24 @@ export class Files {
     if (reply.op !== "stat") throw new TypeError("the reply was checked to be of its request");
     const { type, mode, size, mtimeMs } = reply;
     return { type, mode, size, modified: new Date(mtimeMs) };
+  }
+
+  /** @internal Symbolic links that all lead to `target`. */
+  async link(target: string, at: readonly string[]): Promise<void> {
+    for (let from = 0; from < at.length; from += LINKS) {
+      const some = at.slice(from, from + LINKS).map((path) => this.#path(path));
+      await this.#ask({ op: "links", path: this.#path(target), at: some }, target).done;
+    }
+  }
+
+  /** @internal A file that starts a module of the cell when it is executed. */
+  async adopt(path: string, module: number): Promise<void> {
+    await this.#ask({ op: "program", path: this.#path(path), module }, path).done;
+  }
+
+  /** @internal Nothing in the file system at `path` can be changed any more. */
+  async seal(path: string): Promise<void> {
+    await this.#ask({ op: "seal", path: this.#path(path) }, path).done;
   }
 
   async #write(path: string, data: FileData, append: boolean, mode: number): Promise<void> {

@@ -61,6 +61,11 @@ export interface SandboxOptions {
   readonly lock?: "required" | "off";
   readonly limits?: LimitOptions;
   readonly hostname?: string;
+  /**
+   * A directory of the host whose files the sandbox starts with, as `linden image build` makes them: programs that can be
+   * run by name, and executed by other programs.
+   */
+  readonly image?: string;
 }
 
 export type HostMount = {
@@ -86,6 +91,8 @@ export interface Policy {
   readonly readOnly: boolean;
   readonly lock: "required" | "off";
   readonly hostname: string;
+  /** Absolute path on the host. */
+  readonly image: string | undefined;
   readonly limits: {
     readonly memoryBytes: number;
     readonly wallMs: number | undefined;
@@ -99,7 +106,7 @@ export interface Policy {
   };
 }
 
-const SANDBOX_KEYS = ["mounts", "env", "cwd", "readOnly", "network", "lock", "limits", "hostname"];
+const SANDBOX_KEYS = ["mounts", "env", "cwd", "readOnly", "network", "lock", "limits", "hostname", "image"];
 const LIMIT_KEYS = [
   "memory",
   "timeout",
@@ -126,6 +133,7 @@ export function parseSandboxOptions(options: unknown, base: string): Policy {
     readOnly: parseBoolean(it.get("readOnly") ?? false, "readOnly"),
     lock,
     hostname: parseHostname(it.get("hostname") ?? "linden"),
+    image: it.get("image") === undefined ? undefined : hostPath(it.get("image"), "image", base),
     limits: parseLimits(it.get("limits")),
   };
 }

@@ -16,6 +16,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import { ENTRIES, type Entry } from "../wire/frames.ts";
 import { LindenError, NotRunnable, OptionError, ProgramNotFound } from "./errors.ts";
 import KNOWN_GUESTS from "./guests.json" with { type: "json" };
+import { programOf } from "./image.ts";
 import { parseEnv, record } from "./options.ts";
 import { escapeText } from "./text.ts";
 
@@ -52,18 +53,23 @@ export interface InstalledGuest extends Program {
 const MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 const GUEST_NAME = /^[a-z0-9][a-z0-9._+-]{0,63}$/;
 
-/** Find a program. ProgramNotFound, NotRunnable or OptionError say why not. */
-export async function findProgram(name: string, cwd: string): Promise<Program> {
+/** Find a program, at last in the directory of an image. ProgramNotFound, NotRunnable or OptionError say why not. */
+export async function findProgram(name: string, cwd: string, image?: string): Promise<Program> {
   if (typeof name !== "string" || name === "") throw new OptionError("program", "a .wasm file or a guest's name", name);
   if (name.includes("/") || name.endsWith(".wasm")) {
     const path = resolve(cwd, name);
     await checkModule(path, name);
-    return { name, path, entry: "wasi-command", args: [], env: new Map(), files: new Map(), script: undefined };
+    return plainProgram(name, path);
   }
   const guest = findKnownGuest(name, cwd) ?? installedGuests(cwd).find((each) => each.name === name);
   if (guest !== undefined) {
     await checkModule(guest.path, name);
     return guest;
+  }
+  const command = image === undefined ? undefined : programOf(image, name);
+  if (command !== undefined) {
+    await checkModule(command, name);
+    return plainProgram(name, command);
   }
   for (const [packageName, guests] of Object.entries(KNOWN_GUESTS)) {
     if (Object.hasOwn(guests, name)) {
@@ -73,6 +79,10 @@ export async function findProgram(name: string, cwd: string): Promise<Program> {
   throw new ProgramNotFound(
     `${escapeText(name)}: no guest of this name is installed (linden guests lists them), and it is no path of a .wasm file`,
   );
+}
+
+function plainProgram(name: string, path: string): Program {
+  return { name, path, entry: "wasi-command", args: [], env: new Map(), files: new Map(), script: undefined };
 }
 
 /** Every guest that packages here declare, those of `cwd`'s project first. */

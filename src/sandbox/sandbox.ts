@@ -3,7 +3,7 @@
  * cells are launched and locked, nor parse a guest's bytes.
  */
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
 import { DOWN, UP } from "../wire/frames.ts";
@@ -13,6 +13,7 @@ import { sendProgram, startCell, within } from "./cell-start.ts";
 import { FileError, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process.ts";
+import { type Image, readImage } from "./image.ts";
 import { feed } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
 import { overlaps } from "./module-cache.ts";
@@ -184,7 +185,8 @@ export class Sandbox implements AsyncDisposable {
       if (typeof arg !== "string") throw new OptionError(`args[${at}]`, "a string", arg);
     }
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
-    const program = given instanceof LoadedProgram ? given.program : await findProgram(given, process.cwd());
+    const program =
+      given instanceof LoadedProgram ? given.program : await findProgram(given, process.cwd(), this.#policy.image);
     const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const argv = [program.name, ...argumentsOf(program, args, run.cwd)];
@@ -230,6 +232,18 @@ export class Sandbox implements AsyncDisposable {
     const loaded = given ?? (await loadModule(program, cache, launcher.build, limits.moduleBytes));
     checkSize(program, loaded.size, limits.moduleBytes);
     return sendProgram(this.#services, lock, this.#link, loaded);
+  }
+
+  /** @internal Lay an image's files into the sandbox, and let its programs be what executing them starts. */
+  async layImage(image: Image): Promise<void> {
+    const laid = image.files.map(async ({ at, host, mode, program }) => {
+      await this.files.write(at, await readFile(host), { mode });
+      if (!program) return;
+      const found = await findProgram(host, "/");
+      await this.files.adopt(at, await this.#module(host, found));
+    });
+    const linked = [...image.links].map(([target, at]) => this.files.link(target, at));
+    await Promise.all([...laid, ...linked]);
   }
 
   /** Lay a guest's own support files into the sandbox, once. */
@@ -294,14 +308,16 @@ export async function bootSandbox(
         mounts: [{ ...support, at: toBytes(SUPPORT, "mounts") }, ...mounts],
         env: [],
         limits: { memoryBytes, descriptors, processes, fsBytes, fsInodes },
-        rootReadOnly: policy.readOnly,
+        rootReadOnly: policy.readOnly && policy.image === undefined,
         hostname: policy.hostname,
       },
     });
     await booted;
     const sandbox = new Sandbox(services, policy, link, server, modules);
     for (const { host, at } of files) await sandbox.files.write(at, createReadStream(host), { mode: 0o444 });
+    if (policy.image !== undefined) await sandbox.layImage(readImage(policy.image));
     if (policy.cwd !== "/") await makeWorkingDirectory(sandbox.files, policy.cwd);
+    if (policy.readOnly && policy.image !== undefined) await sandbox.files.seal("/");
     return sandbox;
   } catch (error) {
     server?.kill();

@@ -7,3 +7,4 @@ export { ToolchainError } from "./errors.ts";
 export { startTool } from "./run-tool.ts";
 export { type Progress, type Sysroot, sysroot, TARGET } from "./sysroot.ts";
 export { findTools, INSTALL_COMMAND, missingTools } from "./tools.ts";
+export { buildImage, builtImage, DEFAULT_IMAGE, type Image, images } from "./userland.ts";

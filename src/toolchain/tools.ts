@@ -37,7 +37,8 @@ export type Tools = {
   readonly identity: string;
 };
 
-function onPath(name: string, path: string): string | undefined {
+/** The file of a program, or undefined. */
+export function onPath(name: string, path: string): string | undefined {
   for (const directory of path.split(delimiter)) {
     const file = join(directory || ".", name);
     try {

@@ -148,7 +148,16 @@ export type FileRequest =
   | { readonly op: "remove"; readonly path: ByteString; readonly recursive: boolean }
   | { readonly op: "rename"; readonly path: ByteString; readonly to: ByteString }
   | { readonly op: "exists"; readonly path: ByteString }
-  | { readonly op: "stat"; readonly path: ByteString; readonly follow: boolean };
+  | { readonly op: "stat"; readonly path: ByteString; readonly follow: boolean }
+  /** Symbolic links at all of `at`, each to `path`; directories above them are made. */
+  | { readonly op: "links"; readonly path: ByteString; readonly at: readonly ByteString[] }
+  /** What executes the file at `path`, as it is now, starts this module, which the file's bytes are the source of. */
+  | { readonly op: "program"; readonly path: ByteString; readonly module: number }
+  /** From now on the file system at `path` cannot be written. */
+  | { readonly op: "seal"; readonly path: ByteString };
+
+/** Links of one request at most. */
+export const LINKS = 1024;
 
 export const FILE_TYPES = ["file", "directory", "symlink", "fifo", "socket", "character", "block"] as const;
 export type FileType = (typeof FILE_TYPES)[number];
@@ -169,6 +178,9 @@ export type FileReply =
   | { readonly op: "mkdir" }
   | { readonly op: "remove" }
   | { readonly op: "rename" }
+  | { readonly op: "links" }
+  | { readonly op: "program" }
+  | { readonly op: "seal" }
   | { readonly op: "exists"; readonly exists: boolean }
   | {
       readonly op: "stat";

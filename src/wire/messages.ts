@@ -11,6 +11,7 @@ import {
   FILE_TYPES,
   type FileReply,
   type FileRequest,
+  LINKS,
   LIST_ENTRIES,
   type ModuleEnd,
   type MountRequest,
@@ -110,10 +111,22 @@ export function readStdinCredit(value: unknown): { readonly bytes: number } {
   return { bytes: new Fields(value, "STDIN_CREDIT", ["bytes"]).integer("bytes", 1, limits.STREAM_WINDOW_BYTES) };
 }
 
-const FILE_OPS = ["read", "write", "list", "mkdir", "remove", "rename", "exists", "stat"] as const;
+const FILE_OPS = [
+  "read",
+  "write",
+  "list",
+  "mkdir",
+  "remove",
+  "rename",
+  "exists",
+  "stat",
+  "links",
+  "program",
+  "seal",
+] as const;
 
 export function readFileRequest(value: unknown): FileRequest {
-  const every = ["limit", "append", "mode", "from", "recursive", "to", "follow"];
+  const every = ["limit", "append", "mode", "from", "recursive", "to", "follow", "at", "module"];
   const op = new Fields(value, "FILE", ["op", "path"], every).oneOf("op", FILE_OPS);
   const only = (...keys: string[]) => new Fields(value, `FILE ${op}`, ["op", "path", ...keys]);
   switch (op) {
@@ -147,6 +160,17 @@ export function readFileRequest(value: unknown): FileRequest {
       const it = only("follow");
       return { op, path: it.path("path"), follow: it.boolean("follow") };
     }
+    case "links": {
+      const it = only("at");
+      const at = it.list("at", LINKS).map((path) => new Fields({ path }, "FILE links", ["path"]).path("path"));
+      return { op, path: it.path("path"), at };
+    }
+    case "program": {
+      const it = only("module");
+      return { op, path: it.path("path"), module: it.integer("module", 1, U32) };
+    }
+    case "seal":
+      return { op, path: only().path("path") };
   }
 }
 
@@ -189,6 +213,9 @@ export function readFileReply(value: unknown): FileReply {
     case "mkdir":
     case "remove":
     case "rename":
+    case "links":
+    case "program":
+    case "seal":
       only();
       return { op };
     case "exists":

@@ -45,6 +45,9 @@ const DOWN_FRAMES: readonly DownFrame[] = [
   { type: DOWN.FILE, channel: 3, payload: { op: "rename", path: b("/a"), to: b("/b") } },
   { type: DOWN.FILE, channel: 3, payload: { op: "exists", path: b("/a") } },
   { type: DOWN.FILE, channel: 3, payload: { op: "stat", path: b("/a"), follow: true } },
+  { type: DOWN.FILE, channel: 3, payload: { op: "links", path: b("/bin/a"), at: [b("/b"), b("/c/\xff")] } },
+  { type: DOWN.FILE, channel: 3, payload: { op: "program", path: b("/a"), module: 1 } },
+  { type: DOWN.FILE, channel: 3, payload: { op: "seal", path: b("/") } },
   { type: DOWN.FILE_DATA, channel: 3, payload: new Uint8Array([1]) },
   { type: DOWN.FILE_END, channel: 3, payload: undefined },
 ];
@@ -62,6 +65,9 @@ const UP_FRAMES: readonly UpFrame[] = [
   { type: UP.FILE_REPLY, channel: 3, payload: { op: "read", bytes: 5 } },
   { type: UP.FILE_REPLY, channel: 3, payload: { op: "list", entries: [{ name: b("\xffé"), type: "file" }], next: 0 } },
   { type: UP.FILE_REPLY, channel: 3, payload: { op: "mkdir" } },
+  { type: UP.FILE_REPLY, channel: 3, payload: { op: "links" } },
+  { type: UP.FILE_REPLY, channel: 3, payload: { op: "program" } },
+  { type: UP.FILE_REPLY, channel: 3, payload: { op: "seal" } },
   { type: UP.FILE_REPLY, channel: 3, payload: { op: "exists", exists: false } },
   {
     type: UP.FILE_REPLY,

@@ -1,0 +1,62 @@
+/**
+ * Layer: toolchain. A recipe of userland/: which source, what is changed in it, the commands that build it, what of the
+ * result belongs into an image. It must not run anything.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ToolchainError } from "./errors.ts";
+import type { SourceArchive } from "./source-archive.ts";
+
+export type Recipe = {
+  readonly name: string;
+  /** Debian's version of the source package. */
+  readonly version: string;
+  readonly description: string;
+  /** Programs of the host that the commands call. */
+  readonly needs: readonly string[];
+  /** Unpacked into this directory of the tree, in order. */
+  readonly sources: readonly (SourceArchive & { readonly into: string })[];
+  /** Files of the tree, each applied with patch -p1. */
+  readonly patches: readonly string[];
+  readonly edits: readonly {
+    readonly file: string;
+    readonly why: string;
+    readonly find: string;
+    readonly replace: string;
+  }[];
+  /** Commands without a shell. {cc} and {ar} in a word stand for ours. */
+  readonly configure: readonly (readonly string[])[];
+  /** CONFIG_ names that are switched off between `configure` and `build`. */
+  readonly config: { readonly file: string; readonly why: string; readonly off: readonly string[] };
+  readonly build: readonly (readonly string[])[];
+  /** Lines that `build` prints, near enough for a progress bar. */
+  readonly steps: number;
+  /** `to` is a path in the image, without the slash before it. */
+  readonly programs: readonly { readonly from: string; readonly to: string }[];
+  /** A file with one absolute path a line: each becomes a symbolic link to the program `to`. */
+  readonly links: { readonly list: string; readonly to: string };
+};
+
+/** Where userland/ lies: beside src/ in a checkout, beside dist/ in the package. */
+function userlandDirectory(): string {
+  for (let at = import.meta.dirname; ; at = dirname(at)) {
+    const directory = join(at, "userland");
+    if (existsSync(join(directory, "busybox.json"))) return directory;
+    if (dirname(at) === at) throw new ToolchainError("Linden's directory userland/ is missing: reinstall the package");
+  }
+}
+
+export function recipeNames(): string[] {
+  return readdirSync(userlandDirectory())
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => name.slice(0, -".json".length))
+    .sort();
+}
+
+/** The recipe, and its text for a hash. ToolchainError when there is none of this name. */
+export function readRecipe(name: string): { readonly recipe: Recipe; readonly text: string } {
+  const names = recipeNames();
+  if (!names.includes(name)) throw new ToolchainError(`there is no recipe ${name}: there are ${names.join(", ")}`);
+  const text = readFileSync(join(userlandDirectory(), `${name}.json`), "utf8");
+  return { recipe: JSON.parse(text), text };
+}

@@ -1,0 +1,72 @@
+/** The default image in a locked cell. It is built by `linden image build`, which takes minutes: never by a test. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Sandbox } from "../../src/sandbox/index.ts";
+import { builtImage, DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+
+const image = await builtImage(DEFAULT_IMAGE);
+const skip = image === undefined && "the image is not built: ./linden image build";
+
+describe("busybox", { skip, timeout: 120_000 }, () => {
+  let box: Sandbox;
+  before(async () => {
+    box = await Sandbox.create(image === undefined ? {} : { image });
+  });
+  after(() => box?.close());
+
+  const sh = async (script: string, stdin = "") => {
+    const { stdout, stderr, exitCode } = await box.run("sh", ["-c", script], { stdin });
+    return { stdout, stderr, exitCode };
+  };
+  const says = async (script: string, stdout: string, stdin = "") => {
+    assert.deepEqual(await sh(script, stdin), { stdout, stderr: "", exitCode: 0 });
+  };
+
+  test("a pipeline runs through processes of the kernel", async () => {
+    await says("echo hi | cat", "hi\n");
+    await says("seq 1 1000 | sort -rn | head -3", "1000\n999\n998\n");
+    await says("cat | tr a-z A-Z | rev", "CBA\n", "abc\n");
+  });
+
+  test("the shell's own words: loops, functions, substitutions, here-documents, globs", async () => {
+    await says("i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done; echo $i", "1000\n");
+    await says("f() { echo $(($1 * 2)); }; echo $(f 21) `f 4`", "42 8\n");
+    await says("x=42; cat <<END\nx is $x\nEND", "x is 42\n");
+    await says("mkdir -p /tmp/g; cd /tmp/g; touch a.c b.c c.h; echo *.c; rm -r /tmp/g", "a.c b.c\n");
+    await says("(exit 3); echo $?; false || echo no", "3\nno\n");
+  });
+
+  test("exit codes and what ends a process come through", async () => {
+    assert.equal((await sh("exit 7")).exitCode, 7);
+    assert.equal((await sh("nosuchprogram")).exitCode, 127);
+    assert.equal((await sh("kill -TERM $$")).exitCode, 143);
+    assert.equal((await sh("sleep 10 & kill $!; wait $!; echo $?")).stdout, "143\n");
+    await says("trap 'echo caught' USR1; kill -USR1 $$; echo after", "caught\nafter\n");
+  });
+
+  test("tools over files", async () => {
+    await says(
+      "printf 'b 2\\na 1\\n' > /tmp/t; sort /tmp/t | awk '{ s += $2; print $1 } END { print s }'",
+      "a\nb\n3\n",
+    );
+    await says("echo foobar | sed 's/o\\+/0/' | grep -c f0b", "1\n");
+    await says(
+      "mkdir /tmp/d; echo x > /tmp/d/f; tar -C /tmp -czf /tmp/d.tgz d; tar -tzf /tmp/d.tgz; rm -r /tmp/d",
+      "d/\nd/f\n",
+    );
+    await says("echo hello | sha256sum | cut -c1-16", "5891b5b522d5df08\n");
+    await says("find /bin -name 'b*box'; ls -l /bin/busybox | cut -c1-10", "/bin/busybox\n-rwxr-xr-x\n");
+  });
+
+  test("a script is executed through its first line", async () => {
+    await box.files.write("/tmp/s", "#!/bin/sh\necho from $0 with $1\n", { mode: 0o755 });
+    await says("/tmp/s one", "from /tmp/s with one\n");
+  });
+
+  test("a sandbox that cannot be written keeps its image", async () => {
+    assert.ok(image);
+    await using sealed = await Sandbox.create({ image, readOnly: true });
+    const { stdout, exitCode } = await sealed.run("sh", ["-c", "cat /bin/none; echo x > /bin/sh; echo $? | cat"]);
+    assert.deepEqual({ stdout, exitCode }, { stdout: "1\n", exitCode: 0 });
+  });
+});
