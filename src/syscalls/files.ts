@@ -41,7 +41,7 @@ export function sys_open(thread: Thread, path: number, flags: number, mode: numb
   return sys_openat(thread, AT_FDCWD, path, flags, mode);
 }
 
-/** openat(2). Deviation: O_PATH, O_TMPFILE, O_DIRECT and O_ASYNC are not there; the last three change nothing. */
+/** openat(2). Deviation: O_PATH is EINVAL and O_TMPFILE EISDIR; O_DIRECT and O_ASYNC change nothing. */
 export function sys_openat(thread: Thread, fd: number, path: number, flags: number, mode: number): Outcome {
   const name = pathAt(thread.process, path);
   if (typeof name === "number") return name;

@@ -66,8 +66,8 @@ const DESCRIPTORS = [
 ];
 
 const FILES = by("kernel, file server", [
-  partial("open", "O_PATH and O_TMPFILE are EINVAL", files.sys_open),
-  partial("openat", "O_PATH and O_TMPFILE are EINVAL", files.sys_openat),
+  partial("open", "O_PATH is EINVAL, O_TMPFILE EISDIR", files.sys_open),
+  partial("openat", "O_PATH is EINVAL, O_TMPFILE EISDIR", files.sys_openat),
   full("creat", files.sys_creat),
   full("mkdir", files.sys_mkdir),
   full("mkdirat", files.sys_mkdirat),
