@@ -2,7 +2,7 @@
  * Layer: toolchain. The directory of what is built once, and the one way into it: build beside, then rename. It must not
  * know what is built.
  */
-import { chmod, lstat, mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -27,12 +27,10 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Another process builds the same for at most this long. */
-const LOCK_MS = 10 * 60_000;
-
 /**
  * The directory `kind/key` of the cache, built by `build` into a fresh directory when it is not there. Two processes that
- * need it at once build it once; what a killed one left behind is taken over after a while. Nothing half built is ever seen.
+ * need it at once build it once; what a killed one left behind is taken over. Nothing half built is ever seen. Throws
+ * ToolchainError where the cache is not the caller's alone to write.
  */
 export async function cached(
   kind: string,
@@ -42,16 +40,15 @@ export async function cached(
 ): Promise<string> {
   const parent = join(root, kind);
   const final = join(parent, key);
-  if (await exists(final)) return final;
   await privateDirectory(root);
   await privateDirectory(parent);
   const lock = join(parent, `.${key}.lock`);
-  while (!(await take(lock))) {
-    await setTimeout(200);
-    if (await exists(final)) return final;
+  while (!(await exists(final)) && !(await take(lock))) await setTimeout(200);
+  if (await exists(final)) {
+    await release(lock);
+    return final;
   }
   try {
-    if (await exists(final)) return final;
     const fresh = await mkdtemp(join(parent, `.${key}.`));
     try {
       await build(fresh);
@@ -62,21 +59,33 @@ export async function cached(
     }
     return final;
   } finally {
-    await rm(lock, { recursive: true, force: true });
+    await release(lock);
   }
 }
 
+/** A lock is a link to the number of the process that holds it: made at once, and whole. */
 async function take(lock: string): Promise<boolean> {
   try {
-    await mkdir(lock);
+    await symlink(String(process.pid), lock);
     return true;
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
-  const age = await stat(lock).then(
-    ({ mtimeMs }) => Date.now() - mtimeMs,
-    () => 0,
-  );
-  if (age > LOCK_MS) await rm(lock, { recursive: true, force: true });
+  const holder = await readlink(lock).catch(() => undefined);
+  if (holder !== undefined && !isAlive(Number(holder))) await rm(lock, { force: true });
   return false;
+}
+
+async function release(lock: string): Promise<void> {
+  const holder = await readlink(lock).catch(() => undefined);
+  if (holder === String(process.pid)) await rm(lock, { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }

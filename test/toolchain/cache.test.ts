@@ -1,0 +1,62 @@
+/** The cache builds a thing once, shows nothing half built, and takes over from a process that died. */
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { cached } from "../../src/toolchain/cache.ts";
+
+let root: string;
+beforeEach(() => {
+  root = join(mkdtempSync(join(tmpdir(), "linden-cache-")), "linden");
+});
+afterEach(() => rmSync(join(root, ".."), { recursive: true }));
+
+const write = (text: string) => async (directory: string) => {
+  await setTimeout(20);
+  writeFileSync(join(directory, "value"), text);
+};
+
+test("two that need the same at once get one", async () => {
+  const [first, second] = await Promise.all([
+    cached("kind", "key", write("one"), root),
+    cached("kind", "key", write("two"), root),
+  ]);
+  assert.equal(first, second);
+  assert.equal(await cached("kind", "key", write("three"), root), first);
+  assert.notEqual(readFileSync(join(first, "value"), "utf8"), "three");
+  assert.deepEqual(readdirSync(join(root, "kind")), ["key"]);
+});
+
+test("a build that fails leaves nothing, and the next one may try", async () => {
+  await assert.rejects(
+    cached("kind", "key", () => Promise.reject(new Error("no")), root),
+    /no/,
+  );
+  assert.deepEqual(readdirSync(join(root, "kind")), []);
+  await cached("kind", "key", write("yes"), root);
+});
+
+test("the lock of a process that died is taken over", async () => {
+  mkdirSync(join(root, "kind"), { recursive: true, mode: 0o700 });
+  // No process has this number: Linux's largest is 2^22.
+  symlinkSync("99999999", join(root, "kind", ".key.lock"));
+  await cached("kind", "key", write("yes"), root);
+  assert.deepEqual(readdirSync(join(root, "kind")), ["key"]);
+});
+
+test("a cache that others can write is refused", async () => {
+  mkdirSync(join(root, "kind"), { recursive: true });
+  chmodSync(join(root, "kind"), 0o777);
+  await assert.rejects(cached("kind", "key", write("x"), root), /nobody else can write/);
+});
