@@ -32,7 +32,7 @@ test("an HTTPS server with a database serves, and an exec, a secret and an outgo
       if (!fs.existsSync(scratch + "/key")) {
         fs.mkdirSync(scratch + "/data");
         execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-          "-keyout", scratch + "/key", "-out", scratch + "/cert", "-subj", "/CN=localhost", "-days", "1"], { stdio: "ignore" });
+          "-keyout", scratch + "/key", "-out", scratch + "/cert", "-subj", "/CN=localhost", "-days", "1"], { stdio: "pipe" });
       }
       const io = SystemIO.everything().allowIoctl()
         .allowReadPath(scratch).allowListDir(scratch)
