@@ -89,6 +89,16 @@ test("the five lines: a timer, a file refused, output, a request, and a clean en
   ]);
 });
 
+test("a context that may restart needs no hook, and what stands before it runs twice", async () => {
+  const said = await says(
+    `say("before");
+    const report = new SafetyContext().enable(stdio()).applyToAllThreads({ restart: true });
+    say([report.steps, attempt(() => fs.readFileSync("/etc/passwd")), process.env.LINDEN_LOCKDOWN_STAGE]);`,
+    { plain: true },
+  );
+  assert.deepEqual(said, ["before", "before", [["no_new_privs", "seccomp filter"], "EPERM", null]]);
+});
+
 test("kill, another errno, and log", async () => {
   const killed = await locked(`
     new SafetyContext().enable(stdio()).withKill().applyToAllThreads();

@@ -18,6 +18,7 @@ import { LandlockPlan, type LandlockWishes, THREAD_SYNC_VERSION } from "./landlo
 import { layPrefilter } from "./prefilter.ts";
 import type { LandlockReport, LockReport, SeccompReport } from "./report.ts";
 import { restartBehind, takeMark } from "./restart.ts";
+import { countRings } from "./rings.ts";
 import { warmUp } from "./warm-up.ts";
 
 export type ApplyPlan = {
@@ -59,6 +60,7 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   const program = plan.policy === undefined ? undefined : compile(plan.policy, architecture);
   const everyThread = plan.scope === "all threads";
   const staged = plan.landlock !== undefined && everyThread ? landlockForAll(plan, plan.landlock) : undefined;
+  if (everyThread && plan.restart && plan.landlock === undefined) restartWithoutRings();
   plan.demandNoRings();
   const landlock =
     plan.landlock === undefined || staged !== undefined ? undefined : LandlockPlan.prepare(plan.landlock);
@@ -111,6 +113,13 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   const tried =
     refused === undefined ? undefined : tryRefused(refused, number(refused) ?? -1, verdict(refused), calls, fail);
   return report(seccompReport(plan.policy, program, tried));
+}
+
+/** What the boot hook does, for a program that was started without it. In the second life it does nothing. */
+function restartWithoutRings(): void {
+  const mark = "rings";
+  if (takeMark(mark) !== undefined || countRings() === 0) return;
+  restartBehind(layPrefilter, { mark });
 }
 
 function demandArchitecture() {

@@ -22,8 +22,9 @@ const MAX_ERRNO = 4095;
 
 export type ApplyOptions = {
   /**
-   * Where Landlock rules must bind threads that exist already and the kernel cannot do that: start the program once more
-   * behind them, and behind the boot hook's prefilter. Call it first thing in the program: what stands before runs twice.
+   * Start the program once more where that is needed: without rings, as the boot hook does, and behind the context's
+   * Landlock rules, which cannot bind threads that exist already. Call it first thing in the program: what stands before
+   * runs twice.
    */
   readonly restart?: boolean;
 };
