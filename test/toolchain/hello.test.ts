@@ -46,7 +46,9 @@ for (const name of ["main-void.c", "main-three.c"]) {
 }
 
 test("a program with threads has a memory that can be shared, one without has none", options, () => {
-  const threads = WebAssembly.Module.imports(new WebAssembly.Module(compileProgram("thread.c", ["-pthread"])));
+  const program = compileProgram("thread.c", ["-pthread"]);
+  assert.equal(Buffer.from(program).indexOf(Uint8Array.of(0xfe, 0x01, 0x02, 0x00)), -1, "memory.atomic.wait32");
+  const threads = WebAssembly.Module.imports(new WebAssembly.Module(program));
   assert.ok(threads.some(({ name, kind }) => name === "memory" && kind === "memory"));
   assert.ok(threads.some(({ name }) => name === "__wasm_thread_spawn"));
   const without = WebAssembly.Module.imports(new WebAssembly.Module(compileProgram("main-void.c", ["-pthread"])));

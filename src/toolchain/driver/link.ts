@@ -2,13 +2,14 @@
  * Layer: toolchain. The link as a row of stages over one file. A stage reads what the linker made and either leaves it, or
  * changes it. It must not know the command line's words beyond the linker's own.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
 import { runTool, startTool } from "../run-tool.ts";
 import type { Sysroot } from "../sysroot.ts";
 import { functionImports } from "../wasm/imports.ts";
+import { withoutStartWait } from "../wasm/start-wait.ts";
 
 export type LinkRequest = {
   readonly sysroot: Sysroot;
@@ -83,6 +84,8 @@ export const linkStage: Stage = {
   run: async (request) => {
     await runLinker(request, false);
     const imports = await waliImports(request.file);
-    if (imports.has("__wasm_thread_spawn")) await runLinker(request, true);
+    if (!imports.has("__wasm_thread_spawn")) return;
+    await runLinker(request, true);
+    await writeFile(request.file, withoutStartWait(new Uint8Array(await readFile(request.file))));
   },
 };
