@@ -1,13 +1,14 @@
 /**
- * Layer: cell. The three standard streams of one process the caller started: credited output up, fed input down. It
- * must not know how the process is made.
+ * Layer: cell. The three standard streams of one process the caller started, or the terminal that stands for them:
+ * credited output up, fed input down. It must not know how the process is made.
  */
-import { O_RDONLY, O_WRONLY } from "../abi/fcntl.ts";
+import { O_RDONLY, O_RDWR, O_WRONLY } from "../abi/fcntl.ts";
 import { OpenDescription } from "../kernel/descriptors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type InputListener, InputStream, OutputStream } from "../kernel/streams.ts";
+import { Terminal } from "../kernel/terminal.ts";
 import { STREAM_WINDOW_BYTES } from "../limits.ts";
-import { type SpawnRequest, UP } from "../wire/frames.ts";
+import { type SpawnRequest, UP, type WindowSize } from "../wire/frames.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import { CreditedOutput } from "./output-port.ts";
 
@@ -18,27 +19,45 @@ export class ProcessStreams implements InputListener {
   readonly descriptions: readonly OpenDescription[];
   readonly #writer: FrameWriter;
   readonly #channel: number;
-  readonly #input: InputStream;
+  /** Present when the caller gave the process a window. */
+  readonly terminal: Terminal | undefined;
+  readonly #input: InputStream | Terminal;
   readonly #ports: readonly CreditedOutput[];
-  readonly #outputs: readonly OutputStream[];
+  readonly #outputs: readonly (OutputStream | Terminal)[];
   #fed = 0;
   #consumed = 0;
 
-  constructor(kernel: Kernel, writer: FrameWriter, channel: number, terminals: SpawnRequest["terminals"]) {
+  constructor(
+    kernel: Kernel,
+    writer: FrameWriter,
+    channel: number,
+    { terminals, window }: Pick<SpawnRequest, "terminals" | "window">,
+  ) {
     this.#writer = writer;
     this.#channel = channel;
-    this.#input = new InputStream(kernel, this, { terminal: terminals.stdin });
     const stdout = new CreditedOutput(writer, UP.STDOUT, channel);
     const stderr = new CreditedOutput(writer, UP.STDERR, channel);
     this.#ports = [stdout, stderr];
-    this.#outputs = [
-      new OutputStream(kernel, stdout, { terminal: terminals.stdout }),
-      new OutputStream(kernel, stderr, { terminal: terminals.stderr }),
-    ];
-    this.descriptions = [
-      new OpenDescription(this.#input, undefined, O_RDONLY),
-      ...this.#outputs.map((output) => new OpenDescription(output, undefined, O_WRONLY)),
-    ];
+    const errors = new OutputStream(kernel, stderr, { terminal: terminals.stderr && window === undefined });
+    const forErrors = new OpenDescription(errors, undefined, O_WRONLY);
+    if (window === undefined) {
+      const input = new InputStream(kernel, this, { terminal: terminals.stdin });
+      const output = new OutputStream(kernel, stdout, { terminal: terminals.stdout });
+      this.#input = input;
+      this.#outputs = [output, errors];
+      this.descriptions = [
+        new OpenDescription(input, undefined, O_RDONLY),
+        new OpenDescription(output, undefined, O_WRONLY),
+        forErrors,
+      ];
+      return;
+    }
+    const terminal = new Terminal(kernel, stdout, this, window);
+    this.terminal = terminal;
+    this.#input = terminal;
+    this.#outputs = [terminal, errors];
+    const both = new OpenDescription(terminal.file, undefined, O_RDWR);
+    this.descriptions = [both, both, terminals.stderr ? both : forErrors];
   }
 
   /** Bytes of standard input. False when the caller sent more than it had credit for. */
@@ -49,6 +68,11 @@ export class ProcessStreams implements InputListener {
 
   endInput(): void {
     this.#input.end();
+  }
+
+  /** The window of the terminal changed; nothing where there is none. */
+  resize(window: WindowSize): void {
+    this.terminal?.resize(window);
   }
 
   /** The caller consumed output of stream 1 or 2. */

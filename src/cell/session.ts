@@ -101,6 +101,9 @@ export class Session implements ExitListener {
       case DOWN.CREDIT:
         this.#streams(channel)?.credit(frame.payload.stream, frame.payload.bytes);
         break;
+      case DOWN.RESIZE:
+        this.#streams(channel)?.resize(frame.payload);
+        break;
       case DOWN.FILE:
         this.#booted.files.begin(channel, frame.payload);
         break;
@@ -206,7 +209,7 @@ export class Session implements ExitListener {
       this.#refuse(channel, "program", `module ${request.module} was never sent`);
       return;
     }
-    const streams = new ProcessStreams(kernel, this.#writer, channel, request.terminals);
+    const streams = new ProcessStreams(kernel, this.#writer, channel, request);
     // WASI programs find files through an open directory; those of Linux begin with three descriptors.
     const preopens = image.imports.some(({ gate }) => gate.module === WASI_MODULE) ? [openRoot(context)] : [];
     const process = kernel.spawn(
@@ -220,6 +223,7 @@ export class Session implements ExitListener {
     }
     const rootDescriptor = process.descriptors.get(3);
     if (rootDescriptor !== undefined) rootDescriptor.preopen = "/" as typeof request.cwd;
+    streams.terminal?.control(process);
     this.#channels.set(channel, process);
     this.#running.set(process, { channel, cpuBefore: this.#host.clock.cpuNs(), streams });
     this.#writer.send({ type: UP.STARTED, channel, payload: undefined });

@@ -20,6 +20,7 @@ import { Process, Thread } from "./process.ts";
 import { Programs } from "./programs.ts";
 import { Scheduler } from "./scheduler.ts";
 import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, kernelSignal, SIGNALS, type SignalInfo } from "./signals.ts";
+import type { Terminal } from "./terminal.ts";
 
 export interface KernelLimits {
   /** Open descriptors of one process. */
@@ -77,6 +78,8 @@ export class Kernel {
   /** Where a small vectored write is put together; good until the next call. */
   readonly scratch = new Uint8Array(PIPE_BUF);
   readonly loader: ProgramLoader & Partial<ForkDriver>;
+  /** Controlling terminals by session. */
+  readonly terminals = new Map<number, Terminal>();
   readonly #exits: ExitListener | undefined;
   /** By number; the numbers are given here, in rising order, so no guest chooses them. */
   readonly #processes = new Map<number, Process>();
@@ -286,6 +289,7 @@ export class Kernel {
       if (reapsItself(parent)) this.#remove(process);
     }
     for (const one of watched) this.#hangUpIfOrphaned(one);
+    if (process.session === process.pid) this.terminals.get(process.pid)?.leaderEnded();
     this.#exits?.exited(process, process.status);
   }
 

@@ -4,6 +4,7 @@
  */
 import { EAGAIN, ECHILD, EFAULT, EINTR, EPIPE, ETIMEDOUT } from "../abi/errno.ts";
 import { SIGPIPE } from "../abi/signal.ts";
+import { VMIN } from "../abi/termios.ts";
 import { TRANSFER_BYTES } from "../limits.ts";
 import type { Timed } from "../wait/deadlines.ts";
 import type { Waiter } from "../wait/wait-queue.ts";
@@ -11,10 +12,12 @@ import { type ChildSelection, takeChild } from "./children.ts";
 import { BLOCKED, GONE, type Outcome, RESTART } from "./contracts.ts";
 import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Thread } from "./process.ts";
 import { scan } from "./readiness.ts";
 import type { SignalSet } from "./signal-set.ts";
+import { TerminalFile } from "./terminal.ts";
 
 interface PendingCall extends Waiter, Timed {
   readonly thread: Thread;
@@ -26,6 +29,8 @@ interface PendingCall extends Waiter, Timed {
 /** A read of a stream. The ranges are guest addresses, checked when the call was made; memory never shrinks. */
 export interface PendingRead extends PendingCall {
   readonly kind: "read";
+  /** Of a terminal with VTIME it moves with the input. */
+  deadlineNs: number;
   readonly description: OpenDescription;
   readonly addresses: readonly number[];
   readonly lengths: readonly number[];
@@ -173,7 +178,9 @@ export function continuePending(kernel: Kernel, thread: Thread): Outcome {
 function attempt(kernel: Kernel, pending: Pending): Outcome {
   switch (pending.kind) {
     case "read":
-      return attemptRead(pending);
+      return pending.description.file instanceof TerminalFile
+        ? attemptTerminal(kernel, pending, pending.description.file)
+        : attemptRead(pending);
     case "write":
       return attemptWrite(kernel, pending);
     case "poll": {
@@ -290,6 +297,24 @@ function attemptRead(pending: PendingRead): Outcome {
     if (moved < length) break;
   }
   return total;
+}
+
+/** Who was moved to the background meanwhile makes the call again, which finds that out. */
+function attemptTerminal(kernel: Kernel, pending: PendingRead, file: TerminalFile): Outcome {
+  const { terminal } = file;
+  if (inBackground(pending.thread.process, terminal)) return RESTART;
+  const outcome = attemptRead(pending);
+  if (outcome !== BLOCKED) return outcome;
+  if (pending.timedOut) {
+    pending.timedOut = false;
+    const [address = 0] = pending.addresses;
+    const [length = 0] = pending.lengths;
+    const moved = file.readNow(pending.thread.process.memory.bytes, address, length);
+    if (moved !== -EAGAIN) return moved;
+    if (terminal.settings.characters[VMIN] === 0) return 0;
+  }
+  if (terminal.settings.characters[VMIN] !== 0) kernel.scheduler.postpone(pending, terminal.readDeadline());
+  return BLOCKED;
 }
 
 function attemptWrite(kernel: Kernel, pending: PendingWrite): Outcome {

@@ -25,6 +25,7 @@ import type {
   ProcessSnapshot,
 } from "./snapshot.ts";
 import { type PipeSnapshot, SnapshotError, type StreamSnapshot, type TimerSnapshot } from "./snapshot.ts";
+import type { Terminal, TerminalState } from "./terminal.ts";
 import type { Timer } from "./timers.ts";
 
 /** What the snapshot only names. */
@@ -33,6 +34,8 @@ export interface RestorationOptions extends KernelOptions {
   inode(mount: Mount, ino: number): Inode | undefined;
   /** A standard stream made anew over the host's end; what was held is to be fed again. Called once for each. */
   stream(kernel: Kernel, stream: StreamSnapshot): OpenFile;
+  /** A terminal made anew over the host's ends; what was held is put back into it. Called once for each. */
+  terminal?(kernel: Kernel, terminal: TerminalState): Terminal;
   image(name: string): ProgramImage | undefined;
 }
 
@@ -45,6 +48,13 @@ export function restoreSnapshot(snapshot: KernelSnapshot, options: RestorationOp
   kernel.nextPid = snapshot.nextPid;
   kernel.pipes.nextIno = Math.max(snapshot.nextIno, kernel.pipes.nextIno);
   return kernel;
+}
+
+/** What descriptions open, by the numbers in them. */
+interface RestoredFiles {
+  readonly pipes: readonly Pipe[];
+  readonly streams: readonly OpenFile[];
+  readonly terminals: readonly Terminal[];
 }
 
 class Restorer {
@@ -61,7 +71,8 @@ class Restorer {
     this.#now = kernel.host.clock.monotonicNs();
     const pipes = snapshot.pipes.map((pipe) => this.#pipe(pipe));
     const streams = snapshot.streams.map((stream) => options.stream(kernel, stream));
-    this.#descriptions = snapshot.descriptions.map((described) => this.#description(described, pipes, streams));
+    const files = { pipes, streams, terminals: snapshot.terminals.map((state) => this.#terminal(state)) };
+    this.#descriptions = snapshot.descriptions.map((described) => this.#description(described, files));
   }
 
   process(described: ProcessSnapshot): void {
@@ -193,7 +204,7 @@ class Restorer {
         check(addresses.length === lengths.length, "has a read of half a range");
         const description = this.#numbered(described.description);
         return {
-          ...parked(thread),
+          ...parked(thread, this.#deadline(described.remainingNs)),
           kind,
           description,
           addresses: addresses.map((address) => address >>> 0),
@@ -255,13 +266,13 @@ class Restorer {
 
   #description(
     { file: described, flags, offset }: DescriptionSnapshot,
-    pipes: readonly Pipe[],
-    streams: readonly OpenFile[],
+    { pipes, streams, terminals }: RestoredFiles,
   ): OpenDescription {
     const location = described.kind === "place" ? this.#location(described.place) : undefined;
     let file: OpenFile | number | undefined;
     if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
     else if (described.kind === "stream") file = streams[described.index];
+    else if (described.kind === "terminal") file = terminals[described.index]?.file;
     else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());
     else if (described.kind === "pipe") {
       const pipe = pipes[described.index];
@@ -283,6 +294,13 @@ class Restorer {
     const pipe = new Pipe(fs, { uid, gid }, inode);
     check(pipe.ring.write(contents, 0, contents.length) === contents.length, "has a pipe that holds too much");
     return pipe;
+  }
+
+  #terminal(state: TerminalState): Terminal {
+    const terminal = this.#options.terminal?.(this.#kernel, state);
+    check(terminal !== undefined, "has a terminal, for which there is no host");
+    check(terminal.restore(state), "has a terminal that is none");
+    return terminal;
   }
 
   #location({ mount: index, ino }: PlaceSnapshot): Location {

@@ -10,7 +10,7 @@ import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
 import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
 import type { Kernel } from "./kernel.ts";
-import { continuePending, interruptible, type Pending, parked } from "./pending.ts";
+import { continuePending, interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
 import { fire, type Timer } from "./timers.ts";
 
@@ -127,6 +127,13 @@ export class Scheduler implements WakeSink {
 
   disarm(timer: Timer): void {
     this.arm(timer, Infinity);
+  }
+
+  /** Move the deadline of a read that is about to be parked again. */
+  postpone(pending: PendingRead, deadlineNs: number): void {
+    this.#deadlines.remove(pending);
+    pending.deadlineNs = deadlineNs;
+    this.#setAlarm();
   }
 
   /** A stopped process continues: what became ready meanwhile has its turn. */

@@ -17,6 +17,7 @@ import type { Process } from "./process.ts";
 import type { SignalSet } from "./signal-set.ts";
 import type { SignalAction, SignalInfo } from "./signals.ts";
 import { InputStream, OutputStream } from "./streams.ts";
+import { type Terminal, TerminalFile, type TerminalState } from "./terminal.ts";
 import type { Timer } from "./timers.ts";
 
 /** An inode of the mount of this index in MountTable.list(). */
@@ -49,6 +50,7 @@ export interface StreamSnapshot {
 export type FileSnapshot =
   | { readonly kind: "pipe"; readonly index: number; readonly end: "read" | "write" }
   | { readonly kind: "stream"; readonly index: number }
+  | { readonly kind: "terminal"; readonly index: number }
   | { readonly kind: "bytes"; readonly content: Uint8Array }
   | { readonly kind: "place"; readonly place: PlaceSnapshot };
 
@@ -78,6 +80,7 @@ export type PendingSnapshot =
       readonly description: number;
       readonly addresses: readonly number[];
       readonly lengths: readonly number[];
+      readonly remainingNs: number | undefined;
     }
   | {
       readonly kind: "write";
@@ -187,6 +190,7 @@ export interface KernelSnapshot {
   readonly nextIno: number;
   readonly pipes: readonly PipeSnapshot[];
   readonly streams: readonly StreamSnapshot[];
+  readonly terminals: readonly TerminalState[];
   readonly descriptions: readonly DescriptionSnapshot[];
   readonly processes: readonly ProcessSnapshot[];
 }
@@ -195,13 +199,15 @@ export interface KernelSnapshot {
 export function takeSnapshot(kernel: Kernel): KernelSnapshot {
   const taker = new Taker(kernel);
   const processes = kernel.processes.map((process) => taker.process(process));
-  const { pipes, streams, descriptions } = taker;
+  for (const terminal of kernel.terminals.values()) taker.terminal(terminal);
+  const { pipes, streams, terminals, descriptions } = taker;
   return {
     version: 1,
     nextPid: kernel.nextPid,
     nextIno: kernel.pipes.nextIno,
     pipes,
     streams,
+    terminals,
     descriptions,
     processes,
   };
@@ -211,6 +217,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
 class Taker {
   readonly pipes: PipeSnapshot[] = [];
   readonly streams: StreamSnapshot[] = [];
+  readonly terminals: TerminalState[] = [];
   readonly descriptions: DescriptionSnapshot[] = [];
   readonly #numbers = new Map<object, number>();
   readonly #now: number;
@@ -293,7 +300,7 @@ class Taker {
       case "read": {
         const { kind, addresses, lengths } = pending;
         const description = this.#description(pending.description);
-        return { kind, description, addresses: [...addresses], lengths: [...lengths] };
+        return { kind, description, addresses: [...addresses], lengths: [...lengths], remainingNs };
       }
       case "write": {
         const { kind, bytes, sent, before } = pending;
@@ -349,6 +356,7 @@ class Taker {
     if (file instanceof InputStream || file instanceof OutputStream) {
       return { kind: "stream", index: this.#stream(file) };
     }
+    if (file instanceof TerminalFile) return { kind: "terminal", index: this.terminal(file.terminal) };
     if (file instanceof BytesFile) return { kind: "bytes", content: file.content.slice() };
     throw new SnapshotError(`An open ${file.inode.fs.type} file without a place cannot be written out.`);
   }
@@ -377,6 +385,14 @@ class Taker {
         ended: input && stream.ended,
       }) - 1;
     this.#numbers.set(stream, number);
+    return number;
+  }
+
+  terminal(terminal: Terminal): number {
+    const known = this.#numbers.get(terminal);
+    if (known !== undefined) return known;
+    const number = this.terminals.push(terminal.state()) - 1;
+    this.#numbers.set(terminal, number);
     return number;
   }
 

@@ -14,7 +14,7 @@ import { RingBuffer } from "./ring-buffer.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** Device number of a pseudo terminal: major 136 (Documentation/admin-guide/devices.txt). */
-const TERMINAL_RDEV = 136 << 8;
+export const TERMINAL_RDEV = 136 << 8;
 
 /** Hears what a guest took of its standard input, so that more may be sent. */
 export interface InputListener {

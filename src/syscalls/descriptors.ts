@@ -8,7 +8,6 @@ import type { Outcome } from "../kernel/contracts.ts";
 import {
   checkLockable,
   checkOpen,
-  checkTerminal,
   closeRange,
   duplicateTo,
   getCloseOnExec,
@@ -20,6 +19,7 @@ import { close, duplicate } from "../kernel/operations/io.ts";
 import { makePipe } from "../kernel/operations/pipes.ts";
 import type { Thread } from "../kernel/process.ts";
 import { long } from "./call.ts";
+import { terminalIoctl } from "./terminal.ts";
 
 export function sys_close(thread: Thread, fd: number): Outcome {
   return close(thread, fd);
@@ -123,37 +123,13 @@ export function sys_flock(thread: Thread, fd: number, operation: number): Outcom
   return checkOpen(thread, fd);
 }
 
-/** ioctl(2): what programs ask of terminals, FIONREAD, FIONBIO, FIOCLEX and FIONCLEX. Everything else is ENOTTY. */
+/** ioctl(2): what terminal.ts knows, FIONREAD, FIONBIO, FIOCLEX and FIONCLEX. Everything else is ENOTTY. */
 export function sys_ioctl(thread: Thread, fd: number, request: number, argument: number): Outcome {
   const { memory } = thread.process;
   const at = argument >>> 0;
+  const answer = terminalIoctl(thread, fd, request >>> 0, at);
+  if (answer !== undefined) return answer;
   switch (request >>> 0) {
-    case ioctl.TIOCGWINSZ: {
-      const error = checkTerminal(thread, fd);
-      if (error < 0) return error;
-      if (!memory.contains(at, 8)) return -EFAULT;
-      memory.view.setUint16(at, ioctl.ROWS, true);
-      memory.view.setUint16(at + 2, ioctl.COLUMNS, true);
-      memory.view.setUint32(at + 4, 0, true);
-      return 0;
-    }
-    case ioctl.TCGETS: {
-      const error = checkTerminal(thread, fd);
-      if (error < 0) return error;
-      if (!memory.contains(at, ioctl.TERMIOS_BYTES)) return -EFAULT;
-      ioctl.INITIAL_TERMIOS.forEach((word, i) => {
-        memory.view.setUint32(at + i * 4, word, true);
-      });
-      memory.bytes.set(ioctl.INITIAL_CHARACTERS, at + 17);
-      return 0;
-    }
-    case ioctl.TCSETS:
-    case ioctl.TCSETSW:
-    case ioctl.TCSETSF: {
-      const error = checkTerminal(thread, fd);
-      if (error < 0) return error;
-      return memory.contains(at, ioctl.TERMIOS_BYTES) ? 0 : -EFAULT;
-    }
     case ioctl.FIONREAD: {
       const bytes = readableBytes(thread, fd);
       if (bytes < 0) return bytes;

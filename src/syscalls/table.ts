@@ -58,7 +58,11 @@ const DESCRIPTORS = [
   partial("pipe2", "O_DIRECT is EINVAL", descriptors.sys_pipe2),
   partial("fcntl", "record locks are always granted; leases, owners and pipe sizes are EINVAL", descriptors.sys_fcntl),
   faked("flock", "locks are always granted", descriptors.sys_flock),
-  partial("ioctl", "FIO*; of terminals window size (24 by 80) and attributes, which stay", descriptors.sys_ioctl),
+  partial(
+    "ioctl",
+    "FIO*; of terminals attributes, size, foreground group, session, flush and flow",
+    descriptors.sys_ioctl,
+  ),
   full("poll", poll.sys_poll, poll.finishPoll),
   partial("ppoll", "the time left is not written back", poll.sys_ppoll, poll.finishPoll),
   partial("select", "the time left is not written back", poll.sys_select, poll.finishSelect),

@@ -52,6 +52,8 @@ export interface Inode {
   readonly type: number;
   /** Of /dev/stdin and its kin: to open it means to duplicate this descriptor of the process that opens it. */
   readonly descriptor?: number | undefined;
+  /** Of /dev/tty: to open it means to open the controlling terminal of the process that opens it. */
+  readonly controllingTerminal?: boolean;
 }
 
 export interface DirectoryEntry {

@@ -43,6 +43,7 @@ export const DOWN_FORMATS: ReadonlyMap<number, Format> = new Map([
   [DOWN.FILE, message("FILE", messages.readFileRequest)],
   [DOWN.FILE_DATA, data("FILE_DATA")],
   [DOWN.FILE_END, empty("FILE_END")],
+  [DOWN.RESIZE, message("RESIZE", messages.readResize)],
 ]);
 
 export const UP_FORMATS: ReadonlyMap<number, Format> = new Map([

@@ -39,6 +39,8 @@ export const DOWN = {
   FILE: 9,
   FILE_DATA: 10,
   FILE_END: 11,
+  /** JSON WindowSize: the window of a process that was given one at SPAWN has another size now. */
+  RESIZE: 12,
 } as const;
 
 /** Cell to caller. */
@@ -117,6 +119,9 @@ export type BootRequest = {
   readonly hostname: string;
 };
 
+/** Rows and columns of characters, 0 to 65,535 each (struct winsize). */
+export type WindowSize = { readonly rows: number; readonly columns: number };
+
 export type SpawnRequest = {
   /** Module number sent before. */
   readonly module: number;
@@ -126,6 +131,11 @@ export type SpawnRequest = {
   /** Which standard streams are terminals, as isatty(3) tells the guest. */
   readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly memoryBytes: number;
+  /**
+   * Those streams are one terminal with a line discipline, as large as this, and the process leads its session; input
+   * and output must be among them. Without it they only pass for terminals.
+   */
+  readonly window?: WindowSize;
 };
 
 export type ExitReport = {
@@ -205,6 +215,7 @@ export type DownPayloads = {
   [DOWN.FILE]: FileRequest;
   [DOWN.FILE_DATA]: Uint8Array;
   [DOWN.FILE_END]: undefined;
+  [DOWN.RESIZE]: WindowSize;
 };
 
 /** What each frame from a cell carries. */

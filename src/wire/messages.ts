@@ -18,6 +18,7 @@ import {
   REFUSAL_KINDS,
   type Refusal,
   type SpawnRequest,
+  type WindowSize,
 } from "./frames.ts";
 import { Fields, fail } from "./shape.ts";
 
@@ -79,9 +80,9 @@ export function readModuleEnd(value: unknown): ModuleEnd {
 }
 
 export function readSpawn(value: unknown): SpawnRequest {
-  const it = new Fields(value, "SPAWN", ["module", "argv", "env", "cwd", "terminals", "memoryBytes"]);
+  const it = new Fields(value, "SPAWN", ["module", "argv", "env", "cwd", "terminals", "memoryBytes"], ["window"]);
   const terminals = it.object("terminals", ["stdin", "stdout", "stderr"]);
-  return {
+  const request = {
     module: it.integer("module", 1, U32),
     argv: it.byteStrings("argv", limits.ARGUMENT_BYTES),
     env: it.byteStrings("env", limits.ARGUMENT_BYTES),
@@ -93,6 +94,19 @@ export function readSpawn(value: unknown): SpawnRequest {
     },
     memoryBytes: it.integer("memoryBytes", 0, MEMORY_BYTES),
   };
+  if (!it.has("window")) return request;
+  if (!request.terminals.stdin || !request.terminals.stdout) fail("SPAWN", "gives a window to what is no terminal");
+  return { ...request, window: readWindow(it.object("window", WINDOW_KEYS)) };
+}
+
+const WINDOW_KEYS = ["rows", "columns"];
+
+function readWindow(it: Fields): WindowSize {
+  return { rows: it.integer("rows", 0, 0xffff), columns: it.integer("columns", 0, 0xffff) };
+}
+
+export function readResize(value: unknown): WindowSize {
+  return readWindow(new Fields(value, "RESIZE", WINDOW_KEYS));
 }
 
 export function readSignal(value: unknown): { readonly signal: number } {

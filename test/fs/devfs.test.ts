@@ -25,7 +25,7 @@ describe("devfs", () => {
     const directory = got(fs.open(fs.root));
     for (const limit of [1, 3, 100]) {
       const names = listAll(directory, limit).map((entry) => entry.name);
-      assert.deepEqual(names, ["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr"]);
+      assert.deepEqual(names, ["null", "zero", "full", "random", "urandom", "tty", "stdin", "stdout", "stderr"]);
     }
     for (const entry of listAll(directory)) {
       assert.equal(entry.type, DT_CHR);
@@ -36,6 +36,7 @@ describe("devfs", () => {
       const stat = statOf(fs, find(name));
       assert.deepEqual([stat.rdev, stat.mode, stat.dev], [(1 << 8) | minor, S_IFCHR | 0o666, 9]);
     }
+    assert.equal(statOf(fs, find("tty")).rdev, 5 << 8);
     assert.equal(statOf(fs, fs.root).mode, S_IFDIR | 0o755);
     assert.equal(fs.lookup(fs.root, bytes("sda")), -ENOENT);
     assert.equal(fs.lookup(find("null"), bytes("x")), -ENOTDIR);

@@ -33,6 +33,19 @@ const DOWN_FRAMES: readonly DownFrame[] = [
     channel: 2,
     payload: { module: 1, argv: [b("a"), b("")], env: [], cwd: b("/"), terminals, memoryBytes: 65_536 },
   },
+  {
+    type: DOWN.SPAWN,
+    channel: 4,
+    payload: {
+      module: 1,
+      argv: [],
+      env: [],
+      cwd: b("/"),
+      terminals: { stdin: true, stdout: true, stderr: false },
+      memoryBytes: 1,
+      window: { rows: 24, columns: 80 },
+    },
+  },
   { type: DOWN.STDIN, channel: 2, payload: new Uint8Array(1000).fill(3) },
   { type: DOWN.STDIN_END, channel: 2, payload: undefined },
   { type: DOWN.SIGNAL, channel: 2, payload: { signal: 9 } },
@@ -50,6 +63,7 @@ const DOWN_FRAMES: readonly DownFrame[] = [
   { type: DOWN.FILE, channel: 3, payload: { op: "seal", path: b("/") } },
   { type: DOWN.FILE_DATA, channel: 3, payload: new Uint8Array([1]) },
   { type: DOWN.FILE_END, channel: 3, payload: undefined },
+  { type: DOWN.RESIZE, channel: 2, payload: { rows: 50, columns: 132 } },
 ];
 
 const UP_FRAMES: readonly UpFrame[] = [
@@ -243,6 +257,12 @@ test("requests to a cell are checked as strictly", () => {
   down(DOWN.SPAWN, 1, { ...spawn, argv: ["x".repeat(2 * 1024 * 1024)] });
   down(DOWN.SPAWN, 1, { ...spawn, argv: { length: 1, 0: "a" } });
   down(DOWN.SPAWN, 1, { ...spawn, module: 0 });
+  down(DOWN.SPAWN, 1, { ...spawn, window: { rows: 24, columns: 80 } });
+  const onTerminal = { ...spawn, terminals: { stdin: true, stdout: true, stderr: true } };
+  down(DOWN.SPAWN, 1, { ...onTerminal, window: { rows: 24 } });
+  down(DOWN.SPAWN, 1, { ...onTerminal, window: null });
+  down(DOWN.RESIZE, 1, { rows: 65_536, columns: 1 });
+  down(DOWN.RESIZE, 1, { rows: -1, columns: 1 });
   down(DOWN.FILE, 1, { op: "read", path: "/a" });
   down(DOWN.FILE, 1, { op: "constructor", path: "/a" });
   down(DOWN.FILE, 1, { op: "exists", path: "/a", limit: 1 });

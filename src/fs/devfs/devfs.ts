@@ -25,6 +25,7 @@ const DEVICES: readonly (readonly [string, DeviceKind, number, number, number?])
   ["full", "full", 1, 7],
   ["random", "random", 1, 8],
   ["urandom", "random", 1, 9],
+  ["tty", "terminal", 5, 0],
   ["stdin", "alias", 0, 0, 0],
   ["stdout", "alias", 0, 0, 1],
   ["stderr", "alias", 0, 0, 2],

@@ -11,7 +11,7 @@ import type { DirectoryEntry, FileSystem, Inode, OpenFile } from "../../vfs/cont
 /** Fill [at, at + length) with unpredictable bytes. */
 export type Random = (into: Uint8Array, at: number, length: number) => void;
 
-export type DeviceKind = "null" | "zero" | "full" | "random" | "alias";
+export type DeviceKind = "null" | "zero" | "full" | "random" | "alias" | "terminal";
 
 /** A character device. `minor` and `major` make its rdev. */
 export class DeviceInode implements Inode {
@@ -23,6 +23,7 @@ export class DeviceInode implements Inode {
   readonly rdev: number;
   /** Opening it means: duplicate this descriptor of the process. Only for the kind "alias". */
   readonly descriptor: number | undefined;
+  readonly controllingTerminal: boolean;
 
   constructor(fs: FileSystem, ino: number, kind: DeviceKind, rdev: number, descriptor?: number) {
     this.fs = fs;
@@ -30,6 +31,7 @@ export class DeviceInode implements Inode {
     this.kind = kind;
     this.rdev = rdev;
     this.descriptor = descriptor;
+    this.controllingTerminal = kind === "terminal";
   }
 }
 
@@ -38,7 +40,7 @@ export function aliasedDescriptor(inode: Inode): number | undefined {
   return inode instanceof DeviceInode ? inode.descriptor : undefined;
 }
 
-/** An open device. For an alias it answers -EIO to everything: the kernel duplicates the descriptor instead. */
+/** An open device. For an alias and the terminal it answers -EIO to everything: the kernel opens what is meant instead. */
 export class DeviceFile implements OpenFile {
   readonly inode: DeviceInode;
   readonly seekable = true;
@@ -62,12 +64,13 @@ export class DeviceFile implements OpenFile {
         this.#random(into, at, length);
         return length;
       case "alias":
+      case "terminal":
         return -EIO;
     }
   }
 
   write(_position: number, _from: Uint8Array, _at: number, length: number): number {
-    if (this.inode.kind === "alias") return -EIO;
+    if (this.inode.kind === "alias" || this.inode.kind === "terminal") return -EIO;
     return this.inode.kind === "full" ? -ENOSPC : length;
   }
 

@@ -53,7 +53,7 @@ export function closeRange(thread: Thread, first: number, last: number, onlyMark
   return 0;
 }
 
-/** 0 if the descriptor is a terminal, else -EBADF or -ENOTTY. */
+/** 0 if the descriptor is a stream that passes for a terminal without being one, else -EBADF or -ENOTTY. */
 export function checkTerminal(thread: Thread, fd: number): Outcome {
   const file = thread.process.descriptors.get(fd)?.description.file;
   if (file === undefined) return -EBADF;

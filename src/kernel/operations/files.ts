@@ -6,7 +6,7 @@
  * at the process's root and its descriptor is not looked at, as openat(2) says.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EACCES, EBADF, EINVAL, ENOENT, ENOTDIR } from "../../abi/errno.ts";
+import { EACCES, EBADF, EINVAL, ENOENT, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import {
   AT_FDCWD,
   O_ACCMODE,
@@ -69,7 +69,14 @@ export function openAt(
   if (vacancy < 0) return vacancy;
   const opened = vfsOpenAt(process, from, path, flags, mode & ~process.umask, walkFlags);
   if (typeof opened === "number") return opened;
-  const { descriptor } = opened.location.inode;
+  const { descriptor, controllingTerminal } = opened.location.inode;
+  if (controllingTerminal === true) {
+    opened.file.close();
+    const terminal = process.kernel.terminals.get(process.session);
+    if (terminal === undefined) return -ENXIO;
+    const description = new OpenDescription(terminal.file, undefined, flags & KEPT_FLAGS);
+    return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
+  }
   if (descriptor !== undefined) {
     opened.file.close();
     return openAlias(process, descriptor, flags);

@@ -14,9 +14,11 @@ import type { IoVector } from "../../mem/guest-memory.ts";
 import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
+import { holdReader, holdWriter } from "../job-control.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
 import { LONG_CALL_BYTES } from "../scheduler.ts";
+import { TerminalFile } from "../terminal.ts";
 
 /** read(2), readv(2). -EBADF, -EISDIR, -EAGAIN (O_NONBLOCK), -EFAULT. */
 export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
@@ -24,6 +26,7 @@ export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
   const description = process.descriptors.get(fd)?.description;
   if (description === undefined || !description.readable) return -EBADF;
   const { file } = description;
+  if (!file.seekable && file instanceof TerminalFile) return readTerminal(thread, description, file, vector);
   const moved = copyIn(process.memory.bytes, file, vector, description.offset);
   if (moved > 0) {
     if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
@@ -192,7 +195,20 @@ function copyOut(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: 
   return total;
 }
 
-function parkRead(thread: Thread, description: OpenDescription, vector: IoVector): Outcome {
+/** A read that must not wait takes what there is, be it less than VMIN; one that waits has VTIME's deadline. */
+function readTerminal(thread: Thread, description: OpenDescription, file: TerminalFile, vector: IoVector): Outcome {
+  const held = holdReader(thread, file.terminal);
+  if (held !== undefined) return held;
+  const { bytes } = thread.process.memory;
+  const moved = copyIn(bytes, file, vector, 0);
+  if (moved !== -EAGAIN) return moved;
+  if (waits(description)) return parkRead(thread, description, vector, file.terminal.readDeadline());
+  const [address = 0] = vector.addresses;
+  const [length = 0] = vector.lengths;
+  return file.readNow(bytes, address, length);
+}
+
+function parkRead(thread: Thread, description: OpenDescription, vector: IoVector, deadlineNs?: number): Outcome {
   const addresses: number[] = [];
   const lengths: number[] = [];
   for (let i = 0; i < vector.count; i++) {
@@ -200,7 +216,13 @@ function parkRead(thread: Thread, description: OpenDescription, vector: IoVector
     lengths.push(vector.lengths[i] ?? 0);
   }
   description.acquire();
-  return thread.process.kernel.scheduler.park({ ...parked(thread), kind: "read", description, addresses, lengths });
+  return thread.process.kernel.scheduler.park({
+    ...parked(thread, deadlineNs),
+    kind: "read",
+    description,
+    addresses,
+    lengths,
+  });
 }
 
 /** A blocking write to a stream ends when everything is written; up to PIPE_BUF goes in one piece. */
@@ -210,6 +232,10 @@ function writeStream(thread: Thread, description: OpenDescription, vector: IoVec
   const { bytes } = process.memory;
   // As on Linux, nothing to write finds no broken pipe.
   if (vector.total === 0) return 0;
+  if (file instanceof TerminalFile) {
+    const held = holdWriter(thread, file.terminal);
+    if (held !== undefined) return held;
+  }
   for (let i = 0; i < vector.count; i++) {
     if ((vector.addresses[i] ?? 0) + (vector.lengths[i] ?? 0) > bytes.length) return -EFAULT;
   }
