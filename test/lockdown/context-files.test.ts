@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { says } from "./locked.ts";
 
 const SCRATCH = `
-const scratch = fs.mkdtempSync("/tmp/linden-context-");
+const scratch = fs.mkdtempSync(TEMPORARY);
 const path = (name: string) => scratch + "/" + name;
 for (const name of ["one", "two", "three"]) fs.writeFileSync(path(name), name);
 `;

@@ -20,7 +20,7 @@ import { type LandlockCalls, LandlockPlan, type LandlockWishes } from "../../src
 import { says } from "./locked.ts";
 
 const SCRATCH = `
-const scratch = fs.realpathSync(fs.mkdtempSync("/tmp/linden-landlock-"));
+const scratch = fs.realpathSync(fs.mkdtempSync(TEMPORARY));
 const path = (name: string) => scratch + "/" + name;
 for (const directory of ["in", "out"]) {
   fs.mkdirSync(path(directory));
@@ -117,10 +117,10 @@ test("each right to files: refused without it, allowed with it", async () => {
       import * as fs from "node:fs";
       import { spawnSync } from "node:child_process";
       import { parentPort, workerData } from "node:worker_threads";
-      const { library, calls, right, rights, code } = workerData;
+      const { temporary, library, calls, right, rights, code } = workerData;
       const { SafetyContext, LandlockRule } = await import(library);
       const { namedCall } = await import(calls);
-      const scratch = fs.realpathSync(fs.mkdtempSync("/tmp/linden-landlock-"));
+      const scratch = fs.realpathSync(fs.mkdtempSync(temporary));
       const path = (name) => scratch + "/" + name;
       const name = (text) => Buffer.from(path(text) + "\\\\0");
       const check = (answer) => { if (answer < 0) throw { code: answer === -13 ? "EACCES" : answer }; };
@@ -150,7 +150,7 @@ test("each right to files: refused without it, allowed with it", async () => {
     const rights = Object.keys(attempts);
     for (const name of rights) {
       const results = [false, true].map(async (present) => {
-        const workerData = { library: LIBRARY, calls: CALLS, right: { name, with: present }, rights, code: attempts[name as "execute"] };
+        const workerData = { temporary: TEMPORARY, library: LIBRARY, calls: CALLS, right: { name, with: present }, rights, code: attempts[name as "execute"] };
         const thread = new Worker(new URL("data:text/javascript," + encodeURIComponent(WORK)), { workerData, execArgv: [] });
         return (await once(thread, "message"))[0];
       });

@@ -154,7 +154,7 @@ test("TLS, in memory of the process alone, over sockets that may be made", async
     const tls = await import("node:tls");
     const https = await import("node:https");
     const key = execFileSync("openssl", ["ecparam", "-name", "prime256v1", "-genkey", "-noout"], { encoding: "utf8" });
-    const file = fs.mkdtempSync("/tmp/linden-context-") + "/key";
+    const file = fs.mkdtempSync(TEMPORARY) + "/key";
     fs.writeFileSync(file, key);
     const cert = execFileSync("openssl", ["req", "-x509", "-key", file, "-subj", "/CN=localhost", "-days", "1"], { encoding: "utf8" });
     const server = https.createServer({ key, cert }, (_, response) => response.end("secret"));

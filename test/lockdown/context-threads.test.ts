@@ -75,7 +75,7 @@ test("without leave no thread starts", async () => {
 
 test("a new process inherits: what its parent may not, it may not", async () => {
   const said = await says(`
-    const scratch = fs.mkdtempSync("/tmp/linden-context-");
+    const scratch = fs.mkdtempSync(TEMPORARY);
     new SafetyContext()
       .enable(new ForkAndExec())
       .enable(SystemIO.nothing().allowOpenReadonly().allowRead().allowWrite().allowMetadata().allowClose().allowIoctl())

@@ -42,6 +42,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import * as lockdown from "${pathToFileURL(join(directory, "lockdown.mjs"))}";
 import { namedCall } from "${pathToFileURL(join(directory, "calls.mjs"))}";
 const LIBRARY = "${pathToFileURL(join(directory, "lockdown.mjs"))}";
+const TEMPORARY = "${join(directory, "scratch-")}";
 const CALLS = "${pathToFileURL(join(directory, "calls.mjs"))}";
 const { SafetyContext, SystemIO, Networking, Threads, Time, Pipes, ForkAndExec, BasicCapabilities, NodeRuntime } = lockdown;
 const { SeccompRule, LandlockRule, LandlockPortRule, access, arg, arg32 } = lockdown;
