@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EOVERFLOW, ERANGE } from "../../src/abi/errno.ts";
+import { EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EOVERFLOW, ERANGE } from "../../src/abi/errno.ts";
 import * as fcntl from "../../src/abi/fcntl.ts";
 import { S_IFREG } from "../../src/abi/stat.ts";
 import { GONE } from "../../src/kernel/contracts.ts";
@@ -56,6 +56,16 @@ test("offsets of 64 bits are exact, or refused", () => {
     assert.equal(guest.call("ftruncate", fd, bad), -EINVAL, `${bad}`);
   }
   assert.equal(guest.call("truncate", guest.text("f"), -1n), -EINVAL);
+});
+
+test("a file is data throughout", () => {
+  const guest = new Guest();
+  const fd = guest.file("f", "0123456789");
+  assert.equal(guest.call("lseek", fd, 4n, fcntl.SEEK_DATA), 4);
+  assert.equal(guest.call("lseek", fd, 4n, fcntl.SEEK_HOLE), 10);
+  assert.equal(guest.call("lseek", fd, 10n, fcntl.SEEK_DATA), -ENXIO);
+  assert.equal(guest.call("lseek", fd, -1n, fcntl.SEEK_HOLE), -ENXIO);
+  assert.equal(guest.call("lseek", fd, 0n, 5), -EINVAL);
 });
 
 test("fcntl's record locks and their sums", () => {

@@ -5,8 +5,8 @@
  * Every operation takes the calling thread first and answers an Outcome; GONE says that the call ended its process. A
  * vector's ranges lie in guest memory; one call moves at most TRANSFER_BYTES, a short count is legal.
  */
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EPIPE, ESPIPE } from "../../abi/errno.ts";
-import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_END, SEEK_SET } from "../../abi/fcntl.ts";
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENXIO, EPIPE, ESPIPE } from "../../abi/errno.ts";
+import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET } from "../../abi/fcntl.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
 import { S_IFDIR, S_IFREG } from "../../abi/stat.ts";
 import { PIPE_BUF, TRANSFER_BYTES } from "../../limits.ts";
@@ -79,12 +79,16 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   return moved;
 }
 
-/** lseek(2): the new offset. -EINVAL (whence, or below zero or above 2^53 - 1), -ESPIPE. A directory's is a cookie. */
+/**
+ * lseek(2): the new offset. -EINVAL (whence, or below zero or above 2^53 - 1), -ESPIPE, -ENXIO (SEEK_DATA, SEEK_HOLE beyond
+ * the end). A directory's is a cookie. Deviation: a file is data from its start to its end.
+ */
 export function seek(thread: Thread, fd: number, offset: number, whence: number): Outcome {
   const description = opened(thread, fd);
   if (description === undefined) return -EBADF;
   const { file } = description;
   if (!file.seekable && file.inode.type !== S_IFDIR) return -ESPIPE;
+  if (whence === SEEK_DATA || whence === SEEK_HOLE) return seekContent(thread, description, offset, whence);
   let from = 0;
   if (whence === SEEK_CUR) from = description.offset;
   else if (whence === SEEK_END) from = sizeOf(thread, file);
@@ -94,6 +98,16 @@ export function seek(thread: Thread, fd: number, offset: number, whence: number)
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(to) || to < 0) return -EINVAL;
   description.offset = to;
   return to;
+}
+
+function seekContent(thread: Thread, description: OpenDescription, offset: number, whence: number): Outcome {
+  const { file } = description;
+  if (file.inode.type !== S_IFREG) return -EINVAL;
+  const size = sizeOf(thread, file);
+  if (size < 0) return size;
+  if (!(offset >= 0 && offset < size)) return -ENXIO;
+  description.offset = whence === SEEK_DATA ? offset : size;
+  return description.offset;
 }
 
 /** fsync(2), fdatasync(2). -EINVAL for what cannot be synced. */
