@@ -14,6 +14,12 @@ export const STOP_UNWIND = "asyncify_stop_unwind";
 export const START_REWIND = "asyncify_start_rewind";
 export const STOP_REWIND = "asyncify_stop_rewind";
 
+/**
+ * An export (of any function) that says: every call was made ready to be unwound, not only fork. Without it a fork in a
+ * signal's handler is ENOSYS, for the function that the signal interrupted could not be taken down.
+ */
+export const THROUGH_HANDLERS = "linden_fork_in_handlers";
+
 /** Bytes of the record at the start of the unwind buffer: where it is filled to, where it ends. */
 export const UNWIND_HEADER = 8;
 
@@ -55,6 +61,10 @@ export function isForkable(report: ModuleReport): boolean {
     has(START_REWIND, "i") &&
     has(STOP_REWIND, "")
   );
+}
+
+export function forksInHandlers(report: ModuleReport): boolean {
+  return report.exports.some(({ name }) => name === THROUGH_HANDLERS);
 }
 
 /** Copy every mutable global. False when one cannot be: a vector, or a reference that is not null. */

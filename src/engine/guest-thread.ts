@@ -7,7 +7,7 @@
  * resumed into a trap: an abandoned stack would stay in the host's memory for ever.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EAGAIN, ENOMEM } from "../abi/errno.ts";
+import { EAGAIN, ENOMEM, ENOSYS } from "../abi/errno.ts";
 import { SIGKILL, SIGSEGV, SIGSYS } from "../abi/signal.ts";
 import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, RESTART, UNWIND } from "../kernel/contracts.ts";
 import { endHandler, takeHandler } from "../kernel/delivery.ts";
@@ -17,6 +17,7 @@ import { bind, type CallSite } from "./binding.ts";
 import { BLOCK, type ControlMemory, KILL, PROCEED, SIGNAL, type Step } from "./control.ts";
 import { type EntryContext, GuestFault } from "./entries/entry.ts";
 import {
+  forksInHandlers,
   type PassedStep,
   type Place,
   type Rewinding,
@@ -86,7 +87,8 @@ export class GuestThread implements CallSite, EntryContext {
   /** How the thread dies of something the kernel does not know. */
   #doom: ExitStatus | undefined;
   #fork: Fork | undefined;
-  #next: NextStep | undefined;
+  /** What the gate calls next, before handlers of signals that wait. */
+  #steps: NextStep[] = [];
 
   /** Instantiate; no guest code runs. Throws what V8 throws when memory, segments or the host's space do not suffice. */
   constructor(around: Surroundings, slot: number) {
@@ -313,7 +315,7 @@ export class GuestThread implements CallSite, EntryContext {
     this.#fork = { phase: "unwinding", call, passed: [] };
     this.condemned = true;
     const step = { ...PLAIN_STEP, arguments: [address, 0, 0] as const };
-    this.#next = { parameters: 1, target: target as WasmFunction, step };
+    this.#steps = [{ parameters: 1, target: target as WasmFunction, step }];
     this.#around.control.setRestart(slot, false);
     this.#setVerdict(SIGNAL);
     return 0;
@@ -326,7 +328,7 @@ export class GuestThread implements CallSite, EntryContext {
     if (passed !== undefined) {
       const target = this.#instance === undefined ? undefined : tableFunction(this.#instance, passed.step.handler);
       if (target === undefined) return this.#die("a signal's handler that is gone");
-      this.#next = { parameters: passed.parameters, target, step: passed.step };
+      this.#steps = [{ parameters: passed.parameters, target, step: passed.step }];
       control.setResultWords(this.slot, passed.resultLow, passed.resultHigh);
       control.setRestart(this.slot, passed.restart !== 0);
       this.#setVerdict(SIGNAL);
@@ -336,7 +338,7 @@ export class GuestThread implements CallSite, EntryContext {
     if (call !== fork.call || typeof target !== "function") return this.#die("a call in the middle of a fork");
     this.#fork = undefined;
     this.condemned = false;
-    this.#next = { parameters: 0, target: target as WasmFunction, step: PLAIN_STEP };
+    this.#steps = [{ parameters: 0, target: target as WasmFunction, step: PLAIN_STEP }];
     this.putWide(fork.outcome);
     control.setRestart(this.slot, false);
     this.#setVerdict(SIGNAL);
@@ -356,8 +358,7 @@ export class GuestThread implements CallSite, EntryContext {
     if (this.#killed) return NO_STEP;
     this.#setVerdict(PROCEED);
     try {
-      const next = this.#next ?? this.#nextHandler();
-      this.#next = undefined;
+      const next = this.#steps.shift() ?? this.#nextHandler();
       if (next === undefined) {
         control.clearStep();
         return NO_STEP;
@@ -387,7 +388,9 @@ export class GuestThread implements CallSite, EntryContext {
     if (fork?.phase === "unwinding") {
       const [answer = 0, resultLow = 0, resultHigh = 0, restart = 0] = words.slice(8);
       const step: Step = { handler, arguments: [a, b, c], maskLow, maskHigh, stackPointer };
-      if (handler !== -1) fork.passed.push({ parameters, step, answer, resultLow, resultHigh, restart });
+      if (handler === -1) return 1;
+      if (!forksInHandlers(this.#around.image.report)) return this.#putUpHandler(fork, parameters, step);
+      fork.passed.push({ parameters, step, answer, resultLow, resultHigh, restart });
       return 1;
     }
     if (handler === -1) return 0;
@@ -396,6 +399,27 @@ export class GuestThread implements CallSite, EntryContext {
     if (this.#instance !== undefined) restoreStackPointer(this.#instance, stackPointer);
     endHandler(this.thread, maskLow, maskHigh);
     if (this.thread.killed) this.condemn();
+    return 0;
+  }
+
+  /** What the signal interrupted cannot be taken down: put the handler up again, where its fork then fails. 0. */
+  #putUpHandler({ call, passed }: Fork, parameters: number, step: Step): number {
+    const instance = this.#instance;
+    const [stop, start] = [instance?.exports[STOP_UNWIND], instance?.exports[START_REWIND]];
+    const handler = instance === undefined ? undefined : tableFunction(instance, step.handler);
+    const buffer = this.#around.unwindBuffer();
+    if (typeof stop !== "function" || typeof start !== "function" || handler === undefined || buffer === undefined) {
+      return this.#die("a fork in a signal's handler that is gone");
+    }
+    this.thread.pending = undefined;
+    const place: Place = { name: "", args: [] };
+    this.#fork = { phase: "rewinding", place, call, outcome: -ENOSYS, passed: [...passed] };
+    const rewind: Step = { ...PLAIN_STEP, arguments: [buffer[0], 0, 0] };
+    this.#steps = [
+      { parameters: 0, target: stop as WasmFunction, step: PLAIN_STEP },
+      { parameters: 1, target: start as WasmFunction, step: rewind },
+      { parameters, target: handler, step },
+    ];
     return 0;
   }
 

@@ -203,7 +203,7 @@ describe("a blocked call", () => {
       "i",
       (thread) => {
         lengths.push(thread.process.memory.byteLength);
-        return sleepUntil(thread, thread.process.kernel.host.clock.monotonicNs() + 1e6);
+        return sleepUntil(thread, thread.process.kernel.host.clock.monotonicNs() + 20e6);
       },
       (thread) => {
         thread.process.memory.bytes[thread.process.memory.byteLength - 1] = 1;

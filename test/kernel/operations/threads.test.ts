@@ -57,7 +57,9 @@ test("a wait ends with a wake, in the order they came, and only while the word i
 
 test("bits choose whom a wake reaches", () => {
   const { thread, others, resumed, made } = threads(2);
-  others.forEach((one, i) => futexWait(one, 64, 0, 1 << i, Infinity));
+  others.forEach((one, i) => {
+    futexWait(one, 64, 0, 1 << i, Infinity);
+  });
   assert.equal(futexWake(thread, 64, 9, 2), 1);
   made.host.run(made.kernel);
   assert.deepEqual(resumed, [[102, 0]]);
