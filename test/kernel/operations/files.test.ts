@@ -288,7 +288,7 @@ test("positions: negative is EINVAL, beyond what a file can hold EFBIG or EINVAL
   assert.equal(io.pwrite(thread, fd, one, 2 ** 53), -EINVAL);
   assert.equal(io.seek(thread, fd, 2 ** 53, SEEK_SET), -EINVAL);
   assert.equal(io.seek(thread, fd, -1, SEEK_SET), -EINVAL);
-  assert.equal(io.seek(thread, fd, 0, 3), -EINVAL);
+  assert.equal(io.seek(thread, fd, 0, 9), -EINVAL);
   assert.equal(io.seek(thread, fd, 2 ** 53 - 1, SEEK_SET), 2 ** 53 - 1);
   assert.equal(io.seek(thread, fd, 1, SEEK_CUR), -EINVAL);
   assert.equal(io.write(thread, fd, one), -EFBIG);
