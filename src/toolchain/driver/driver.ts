@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { chmod, copyFile, mkdtemp, rename, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { ToolchainError } from "../errors.ts";
@@ -138,9 +138,13 @@ async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Pro
   }
 }
 
-/** /dev/null and the like are written to, anything else is replaced whole. */
+/**
+ * A device or pipe is written to, anything else is replaced whole. Never by copyFile: it changes the target's mode, and where
+ * it fails it removes it, which as root is the end of /dev/null.
+ */
 async function publish(file: string, output: string): Promise<void> {
-  if (output.startsWith("/dev/")) return copyFile(file, output);
+  const there = await stat(output).catch(() => undefined);
+  if (there !== undefined && !there.isFile()) return writeFile(output, await readFile(file), { flag: "r+" });
   const beside = `${output}.linden-${process.pid}`;
   await copyFile(file, beside);
   await chmod(beside, 0o777 & ~process.umask());
