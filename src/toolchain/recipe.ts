@@ -26,13 +26,20 @@ export type Recipe = {
   }[];
   /** Commands without a shell. {cc} and {ar} in a word stand for ours. */
   readonly configure: readonly (readonly string[])[];
-  /** CONFIG_ names that are switched off between `configure` and `build`. */
-  readonly config: { readonly file: string; readonly why: string; readonly off: readonly string[] };
+  /** CONFIG_ names that are switched off or given a value between `configure` and `build`. */
+  readonly config: {
+    readonly file: string;
+    readonly why: string;
+    readonly off: readonly string[];
+    readonly set: Readonly<Record<string, string>>;
+  };
   readonly build: readonly (readonly string[])[];
   /** Lines that `build` prints, near enough for a progress bar. */
   readonly steps: number;
   /** `to` is a path in the image, without the slash before it. */
   readonly programs: readonly { readonly from: string; readonly to: string }[];
+  /** Texts of the image, by their paths in it. */
+  readonly files: Readonly<Record<string, string>>;
   /** A file with one absolute path a line: each becomes a symbolic link to the program `to`. */
   readonly links: { readonly list: string; readonly to: string };
 };

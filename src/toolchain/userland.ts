@@ -127,7 +127,7 @@ async function build(directory: string, recipe: Recipe, linden: Linden, ar: stri
     });
   };
   for (const command of recipe.configure) await run(command);
-  switchOff(join(tree, recipe.config.file), recipe.config.off);
+  configure(join(tree, recipe.config.file), recipe.config);
   lines = 0;
   for (const command of recipe.build) await run(command);
   install(tree, directory, recipe);
@@ -144,11 +144,13 @@ function compilerScript(directory: string, linden: Linden): string {
   return file;
 }
 
-function switchOff(file: string, names: readonly string[]): void {
-  const off = new Set(names.map((name) => `CONFIG_${name}`));
-  const text = readFileSync(file, "utf8").replace(/^(CONFIG_\w+)=.*$/gm, (line, name) =>
-    off.has(name) ? `# ${name} is not set` : line,
-  );
+function configure(file: string, { off, set }: Recipe["config"]): void {
+  const values = new Map(Object.entries(set));
+  const text = readFileSync(file, "utf8").replace(/^CONFIG_(\w+)=.*$/gm, (line, name) => {
+    const value = values.get(name);
+    if (value !== undefined) return `CONFIG_${name}=${value}`;
+    return off.includes(name) ? `# CONFIG_${name} is not set` : line;
+  });
   writeFileSync(file, text);
 }
 
@@ -157,6 +159,10 @@ function install(tree: string, directory: string, recipe: Recipe): void {
     mkdirSync(dirname(join(directory, to)), { recursive: true });
     copyFileSync(join(tree, from), join(directory, to));
     chmodSync(join(directory, to), 0o755);
+  }
+  for (const [path, text] of Object.entries(recipe.files)) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), text, { mode: 0o644 });
   }
   const { list, to } = recipe.links;
   for (const line of readFileSync(join(tree, list), "utf8").split("\n")) {
