@@ -13,6 +13,8 @@ export interface RunRequest {
   readonly args: readonly string[];
   readonly options: SandboxOptions;
   readonly stats: boolean;
+  /** Where our streams are a terminal, the program gets one of its own. */
+  readonly tty: boolean;
 }
 
 const OPTIONS = {
@@ -81,7 +83,7 @@ export function parseRun(argv: readonly string[], env: NodeJS.ProcessEnv): RunRe
     ...(values["unsafe-no-lock"] ? { lock: "off" as const } : {}),
   };
   // "network" is any word here; the sandbox room says which there are.
-  return { program, args, options: options as SandboxOptions, stats: values.stats ?? false };
+  return { program, args, options: options as SandboxOptions, stats: values.stats ?? false, tty: values.tty ?? false };
 }
 
 /** Where the program stands: the first word that is neither an option nor an option's value. */

@@ -13,6 +13,7 @@ import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
 import { defaultServices } from "../sandbox/services.ts";
 import { escapeText } from "../sandbox/text.ts";
 import { print, say } from "./output.ts";
+import { OwnTerminal } from "./own-terminal.ts";
 import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
 import { UsageError } from "./usage.ts";
 
@@ -41,18 +42,25 @@ export async function run(argv: readonly string[], thread: BootingThread | undef
   const { stdin, stdout, stderr } = process;
   const tty = { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true, stderr: stderr.isTTY === true };
   const box = await creating;
-  const child = await box.spawn(program, request.args, { tty });
-  const interrupted = forwardSignals(child);
+  const terminal = request.tty && tty.stdin && tty.stdout ? new OwnTerminal(stdin, stdout) : undefined;
+  const child = await box.spawn(program, request.args, { tty, ...(terminal && { window: terminal.window }) });
+  const forwarding = forwardSignals(child);
   stdin.on("error", () => child.stdin.end());
-  stdin.pipe(child.stdin);
-  await Promise.all([copy(child.stdout, stdout, child), copy(child.stderr, stderr, child)]);
-  const exit = await child.exited.catch((error: unknown) => {
-    // A guest that did not yield took the sandbox with it: asked for.
-    if (interrupted() === undefined) throw error;
-    return undefined;
-  });
+  terminal?.lend(child, () => forwarding.kill());
+  let exit: ExitResult | undefined;
+  try {
+    stdin.pipe(child.stdin);
+    await Promise.all([copy(child.stdout, stdout, child), copy(child.stderr, stderr, child)]);
+    exit = await child.exited.catch((error: unknown) => {
+      // A guest that did not yield took the sandbox with it: asked for.
+      if (forwarding.status === undefined) throw error;
+      return undefined;
+    });
+  } finally {
+    terminal?.takeBack();
+  }
   if (exit !== undefined) report(request, exit);
-  return exit?.timedOut ? EXIT_TIMEOUT : (interrupted() ?? exit?.exitCode ?? EXIT_KILLED);
+  return exit?.timedOut ? EXIT_TIMEOUT : (forwarding.status ?? exit?.exitCode ?? EXIT_KILLED);
 }
 
 /** The image that was named, or the default one where it has the program and nobody else does. */
@@ -83,8 +91,15 @@ async function withImage(request: RunRequest): Promise<RunRequest> {
   );
 }
 
-/** Ctrl-C and its siblings go to the guest; the second one kills it. The answer tells the status of the first. */
-function forwardSignals(child: SandboxProcess): () => number | undefined {
+interface Forwarding {
+  /** The exit status the first signal stands for. */
+  readonly status: number | undefined;
+  /** End the guest as a second Ctrl-C does. */
+  kill(): void;
+}
+
+/** Ctrl-C and its siblings go to the guest; the second one kills it. */
+function forwardSignals(child: SandboxProcess): Forwarding {
   let first: number | undefined;
   const forward = (name: "SIGINT" | "SIGTERM" | "SIGHUP", number: number) => {
     process.on(name, () => {
@@ -100,7 +115,15 @@ function forwardSignals(child: SandboxProcess): () => number | undefined {
   forward("SIGINT", 2);
   forward("SIGTERM", 15);
   forward("SIGHUP", 1);
-  return () => first;
+  return {
+    get status() {
+      return first;
+    },
+    kill() {
+      first ??= 128 + 2;
+      child.kill("SIGKILL");
+    },
+  };
 }
 
 /** Everything the guest writes, at the speed of our own reader; resolves at the end. A reader that left is SIGPIPE. */

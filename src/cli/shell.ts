@@ -17,5 +17,5 @@ export async function shell(argv: readonly string[], thread: BootingThread | und
   }
   const image = (await builtImage(DEFAULT_IMAGE)) ?? (await built(DEFAULT_IMAGE));
   if (image === undefined) return EXIT_LINDEN;
-  return run(["--image", image, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], thread);
+  return run(["-t", "--image", image, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], thread);
 }

@@ -69,14 +69,16 @@ Policy:
 
 Others:
       --stats                    print times, calls and memory on standard error at the end
-      --rm, -i, -t               accepted: a sandbox is always removed, standard input always attached,
-                                 and the program's streams are terminals where yours are
+  -t, --tty                      where yours is a terminal the program gets one: raw keys, signals, job control,
+                                 window size; without it the program's streams only pass for terminals
+      --rm, -i                   accepted: a sandbox is always removed, standard input always attached
       --help
 
 SIZE is bytes or 64k, 256m, 2g; TIME is 500ms, 5s, 2m, 1h (a plain number: milliseconds).
 
 Exit status: the program's; 124 a time limit ended it; 125 Linden failed or does not do that; 126 not runnable;
-127 not found; 128+n signal n ended it. Ctrl-C interrupts the program, a second one kills it.
+127 not found; 128+n signal n ended it. Ctrl-C interrupts the program, a second one kills it;
+with -t it is the program's own, and a second one kills when nothing took the first for half a second.
 `;
 
 const GUESTS_HELP = `Usage: linden guests [--json]

@@ -6,7 +6,15 @@ import { Writable } from "node:stream";
 import { EACCES, ENOENT, ENOTDIR } from "../abi/errno.ts";
 import { SIGKILL, SIGNAL_NAMES, SIGXCPU, SIGXFSZ } from "../abi/signal.ts";
 import { STREAM_WINDOW_BYTES } from "../limits.ts";
-import { DOWN, type ExitReport, type Refusal, type SpawnRequest, UP, type UpFrame } from "../wire/frames.ts";
+import {
+  DOWN,
+  type ExitReport,
+  type Refusal,
+  type SpawnRequest,
+  UP,
+  type UpFrame,
+  type WindowSize,
+} from "../wire/frames.ts";
 import type { CellLink, ChannelOwner } from "./cell-link.ts";
 import { CellViolation, LimitExceeded, type LindenError, NotRunnable, SandboxClosed } from "./errors.ts";
 import { type OutputSink, OutputWindow } from "./output.ts";
@@ -125,6 +133,11 @@ export class GuestProcess implements ChannelOwner {
     if (this.#over) return;
     this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: number } });
     if (number === SIGKILL) this.#insist("it was killed");
+  }
+
+  /** The window of its terminal has this size now. */
+  resize(window: WindowSize): void {
+    if (!this.#over) this.#link.send({ type: DOWN.RESIZE, channel: this.#channel, payload: window });
   }
 
   /** A limit was reached: the process ends, with the cell if need be. */
@@ -260,6 +273,7 @@ export class Stdin extends Writable {
   readonly #link: CellLink;
   readonly #channel: number;
   #credit = STREAM_WINDOW_BYTES;
+  #taken = 0;
   #rest: Uint8Array | undefined;
   #written: ((error?: Error | null) => void) | undefined;
 
@@ -269,9 +283,15 @@ export class Stdin extends Writable {
     this.#channel = channel;
   }
 
+  /** Bytes the guest read or its terminal dealt with, as the cell claims. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Throws CellViolation when the cell gives back more than it got. */
   grant(bytes: number): void {
     this.#credit += bytes;
+    this.#taken += bytes;
     if (this.#credit > STREAM_WINDOW_BYTES) throw new CellViolation("it gave credit beyond the window");
     this.#flow();
   }

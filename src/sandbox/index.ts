@@ -9,7 +9,7 @@ export type { LoadedProgram } from "./modules.ts";
 export type { LimitOptions, Mount, SandboxOptions } from "./options.ts";
 export { SandboxPool } from "./pool.ts";
 export { type InstalledGuest, installedGuests } from "./programs.ts";
-export type { Input, RunOptions, SpawnOptions } from "./run-options.ts";
+export type { Input, RunOptions, SpawnOptions, WindowSize } from "./run-options.ts";
 export { type RunResult, Sandbox } from "./sandbox.ts";
 export type { SandboxProcess } from "./sandbox-process.ts";
 export { escapeText } from "./text.ts";

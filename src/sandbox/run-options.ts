@@ -18,6 +18,17 @@ export interface SpawnOptions {
   readonly signal?: AbortSignal;
   /** Which streams the guest takes for a terminal; true: all three. */
   readonly tty?: boolean | { readonly stdin?: boolean; readonly stdout?: boolean; readonly stderr?: boolean };
+  /**
+   * These streams are one terminal of this size, with a line discipline: it echoes, edits lines, makes signals of Ctrl-C
+   * and Ctrl-Z. Input and output must be among them; without `tty` all three are. Output of all comes as stdout.
+   */
+  readonly window?: WindowSize;
+}
+
+/** Rows and columns of characters, 0 to 65,535 each. */
+export interface WindowSize {
+  readonly rows: number;
+  readonly columns: number;
 }
 
 export type Input = string | Uint8Array | AsyncIterable<string | Uint8Array>;
@@ -39,9 +50,10 @@ export interface RunPolicy {
   readonly outputBytes: number;
   readonly signal: AbortSignal | undefined;
   readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  readonly window: WindowSize | undefined;
 }
 
-const SPAWN_KEYS = ["env", "cwd", "timeout", "maxOutput", "signal", "tty"];
+const SPAWN_KEYS = ["env", "cwd", "timeout", "maxOutput", "signal", "tty", "window"];
 const RUN_KEYS = [...SPAWN_KEYS, "stdin", "onStdout", "onStderr", "format"];
 
 export function parseSpawnOptions(options: SpawnOptions, policy: Policy): RunPolicy {
@@ -72,13 +84,19 @@ function parse(it: ReadonlyMap<string, unknown>, policy: Policy): RunPolicy {
   const { wallMs, outputBytes } = policy.limits;
   const timeout = it.get("timeout");
   const output = it.get("maxOutput");
+  const window = it.get("window") === undefined ? undefined : parseWindow(it.get("window"));
+  const terminals = parseTerminals(it.get("tty") ?? window !== undefined);
+  if (window !== undefined && !(terminals.stdin && terminals.stdout)) {
+    throw new OptionError("window", "a tty of which stdin and stdout are part", window);
+  }
   return {
     env: new Map([...policy.env, ...parseEnv(it.get("env"), "env")]),
     cwd: it.get("cwd") === undefined ? policy.cwd : parseGuestPath(it.get("cwd"), "cwd"),
     wallMs: timeout === undefined ? wallMs : parseDuration(timeout, "timeout"),
     outputBytes: output === undefined || output === Infinity ? outputBytes : parseSize(output, "maxOutput"),
     signal,
-    terminals: parseTerminals(it.get("tty")),
+    terminals,
+    window,
   };
 }
 
@@ -93,6 +111,16 @@ function parseTerminals(value: unknown): RunPolicy["terminals"] {
     return flag;
   };
   return { stdin: each("stdin"), stdout: each("stdout"), stderr: each("stderr") };
+}
+
+export function parseWindow(value: unknown): WindowSize {
+  const it = record(value, "window", ["rows", "columns"], "{ rows, columns }");
+  const each = (key: string) => {
+    const count = it.get(key);
+    if (typeof count === "number" && Number.isInteger(count) && count >= 0 && count <= 0xffff) return count;
+    throw new OptionError(`window.${key}`, "a whole number from 0 to 65535", count);
+  };
+  return { rows: each("rows"), columns: each("columns") };
 }
 
 /** A signal by number or by name, "SIGTERM" or "TERM". */

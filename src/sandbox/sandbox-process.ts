@@ -3,7 +3,7 @@
  */
 import type { Readable, Writable } from "node:stream";
 import type { ExitResult, GuestProcess } from "./guest-process.ts";
-import { parseSignal } from "./run-options.ts";
+import { parseSignal, parseWindow, type WindowSize } from "./run-options.ts";
 
 export class SandboxProcess {
   /** Writes wait for the guest's reads. End it, or the guest waits for more. */
@@ -21,6 +21,16 @@ export class SandboxProcess {
     this.stdout = stdout;
     this.stderr = stderr;
     this.exited = guest.exited;
+  }
+
+  /** Bytes of input the guest read or its terminal dealt with: whether it still listens. */
+  get inputTaken(): number {
+    return this.#guest.stdin.taken;
+  }
+
+  /** The window it was started with has another size: SIGWINCH. Nothing where it was started without one. */
+  resize(window: WindowSize): void {
+    this.#guest.resize(parseWindow(window));
   }
 
   /** Send a signal, SIGTERM unless said otherwise. SIGKILL ends the whole sandbox when the guest does not yield. */

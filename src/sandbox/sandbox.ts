@@ -197,6 +197,7 @@ export class Sandbox implements AsyncDisposable {
       cwd: toBytes(run.cwd, "cwd"),
       terminals: run.terminals,
       memoryBytes: this.#policy.limits.memoryBytes,
+      ...(run.window === undefined ? {} : { window: run.window }),
     };
     const bytes = [...request.argv, ...request.env].reduce((sum, each) => sum + each.length + 1, 0);
     if (bytes > ARGUMENT_ROOM) throw new OptionError("args and env", `at most ${ARGUMENT_ROOM} bytes together`, bytes);

@@ -149,7 +149,14 @@ test("a run's options are checked and stand over the sandbox's", () => {
   assert.equal(run.wallMs, 100);
   assert.equal(run.outputBytes, 1024);
   assert.deepEqual(run.terminals, { stdin: false, stdout: true, stderr: false });
+  assert.equal(run.window, undefined);
+  const onTerminal = parseRunOptions({ window: { rows: 24, columns: 80 } }, policy);
+  assert.deepEqual(onTerminal.terminals, { stdin: true, stdout: true, stderr: true });
+  assert.deepEqual(onTerminal.window, { rows: 24, columns: 80 });
   const wrong: object[] = [
+    { window: { rows: 24 } },
+    { window: { rows: 65_536, columns: 1 } },
+    { window: { rows: 24, columns: 80 }, tty: { stdout: true } },
     { stdin: 5 },
     { stdin: {} },
     { onStdout: "x" },

@@ -1,0 +1,111 @@
+/** `linden run -t` under a pseudo-terminal of script(1). dist/ must be built (./linden test does that). */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { builtImage, DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+
+const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
+const SCRIPT = "/usr/bin/script";
+const skip = existsSync(SCRIPT) ? false : "needs script(1) of util-linux";
+
+/** Each step: what is typed once this text has shown up after the last step's. */
+type Step = readonly [shown: string, typed: string];
+
+/** `repeatMs`: the last step's keys are pressed again and again. What the screen got, with the settings of the terminal before and after between; and the exit status. */
+async function onTerminal(args: readonly string[], steps: readonly Step[], repeatMs?: number) {
+  const quoted = args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(" ");
+  const run = `stty rows 33 cols 99; stty -g; '${process.execPath}' --disable-warning=ExperimentalWarning '${CLI}' ${quoted}; s=$?; echo; stty -g; exit $s`;
+  const child = spawn(SCRIPT, ["-qefc", run, "/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, SHELL: "/bin/sh" },
+  });
+  const patience = setTimeout(() => child.kill("SIGKILL"), 25_000);
+  let screen = "";
+  let from = 0;
+  let next = 0;
+  let repeating: NodeJS.Timeout | undefined;
+  child.stdout.on("data", (chunk: Uint8Array) => {
+    screen += Buffer.from(chunk).toString("latin1");
+    for (let step = steps[next]; step !== undefined; step = steps[next]) {
+      const at = screen.indexOf(step[0], from);
+      if (at < 0) break;
+      from = at + step[0].length;
+      next += 1;
+      child.stdin.write(step[1]);
+      if (next === steps.length && repeatMs !== undefined) {
+        repeating = setInterval(() => child.stdin.write(step[1]), repeatMs);
+      }
+    }
+  });
+  const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  clearTimeout(patience);
+  clearInterval(repeating);
+  const lines = screen.trimEnd().split("\r\n");
+  assert.equal(lines.at(-1), lines[0], "the terminal is as it was");
+  const shown = lines.slice(1, -1);
+  if (shown.at(-1) === "") shown.pop();
+  return { status, shown };
+}
+
+test("keys are the program's: echoed and edited by its own terminal", { skip }, async () => {
+  const code = "print('ready', flush=True); print('got', input())";
+  const { status, shown } = await onTerminal(["run", "-t", "python", "-c", code], [["ready\r\n", "helx\x7flo\r"]]);
+  assert.deepEqual(shown, ["ready", "helx\b \blo", "got hello"]);
+  assert.equal(status, 0);
+});
+
+test("Ctrl-D is the end of input, and only for the program", { skip }, async () => {
+  const code = "import sys; print('ready', flush=True); print(len(sys.stdin.read()))";
+  const { shown } = await onTerminal(["run", "-t", "python", "-c", code], [["ready\r\n", "four\r\x04"]]);
+  assert.deepEqual(shown, ["ready", "four", "5"]);
+});
+
+test("Ctrl-C ends a program that waits, and the terminal is put back", { skip }, async () => {
+  const code = "import time; print('ready', flush=True); time.sleep(60)";
+  const { status, shown } = await onTerminal(["run", "-t", "python", "-c", code], [["ready\r\n", "\x03"]]);
+  assert.deepEqual(shown, ["ready", "^C"]);
+  assert.equal(status, 130);
+});
+
+test("a second Ctrl-C ends a program that never yields", { skip }, async () => {
+  const code = "print('ready', flush=True)\nwhile True: pass";
+  const { status } = await onTerminal(["run", "-t", "python", "-c", code], [["ready\r\n", "\x03"]], 400);
+  assert.equal(status, 130);
+});
+
+const noImage = (await builtImage(DEFAULT_IMAGE)) === undefined && "needs the default image: linden image build";
+
+test("a shell has job control, the window's size and an editor's keys", { skip: skip || noImage }, async () => {
+  const { status, shown } = await onTerminal(
+    ["shell"],
+    [
+      ["# ", "stty size\r"],
+      ["33 99\r\n", "sh -c 'echo one; sleep 100'\r"],
+      ["\none\r\n", "\x03"],
+      ["# ", "sh -c 'echo two; cat'\r"],
+      ["\ntwo\r\n", "\x1a"],
+      ["# ", "fg\r"],
+      ['cat"\r\n', "typed\r"],
+      ["\ntyped\r\n", "\x04"],
+      ["# ", "echo one\x1b[D\x1b[D\x1b[Dw\r"],
+      ["wone\r\n", "exit 5\r"],
+    ],
+  );
+  assert.equal(status, 5);
+  const screen = shown.join("\n");
+  for (const part of ["33 99", "^C", "Stopped", "typed\ntyped", "\nwone\n"]) {
+    assert.ok(screen.includes(part), `${part} is not in ${JSON.stringify(screen)}`);
+  }
+});
+
+test("without a terminal -t changes nothing", () => {
+  const code = "import sys; print(sys.stdin.isatty(), input())";
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", CLI, "run", "-t", "python", "-c", code],
+    { input: "in\n", encoding: "utf8" },
+  );
+  assert.deepEqual([status, stdout], [0, "False in\n"]);
+});
