@@ -9,7 +9,7 @@ import { bootThread } from "../lockdown/launch/thread-boot.ts";
 
 const argv = process.argv.slice(2);
 // An older Node has no node:ffi: it gets one clear sentence from the API, and the ordinary way out.
-const thread = argv[0] === "run" && isBuiltin("node:ffi") ? bootThread() : undefined;
+const thread = (argv[0] === "run" || argv[0] === "shell") && isBuiltin("node:ffi") ? bootThread() : undefined;
 
 async function start(): Promise<void> {
   const { main, endAtOnce } = await import("./commands.ts");

@@ -4,6 +4,7 @@
  */
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
 import { DOWN, UP } from "../wire/frames.ts";
@@ -284,7 +285,7 @@ export async function bootSandbox(
   let server: LockedProcess | undefined;
   try {
     const hosted = policy.mounts.filter((mount) => mount.kind === "host");
-    const files = await checkHostMounts(hosted, services.cache.directory);
+    const files = await checkHostMounts(hosted, caches(services, policy));
     const served = hosted.filter((mount) => !files.includes(mount));
     if (served.length > 0) server = await link.cell.serve(served.map(({ kind, at, ...directory }) => directory));
     const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
@@ -353,19 +354,32 @@ export async function startSandbox(services: Services, policy: Policy): Promise<
   );
 }
 
+/** What every sandbox's programs come from: no guest may write there. */
+function caches({ cache }: Services, { image }: Policy): readonly string[] {
+  const root = dirname(cache.directory);
+  const all = [cache.directory, join(root, "userland"), join(root, "sysroot")];
+  return image === undefined ? all : [...all, image];
+}
+
+async function overlapping(host: string, caches: readonly string[]): Promise<string | undefined> {
+  for (const cache of caches) if (await overlaps(host, cache)) return cache;
+  return undefined;
+}
+
 /** The mounts that are single files: they are copied in. */
-async function checkHostMounts(mounts: readonly HostMount[], cache: string): Promise<readonly HostMount[]> {
+async function checkHostMounts(mounts: readonly HostMount[], caches: readonly string[]): Promise<readonly HostMount[]> {
   const files: HostMount[] = [];
   for (const mount of mounts) {
     const { host, readOnly } = mount;
     const found = await stat(host).catch(() => undefined);
+    const cache = readOnly ? undefined : await overlapping(host, caches);
     if (found?.isFile()) {
       if (!readOnly)
         throw new OptionError("mounts", "read-only for a single file, which is copied in at the start", host);
       files.push(mount);
     } else if (!found?.isDirectory()) {
       throw new OptionError("mounts", "a host directory that exists", host);
-    } else if (!readOnly && (await overlaps(host, cache))) {
+    } else if (cache !== undefined) {
       throw new OptionError(
         "mounts",
         `no writable mount over Linden's cache ${cache}, which every sandbox's programs come from: make it read-only or set XDG_CACHE_HOME elsewhere`,

@@ -1,8 +1,9 @@
 /** The default image in a locked cell. It is built by `linden image build`, which takes minutes: never by a test. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Sandbox } from "../../src/sandbox/index.ts";
+import { OptionError, Sandbox } from "../../src/sandbox/index.ts";
 import { builtImage, DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+import { linden } from "../toolchain/compiler.ts";
 
 const image = await builtImage(DEFAULT_IMAGE);
 const skip = image === undefined && "the image is not built: ./linden image build";
@@ -68,5 +69,22 @@ describe("busybox", { skip, timeout: 120_000 }, () => {
     await using sealed = await Sandbox.create({ image, readOnly: true });
     const { stdout, exitCode } = await sealed.run("sh", ["-c", "cat /bin/none; echo x > /bin/sh; echo $? | cat"]);
     assert.deepEqual({ stdout, exitCode }, { stdout: "1\n", exitCode: 0 });
+  });
+
+  test("no guest may write where images come from", async () => {
+    assert.ok(image);
+    const over = Sandbox.create({ image, mounts: { "/x": { host: `${image}/bin` } } });
+    await assert.rejects(over, OptionError);
+  });
+
+  test("linden shell reads commands from a pipe and ends as they say", () => {
+    const { stdout, status } = linden(["shell"], "/", "cd /tmp && pwd\nwhoami | cat\nexit 3\n");
+    assert.deepEqual({ stdout, status }, { stdout: "/tmp\nroot\n", status: 3 });
+  });
+
+  test("linden run takes a program from the image, and a guest's own name comes first", () => {
+    const { stdout, status } = linden(["run", "seq", "3"], "/");
+    assert.deepEqual({ stdout, status }, { stdout: "1\n2\n3\n", status: 0 });
+    assert.equal(linden(["run", "nothing-of-this-name"], "/").status, 127);
   });
 });
