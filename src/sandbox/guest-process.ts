@@ -54,7 +54,7 @@ export interface ExitResult {
  * other things gives it that time late, so wall time counts only beyond what any cell should need.
  */
 const KILL_CPU_MS = 50;
-const KILL_WALL_MS = 400;
+const KILL_WALL_MS = 800;
 /** Between two looks. */
 const KILL_LOOK_MS = 25;
 

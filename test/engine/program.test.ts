@@ -128,7 +128,7 @@ describe("a killed program", () => {
         code.drop,
       ]).build(),
     );
-    await new Promise(setImmediate);
+    while (process.calls === 0) await new Promise(setImmediate);
     const [thread] = process.threads;
     assert.ok(thread !== undefined);
     process.program?.resume(thread, 0);
