@@ -36,7 +36,7 @@ export async function built(name: string): Promise<string | undefined> {
   } catch (error) {
     if (!(error instanceof ToolchainError)) throw error;
     line.end();
-    say(error.message);
+    for (const text of error.message.split("\n")) say(text);
     return undefined;
   } finally {
     line.end();
