@@ -2,9 +2,11 @@
  * Layer: toolchain. Third-party source: fetched by name and version, believed by its hash alone. It must not know what is
  * done with it.
  */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { ToolchainError } from "./errors.ts";
 import { runTool } from "./run-tool.ts";
 
@@ -13,7 +15,8 @@ export type SourceArchive = {
   readonly version: string;
   readonly archive: string;
   readonly sha256: string;
-  readonly urls: readonly string[];
+  /** A binary package built from this source: it lies beside it in the archive that apt is set up for. */
+  readonly package: string;
 };
 
 const DOWNLOAD_MS = 120_000;
@@ -40,23 +43,30 @@ async function fetchSource(source: SourceArchive, progress: (text: string) => vo
     const bytes = await readFile(join(local, source.archive)).catch(() => undefined);
     if (bytes !== undefined) return verified(source, bytes, join(local, source.archive));
   }
-  const failures: string[] = [];
-  for (const url of source.urls) {
-    progress(`fetching ${source.name} ${source.version} from ${new URL(url).host}`);
-    try {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) });
-      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-      return verified(source, new Uint8Array(await answer.arrayBuffer()), url);
-    } catch (error) {
-      if (error instanceof ToolchainError) throw error;
-      const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
-      failures.push(`${url}: ${error instanceof Error ? error.message : String(error)}${cause}`);
-    }
+  progress(`fetching ${source.name} ${source.version}`);
+  let url = "";
+  try {
+    url = await addressOf(source);
+    const answer = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) });
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return verified(source, new Uint8Array(await answer.arrayBuffer()), url);
+  } catch (error) {
+    if (error instanceof ToolchainError) throw error;
+    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
+    throw new ToolchainError(
+      `the source of ${source.name} ${source.version} could not be fetched: ` +
+        `${url} ${error instanceof Error ? error.message : String(error)}${cause}\n` +
+        `run "apt-get update" once, or put ${source.archive} into a directory and name that in LINDEN_SOURCES`,
+    );
   }
-  throw new ToolchainError(
-    `the source of ${source.name} ${source.version} could not be fetched:\n${failures.join("\n")}\n` +
-      `put ${source.archive} into a directory and name that in LINDEN_SOURCES to build without a network`,
-  );
+}
+
+/** Where this machine's own package archive has it: apt says where the binary package lies, the source lies beside it. */
+async function addressOf(source: SourceArchive): Promise<string> {
+  const { stdout } = await promisify(execFile)("apt-get", ["download", "--print-uris", source.package]);
+  const [, directory] = /^'(https?:\/\/\S+\/)[^/']+'/m.exec(stdout) ?? [];
+  if (directory === undefined) throw new Error(`apt knows no package ${source.package}`);
+  return directory + source.archive;
 }
 
 function verified(source: SourceArchive, bytes: Uint8Array, from: string): Uint8Array {
