@@ -67,6 +67,8 @@ async function calls(host: string): Promise<void> {
     async () => figures(await guest(mounted, built, ["/host", "2000"])),
   ]);
   for (const [name, value] of native_ ?? []) {
+    // A call that WASI does not have is timed in the Linux program only.
+    if (memfs?.has(name) !== true) continue;
     const goal = name === "clock_gettime" ? {} : { goal: { ratio: 1 } };
     rows.push({ what: name, unit: "ns", native: value, linden: memfs?.get(name) ?? Number.NaN, ...goal });
   }
