@@ -23,7 +23,13 @@ test("a source that is not the one expected is refused", async () => {
   try {
     process.env.LINDEN_SOURCES = directory;
     writeFileSync(join(directory, "thing.tar.gz"), "something else");
-    const source = { name: "thing", version: "1", archive: "thing.tar.gz", sha256: "0".repeat(64), package: "linden-no-such-package" };
+    const source = {
+      name: "thing",
+      version: "1",
+      archive: "thing.tar.gz",
+      sha256: "0".repeat(64),
+      package: "linden-no-such-package",
+    };
     await assert.rejects(
       unpackSource(source, directory, () => {}),
       /is not thing.tar.gz: SHA-256 [0-9a-f]{64}, expected 0000/,
