@@ -2,11 +2,19 @@
 
 export interface Row {
   readonly what: string;
-  readonly unit: "ns" | "ms" | "MB";
+  readonly unit: "ns" | "µs" | "ms" | "MB";
+  /** undefined where there is nothing native to compare with. */
   readonly native: number | undefined;
-  readonly linden: number;
+  /** undefined when it could not be measured: `missing` says why. */
+  readonly linden: number | undefined;
+  readonly missing?: string;
   /** What the project aims at, as a ratio to native or an absolute bound in the row's unit. */
-  readonly goal?: { readonly ratio?: number; readonly atMost?: number };
+  readonly goal?: Goal;
+}
+
+export interface Goal {
+  readonly ratio?: number;
+  readonly atMost?: number;
 }
 
 export function median(values: readonly number[]): number {
@@ -19,7 +27,12 @@ function number(value: number | undefined): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
 }
 
-function verdict({ native, linden, goal }: Row): string {
+function ratio({ native, linden }: Row): string {
+  return native === undefined || linden === undefined ? "" : `${(linden / native).toFixed(2)} ×`;
+}
+
+function verdict({ native, linden, goal, missing }: Row): string {
+  if (linden === undefined) return `not measured: ${missing}`;
   if (goal === undefined) return "";
   if (goal.atMost !== undefined) return `${linden <= goal.atMost ? "met" : "missed"} (≤ ${goal.atMost})`;
   if (goal.ratio !== undefined && native !== undefined) {
@@ -34,7 +47,7 @@ export function format(rows: readonly Row[]): string {
     row.unit,
     number(row.native),
     number(row.linden),
-    row.native === undefined ? "" : `${(row.linden / row.native).toFixed(2)} ×`,
+    ratio(row),
     verdict(row),
   ]);
   const table = [["what", "unit", "native", "Linden", "ratio", "goal"], ...cells];
