@@ -15,7 +15,7 @@ import { OpenDescription } from "../kernel/descriptors.ts";
 import { type ExitListener, Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
 import { FRAME_BYTES } from "../limits.ts";
-import { WALI_CALLS } from "../syscalls/table.ts";
+import { waliCalls } from "../syscalls/table.ts";
 import type { Location } from "../vfs/mounts.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
 import { WASI_CALLS } from "../wasi/table.ts";
@@ -42,8 +42,8 @@ interface World {
 }
 
 const CALLS: CallTables = new Map([
-  [WASI_MODULE, WASI_CALLS],
-  [WALI_MODULE, WALI_CALLS],
+  [WASI_MODULE, () => WASI_CALLS],
+  [WALI_MODULE, waliCalls],
 ]);
 const MESSAGE_LENGTH = 2048;
 

@@ -10,8 +10,8 @@ import { type ImportedFunction, MEMORY_MODULE, MEMORY_NAME, type ModuleReport } 
 import type { RewrittenModule } from "./rewriter/rewrite.ts";
 import { type WasmModule, wasm } from "./webassembly.ts";
 
-/** Codec tables by import module. */
-export type CallTables = ReadonlyMap<string, readonly GuestCall[]>;
+/** Codec tables by import module, made when a program first asks for one. */
+export type CallTables = ReadonlyMap<string, () => readonly GuestCall[]>;
 
 /** One import, once: what the gate does for it, and the call behind it unless it traps. */
 export interface BoundImport {
@@ -81,7 +81,7 @@ function matchImports(
 function matchImport(item: ImportedFunction, entry: Entry, tables: CallTables): BoundImport {
   const own = entry.imports.get(item.module);
   if (own === "traps") return { gate: { ...item, traps: true }, call: undefined };
-  const calls = own ?? tables.get(item.module);
+  const calls = own ?? tables.get(item.module)?.();
   if (calls === undefined) {
     const offered = [...tables.keys()].join(", ");
     throw new ModuleRefused("import", label(item), `Linden answers the modules ${offered}: link everything else in`);

@@ -1,25 +1,39 @@
 /** Layer: engine. SHA-256 (FIPS 180-4): names contents that guests choose, so it must not collide. It must not know them. */
 
-const primes: number[] = [];
-for (let n = 2; primes.length < 64; n++) if (primes.every((prime) => n % prime !== 0)) primes.push(n);
+interface Constants {
+  readonly rounds: Int32Array;
+  readonly start: Int32Array;
+}
+
+let known: Constants | undefined;
+
+/** From the roots of the first primes (section 4.2.2); not before they are asked for, a cell's start does without. */
+function constants(): Constants {
+  if (known !== undefined) return known;
+  const primes: number[] = [];
+  for (let n = 2; primes.length < 64; n++) if (primes.every((prime) => n % prime !== 0)) primes.push(n);
+  known = {
+    rounds: Int32Array.from(primes, (prime) => fraction(Math.cbrt(prime))),
+    start: Int32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime))),
+  };
+  return known;
+}
 
 /** The first 32 bits of the fraction of a root. */
 function fraction(root: number): number {
   return ((root - Math.floor(root)) * 0x1_0000_0000) | 0;
 }
 
-const ROUNDS = Int32Array.from(primes, (prime) => fraction(Math.cbrt(prime)));
-const START = Int32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime)));
-
 /** The hash of these bytes as 64 hexadecimal digits. */
 export function sha256(bytes: Uint8Array): string {
-  const state = START.slice();
+  const { rounds, start } = constants();
+  const state = start.slice();
   const words = new Int32Array(64);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const whole = bytes.length - (bytes.length % 64);
   for (let at = 0; at < whole; at += 64) {
     for (let i = 0; i < 16; i++) words[i] = view.getInt32(at + i * 4);
-    block(state, words);
+    block(state, words, rounds);
   }
   const rest = bytes.subarray(whole);
   const tail = new Uint8Array(rest.length < 56 ? 64 : 128);
@@ -30,7 +44,7 @@ export function sha256(bytes: Uint8Array): string {
   tailView.setUint32(tail.length - 4, (bytes.length << 3) >>> 0);
   for (let at = 0; at < tail.length; at += 64) {
     for (let i = 0; i < 16; i++) words[i] = tailView.getInt32(at + i * 4);
-    block(state, words);
+    block(state, words, rounds);
   }
   return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
 }
@@ -39,7 +53,7 @@ function turn(word: number, by: number): number {
   return (word >>> by) | (word << (32 - by));
 }
 
-function block(state: Int32Array, words: Int32Array): void {
+function block(state: Int32Array, words: Int32Array, rounds: Int32Array): void {
   for (let i = 16; i < 64; i++) {
     const early = words[i - 15] as number;
     const late = words[i - 2] as number;
@@ -52,7 +66,7 @@ function block(state: Int32Array, words: Int32Array): void {
     const choose = (e & f) ^ (~e & g);
     const majority = (a & b) ^ (a & c) ^ (b & c);
     const sum = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
-    const first = (h + sum + choose + (ROUNDS[i] as number) + (words[i] as number)) | 0;
+    const first = (h + sum + choose + (rounds[i] as number) + (words[i] as number)) | 0;
     const second = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + majority) | 0;
     h = g;
     g = f;

@@ -382,8 +382,6 @@ export const FAMILIES: ReadonlyMap<string, readonly Syscall[]> = new Map([
 /** Every call, once. */
 export const SYSCALLS: readonly Syscall[] = [...FAMILIES.values()].flat();
 
-const ROWS: ReadonlyMap<string, Syscall> = new Map(SYSCALLS.map((row) => [row.name, row]));
-
 /** The row of a call as the engine binds it, under one of its names. */
 function guestCall(row: Syscall, name: string, parameters: string): GuestCall {
   const { begin, finish } = row;
@@ -397,17 +395,25 @@ function untyped(row: Syscall): GuestCall {
   return guestCall(missing ?? row, importName(row.name), "");
 }
 
-/** Import module "wali". */
-export const WALI_CALLS: readonly GuestCall[] = [
-  ...STARTUP_CALLS,
-  ...callNames().flatMap((name) => {
-    const row = ROWS.get(name);
+let made: readonly GuestCall[] | undefined;
+
+/** Import module "wali". Made when it is first asked for: a cell that runs another kind of program starts without it. */
+export function waliCalls(): readonly GuestCall[] {
+  made ??= makeCalls();
+  return made;
+}
+
+function makeCalls(): readonly GuestCall[] {
+  const rows = new Map<string, Syscall>(SYSCALLS.map((row) => [row.name, row]));
+  const named = callNames().flatMap((name) => {
+    const row = rows.get(name);
     if (row === undefined) return [];
     const call = guestCall(row, importName(name), signatureOf(name));
     return callOf(name).published || call.parameters === "" ? [call] : [call, untyped(row)];
-  }),
-  ...Object.entries(IMPORT_ALIASES).flatMap(([alias, name]) => {
-    const row = ROWS.get(name);
+  });
+  const aliases = Object.entries(IMPORT_ALIASES).flatMap(([alias, name]) => {
+    const row = rows.get(name);
     return row === undefined ? [] : [guestCall(row, alias, signatureOf(name))];
-  }),
-];
+  });
+  return [...STARTUP_CALLS, ...named, ...aliases];
+}

@@ -17,7 +17,7 @@ import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
 import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
-import { WALI_CALLS } from "../../src/syscalls/table.ts";
+import { waliCalls } from "../../src/syscalls/table.ts";
 import { makeDirectoryAt, makeSymlinkAt } from "../../src/vfs/create.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import { openAt } from "../../src/vfs/open.ts";
@@ -136,8 +136,8 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
   const { promise, resolve, reject } = Promise.withResolvers<ExitStatus>();
   const exits = { exited: (_process: Process, status: ExitStatus) => resolve(status) };
   const calls: CallTables = new Map([
-    [WASI_MODULE, WASI_CALLS],
-    [WALI_MODULE, WALI_CALLS],
+    [WASI_MODULE, () => WASI_CALLS],
+    [WALI_MODULE, waliCalls],
   ]);
   const engine = new Engine({ calls, fatal: reject });
   const kernel = new Kernel({ host, mounts, exits, loader: engine });

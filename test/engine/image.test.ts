@@ -7,7 +7,7 @@ import { inspect, type RewrittenModule, rewrite } from "../../src/engine/rewrite
 import { machine, TEST_CALLS } from "./machine.ts";
 import { code, WasmBuilder } from "./wasm-builder.ts";
 
-const calls = new Map([["test", TEST_CALLS]]);
+const calls = new Map([["test", () => TEST_CALLS]]);
 const engine = new Engine({ calls, fatal: (error) => assert.fail(`${error}`) });
 
 function refuses(builder: WasmBuilder | RewrittenModule, rule: string, words: RegExp): void {

@@ -69,8 +69,9 @@ export function machine(
   const exits: number[] = [];
   const waiting = new Map<Process, (status: ExitStatus) => void>();
   const host = new LoopHost();
+  const calls = [...TEST_CALLS, ...(options.calls ?? [])];
   const engine = new Engine({
-    calls: new Map([["test", [...TEST_CALLS, ...(options.calls ?? [])]]]),
+    calls: new Map([["test", () => calls]]),
     fatal: (error) => faults.push(error),
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
   });

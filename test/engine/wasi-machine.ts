@@ -40,7 +40,7 @@ export class WasiMachine {
 
   constructor(memoryBytes?: number) {
     this.engine = new Engine({
-      calls: new Map([[WASI_MODULE, WASI_CALLS]]),
+      calls: new Map([[WASI_MODULE, () => WASI_CALLS]]),
       fatal: (error) => this.faults.push(error),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
     });

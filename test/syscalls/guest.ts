@@ -15,7 +15,7 @@ import { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process, Thread } from "../../src/kernel/process.ts";
 import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
 import { GuestMemory } from "../../src/mem/guest-memory.ts";
-import { WALI_CALLS } from "../../src/syscalls/table.ts";
+import { waliCalls } from "../../src/syscalls/table.ts";
 import { makeDirectories } from "../../src/vfs/create.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import type { WalkContext } from "../../src/vfs/permissions.ts";
@@ -25,7 +25,11 @@ export const WASM_PAGE = 65_536;
 /** Pages of 64 KiB a guest may have. */
 export const MOST_PAGES = 256;
 
-const CALLS: ReadonlyMap<string, GuestCall> = new Map(WALI_CALLS.toReversed().map((call) => [call.name, call]));
+const CALLS: ReadonlyMap<string, GuestCall> = new Map(
+  waliCalls()
+    .toReversed()
+    .map((call) => [call.name, call]),
+);
 
 export type Argument = number | bigint;
 
