@@ -29,8 +29,10 @@ export {
   ThreadsDiverged,
   UnknownSystemCall,
   UnsupportedPlatform,
+  WorkerFailed,
 } from "./context/errors.ts";
 export { access, type FileRight, LandlockPortRule, LandlockRule, type PortRight } from "./context/landlock-rule.ts";
+export { LockedWorker, type WorkerPlan } from "./context/locked-worker.ts";
 export { type LandlockReport, type LockReport, reportText, type SeccompReport } from "./context/report.ts";
 export { type RuleSet, YesReally } from "./context/rule-set.ts";
 export { type ApplyOptions, SafetyContext } from "./context/safety-context.ts";

@@ -23,7 +23,9 @@ test("the guide's programs", async (t) => {
     let command = HOOKED;
     let program = "";
     for (const { language, text } of blocks) {
-      if (language === "ts") program = text;
+      const file = /^\/\/ (\w+\.ts)\n/.exec(text)?.[1];
+      if (language === "ts" && file !== undefined) writeFileSync(join(scratch, file), text);
+      else if (language === "ts") program = text;
       else if (language === "sh") command = text.trim();
       else {
         assert.equal(language, "text", "a block of the guide that this test does not know");

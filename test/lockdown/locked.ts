@@ -1,7 +1,7 @@
 /** Runs a snippet in a Node of its own that locks itself and then really attempts what it should not be able to do. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -15,13 +15,14 @@ async function bundles(): Promise<string> {
   process.once("exit", () => rmSync(outdir, { recursive: true, force: true }));
   const entryPoints = {
     lockdown: join(home, "src/lockdown/index.ts"),
+    "lockdown-worker": join(home, "src/lockdown/context/worker-main.ts"),
     boot: join(home, "src/lockdown/boot.ts"),
     calls: join(home, "src/host/calls.unsafe.ts"),
   };
+  writeFileSync(join(outdir, "package.json"), '{"type":"module"}');
   await build({
     entryPoints,
     outdir,
-    outExtension: { ".js": ".mjs" },
     bundle: true,
     platform: "node",
     format: "esm",
@@ -39,11 +40,11 @@ import * as dgram from "node:dgram";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { execFileSync, spawnSync } from "node:child_process";
-import * as lockdown from "${pathToFileURL(join(directory, "lockdown.mjs"))}";
-import { namedCall } from "${pathToFileURL(join(directory, "calls.mjs"))}";
-const LIBRARY = "${pathToFileURL(join(directory, "lockdown.mjs"))}";
+import * as lockdown from "${pathToFileURL(join(directory, "lockdown.js"))}";
+import { namedCall } from "${pathToFileURL(join(directory, "calls.js"))}";
+const LIBRARY = "${pathToFileURL(join(directory, "lockdown.js"))}";
 const TEMPORARY = "${join(directory, "scratch-")}";
-const CALLS = "${pathToFileURL(join(directory, "calls.mjs"))}";
+const CALLS = "${pathToFileURL(join(directory, "calls.js"))}";
 const { SafetyContext, SystemIO, Networking, Threads, Time, Pipes, ForkAndExec, BasicCapabilities, NodeRuntime } = lockdown;
 const { SeccompRule, LandlockRule, LandlockPortRule, access, arg, arg32 } = lockdown;
 const say = (value: unknown) => fs.writeSync(1, JSON.stringify(value) + "\\n");
@@ -83,7 +84,7 @@ export async function locked(
   const directory = await built;
   const argv = [
     "--disable-warning=ExperimentalWarning",
-    ...(plain ? [] : ["--import", join(directory, "boot.mjs")]),
+    ...(plain ? [] : ["--import", join(directory, "boot.js")]),
     ...options,
     "--input-type=module-typescript",
     "-e",

@@ -134,3 +134,13 @@ export class LockIncomplete extends LockdownError {
     this.inForce = inForce;
   }
 }
+
+/** A locked Worker could not start, or has ended. `inForce` says what its thread took before, where a lock broke off. */
+export class WorkerFailed extends LockdownError {
+  readonly inForce: LockReport | undefined;
+
+  constructor(worker: string, reason: string, inForce?: LockReport) {
+    super(`${worker} ${reason}`);
+    this.inForce = inForce;
+  }
+}

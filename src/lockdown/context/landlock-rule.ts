@@ -1,6 +1,6 @@
 /** Layer: lockdown. Landlock rules as a user writes them. It must not know the kernel's numbers. */
 import { resolve } from "node:path";
-import { FILE_RIGHT_BITS, type FileRight } from "../landlock.ts";
+import { FILE_RIGHT_BITS, type FileRight, PORT_RIGHT_BITS } from "../landlock.ts";
 import { InvalidRuleSet } from "./errors.ts";
 
 export type { FileRight } from "../landlock.ts";
@@ -50,6 +50,15 @@ export class LandlockPortRule {
     if (!Number.isInteger(port) || port < 0 || port > 65535) {
       throw new InvalidRuleSet(`a TCP port is a number from 0 to 65535, got ${String(port)}`);
     }
+    for (const right of accessRules) {
+      if (!Object.hasOwn(PORT_RIGHT_BITS, right)) {
+        throw new InvalidRuleSet(
+          `TCP port ${port}: there is no Landlock right ${JSON.stringify(right)}; there are ${Object.keys(PORT_RIGHT_BITS).join(", ")}`,
+        );
+      }
+    }
+    if (accessRules.length === 0)
+      throw new InvalidRuleSet(`TCP port ${port}: a Landlock rule needs at least one right`);
     this.port = port;
     this.accessRules = [...new Set(accessRules)];
   }

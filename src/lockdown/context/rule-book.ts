@@ -4,6 +4,7 @@ import type { Action, Policy, Rule } from "../policy.ts";
 import { demandCall, SeccompRule } from "./condition.ts";
 import { ConditionalNoEffectError, DuplicatePath, InvalidRuleSet } from "./errors.ts";
 import { LandlockPortRule, LandlockRule } from "./landlock-rule.ts";
+import { asPortable, type PortableRuleSet } from "./portable.ts";
 import { bareCall, type RuleSet, YesReally } from "./rule-set.ts";
 
 type Labeled<T> = { readonly origin: string; readonly rule: T };
@@ -14,11 +15,11 @@ export class RuleBook {
   readonly #rules = new Map<string, Labeled<SeccompRule>[]>();
   readonly #files = new Map<string, Labeled<LandlockRule>>();
   readonly #ports = new Map<number, Labeled<LandlockPortRule>>();
-  readonly #origins: string[] = [];
+  readonly #taken: PortableRuleSet[] = [];
   readonly scopes = new Set<Scope>();
 
   get origins(): readonly string[] {
-    return this.#origins;
+    return this.#taken.map(({ name }) => name);
   }
   get files(): readonly Labeled<LandlockRule>[] {
     return [...this.#files.values()];
@@ -27,10 +28,14 @@ export class RuleBook {
     return [...this.#ports.values()];
   }
   get isEmpty(): boolean {
-    return this.#origins.length === 0 && this.scopes.size === 0;
+    return this.#taken.length === 0 && this.scopes.size === 0;
   }
   get calls(): readonly string[] {
     return [...this.#rules.keys()];
+  }
+  /** What every rule set said when it was added, as data. */
+  get taken(): readonly PortableRuleSet[] {
+    return this.#taken;
   }
 
   /** An independent copy: what is added to it is not added here. */
@@ -39,20 +44,18 @@ export class RuleBook {
     for (const [syscall, rules] of this.#rules) copy.#rules.set(syscall, [...rules]);
     for (const [path, rule] of this.#files) copy.#files.set(path, rule);
     for (const [port, rule] of this.#ports) copy.#ports.set(port, rule);
-    copy.#origins.push(...this.#origins);
+    copy.#taken.push(...this.#taken);
     for (const scope of this.scopes) copy.scopes.add(scope);
     return copy;
   }
 
   /** Throws an error naming both sides of a conflict; then nothing of the rule set was taken. */
   add(given: RuleSet | string): void {
-    const ruleSet = asRuleSet(given);
-    const origin = ruleSet.name;
-    const reasons = ruleSet.reasons?.() ?? new Map<string, string>();
-    const simple = [...new Set(ruleSet.simpleRules())].map(
-      (syscall) => new SeccompRule(syscall, [], { why: reasons.get(syscall) ?? "" }),
-    );
-    const rules = [...(ruleSet.conditionalRules?.() ?? []), ...simple];
+    const taken = asPortable(asRuleSet(given));
+    const { name: origin, reasons } = taken;
+    const simple = taken.simple.map((syscall) => new SeccompRule(syscall, [], { why: reasons.get(syscall) ?? "" }));
+    const conditional = taken.conditional.map((rule) => new SeccompRule(rule.syscall, rule.conditions, rule));
+    const rules = [...conditional, ...simple];
     const pending = new Map<string, Labeled<SeccompRule>[]>();
     for (const rule of rules) {
       demandCall(rule.syscall, origin);
@@ -60,24 +63,22 @@ export class RuleBook {
       for (const other of before) demandEffect({ origin, rule }, other);
       pending.set(rule.syscall, [...(pending.get(rule.syscall) ?? []), { origin, rule }]);
     }
-    const { files, ports } = this.#landlock(ruleSet);
+    const { files, ports } = this.#landlock(taken);
     for (const [syscall, list] of pending) this.#rules.set(syscall, [...(this.#rules.get(syscall) ?? []), ...list]);
     for (const [path, rule] of files) this.#files.set(path, rule);
     for (const [port, rule] of ports) this.#ports.set(port, rule);
-    this.#origins.push(origin);
+    this.#taken.push(taken);
   }
 
-  #landlock(ruleSet: RuleSet) {
-    const origin = ruleSet.name;
+  #landlock({ name: origin, files: given, ports: named }: PortableRuleSet) {
     const files = new Map<string, Labeled<LandlockRule>>();
     const ports = new Map<number, Labeled<LandlockPortRule>>();
-    for (const rule of ruleSet.landlockRules?.() ?? []) {
-      if (rule instanceof LandlockPortRule) {
-        const mine = ports.get(rule.port);
-        const all = new LandlockPortRule(rule.port, [...(mine?.rule.accessRules ?? []), ...rule.accessRules]);
-        ports.set(rule.port, { origin, rule: all });
-        continue;
-      }
+    for (const { port, rights } of named) {
+      const mine = ports.get(port);
+      ports.set(port, { origin, rule: new LandlockPortRule(port, [...(mine?.rule.accessRules ?? []), ...rights]) });
+    }
+    for (const { path, rights, optional } of given) {
+      const rule = new LandlockRule(path, rights, { optional });
       const mine = files.get(rule.path);
       const all = new LandlockRule(rule.path, [...(mine?.rule.accessRules ?? []), ...rule.accessRules], {
         optional: rule.optional && (mine?.rule.optional ?? true),

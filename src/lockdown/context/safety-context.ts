@@ -12,6 +12,8 @@ import { NodeRuntime, refusalsUnderKill } from "../rulesets/node-runtime.ts";
 import { type ApplyPlan, applyPlan } from "./apply.ts";
 import { LockdownError, NoRulesEnabled, UnsupportedPlatform } from "./errors.ts";
 import type { LandlockWishes } from "./landlock-plan.ts";
+import { moduleOfFunction, runLocked } from "./locked-worker.ts";
+import { fromPortable, type PortableRuleSet } from "./portable.ts";
 import type { LockReport } from "./report.ts";
 import { demandNoRings } from "./rings.ts";
 import { RuleBook } from "./rule-book.ts";
@@ -29,9 +31,22 @@ export type ApplyOptions = {
   readonly restart?: boolean;
 };
 
+/** A context as plain data. */
+export type ContextData = {
+  readonly bare: boolean;
+  readonly fallback: Action;
+  readonly seccomp: boolean;
+  readonly oldestLandlock: number | undefined;
+  readonly scopes: readonly Scope[];
+  readonly runtime: { readonly workers: boolean } | undefined;
+  readonly ruleSets: readonly PortableRuleSet[];
+};
+
 export class SafetyContext {
   readonly #book = new RuleBook();
   readonly #bare: boolean;
+  /** The NodeRuntime that was enabled by name. */
+  #runtime: NodeRuntime | undefined;
   #fallback: Action = { kind: "errno", errno: errnoNumbers.EPERM };
   #seccomp = true;
   #oldestLandlock: number | undefined;
@@ -53,7 +68,37 @@ export class SafetyContext {
   enable(ruleSet: YesReally<RuleSet>): never;
   enable(ruleSet: RuleSet | string | YesReally<RuleSet>): this {
     this.#book.add(ruleSet as RuleSet | string);
+    if (ruleSet instanceof NodeRuntime) this.#runtime = ruleSet;
     return this;
+  }
+
+  /** This context as data that structuredClone takes. Rules about descriptors mean what these numbers are over there. */
+  toData(): ContextData {
+    return {
+      bare: this.#bare,
+      fallback: this.#fallback,
+      seccomp: this.#seccomp,
+      oldestLandlock: this.#oldestLandlock,
+      scopes: [...this.#book.scopes],
+      // NodeRuntime names the descriptors of one process and the process itself, so it is made anew over there.
+      runtime: this.#runtime === undefined ? undefined : { workers: this.#runtime.withWorkers },
+      ruleSets: this.#book.taken.filter(({ name }) => this.#runtime === undefined || name !== this.#runtime.name),
+    };
+  }
+
+  /** The context of toData(), in another thread or process. */
+  static fromData(data: ContextData): SafetyContext {
+    const context = data.bare ? SafetyContext.bare() : new SafetyContext();
+    context.#fallback = data.fallback;
+    context.#seccomp = data.seccomp;
+    context.#oldestLandlock = data.oldestLandlock;
+    for (const scope of data.scopes) context.#book.scopes.add(scope);
+    for (const ruleSet of data.ruleSets) context.enable(fromPortable(ruleSet));
+    if (data.runtime !== undefined) {
+      const runtime = new NodeRuntime();
+      context.enable(data.runtime.workers ? runtime.allowWorkers().yesReally() : runtime);
+    }
+    return context;
   }
 
   /** What a call that no rule allows answers: a name such as "EACCES", or a number. EPERM when never called. */
@@ -129,6 +174,32 @@ export class SafetyContext {
     return this.#apply("all threads", options);
   }
 
+  /**
+   * Runs a function in a Worker behind this context and answers what it returns. Either a function, of which only its text
+   * travels: it sees its arguments and globals, not what stands around it; or a module's URL and the name of what it exports:
+   * the module is loaded before the lock. The context is not used up. Other threads, this one too, stay as they are.
+   */
+  run<A extends readonly unknown[], R>(work: (...args: A) => R, args?: A): Promise<Awaited<R>>;
+  run(module: URL | string, exportName: string, args?: readonly unknown[]): Promise<unknown>;
+  async run(
+    work: ((...args: never[]) => unknown) | URL | string,
+    second: unknown = [],
+    third: readonly unknown[] = [],
+  ): Promise<unknown> {
+    const isFunction = typeof work === "function";
+    const [name, args] = isFunction ? ["default", second] : [second, third];
+    if (typeof name !== "string") {
+      throw new LockdownError(`run(${String(work)}): expected the name of an export, got ${JSON.stringify(name)}`);
+    }
+    if (!Array.isArray(args)) throw new LockdownError("run: expected the function's arguments as an array");
+    return runLocked(this, isFunction ? moduleOfFunction(work) : work, name, args);
+  }
+
+  /** Throws NoRulesEnabled where applying would. */
+  demandRules(): void {
+    if (this.#book.isEmpty) throw new NoRulesEnabled();
+  }
+
   #refusals() {
     return !this.#bare && this.#fallback.kind === "kill" ? refusalsUnderKill() : [];
   }
@@ -146,7 +217,7 @@ export class SafetyContext {
       throw new UnsupportedPlatform(`seccomp and Landlock are Linux's; this is ${process.platform}`);
     if (this.#applied)
       throw new LockdownError("this SafetyContext was applied already; make another one to narrow further");
-    if (this.#book.isEmpty) throw new NoRulesEnabled();
+    this.demandRules();
     const book = this.#complete();
     const policy = book.policy("a SafetyContext", this.#fallback, this.#refusals());
     const plan: ApplyPlan = {

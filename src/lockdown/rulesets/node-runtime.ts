@@ -42,6 +42,11 @@ export class NodeRuntime implements RuleSet {
     );
   }
 
+  /** Whether allowWorkers() was confirmed. */
+  get withWorkers(): boolean {
+    return this.#workers;
+  }
+
   simpleRules(): readonly string[] {
     return Object.keys(data.allowed);
   }
