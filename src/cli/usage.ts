@@ -20,7 +20,7 @@ Commands:
   shell                 a shell with its tools in a fresh sandbox
   guests                list the installed guests
   doctor                say which layers this machine can give, and how to get the rest
-  explain               print the host calls a locked cell may make, each with its reason
+  explain [POLICY]      say what a policy allows and why; without one, Linden's own cell
   cc, c++               compile C for the sandbox: a clang with its own C library
   ar, ranlib, nm, strip LLVM's, for what cc makes
   image build|list      build and list the programs a sandbox can start with: a shell and its tools
@@ -93,9 +93,21 @@ Tries each layer on this machine and says what it can give, and how to get the r
 1 otherwise.
 `;
 
-const EXPLAIN_HELP = `Usage: linden explain [--json] [cell|file-server|prefilter]
+const EXPLAIN_HELP = `Usage: linden explain [OPTIONS] [POLICY|PROGRAM]
+       linden explain --diff POLICY POLICY
 
-Prints a host policy: the system calls a locked process may make, each with the reason. The cell's unless said otherwise.
+Says what a policy allows, and why. POLICY is a policy file, or one of Linden's own: cell (where nothing is named),
+file-server, prefilter. PROGRAM is a guest or a .wasm file: it is told what holds it.
+
+      --tree            the rule sets as a tree, with their calls
+      --used            mark what Linden's test suite was seen to use (Linden's own policies)
+      --disasm          the seccomp filter, an instruction a line
+      --simulate CALL   what happens to a call, and on which way: 'openat(AT_FDCWD, "/etc/passwd", O_RDONLY)'
+      --arch ARCH       x64 or arm64, for --disasm and --simulate (default: this machine's)
+      --diff            what the second policy takes from the first (-) and adds to it (+)
+      --json            the policy as data
+
+Exit status: 0; with --diff 1 where the policies differ; 125 where something cannot be read.
 `;
 
 const IMAGE_HELP = `Usage: linden image build [NAME]

@@ -12,19 +12,39 @@ function ruleText({ syscall, conditions, action }: Rule): string {
   return `${syscall}${when}${action.kind === "allow" ? "" : ` → ${actionText(action)}`}`;
 }
 
+function markedText(rule: Rule): string {
+  return `${ruleText(rule)}${rule.seen === undefined ? "" : ` [${rule.seen}]`}`;
+}
+
 /** The policy as text: what happens otherwise, then every rule with its reason, under the rule set it comes from. */
 export function explainPolicy(policy: Policy): string {
-  const byOrigin = new Map<string, Rule[]>();
-  for (const rule of policy.rules) {
-    const origin = rule.origin ?? policy.about;
-    byOrigin.set(origin, [...(byOrigin.get(origin) ?? []), rule]);
-  }
   const lines = [`any other call: ${actionText(policy.fallback)}`];
-  for (const [origin, rules] of byOrigin) {
+  for (const [origin, rules] of byOrigin(policy)) {
     lines.push(origin);
-    for (const rule of rules) lines.push(`  ${ruleText(rule)}${rule.why === "" ? "" : ` — ${rule.why}`}`);
+    for (const rule of rules) lines.push(`  ${markedText(rule)}${rule.why === "" ? "" : ` — ${rule.why}`}`);
   }
   return lines.join("\n");
+}
+
+/** The policy as a tree: the rule sets, each with its calls; the rules of one call stand in one line. */
+export function explainTree(policy: Policy): string {
+  const lines = [policy.about];
+  const sets = [...byOrigin(policy)];
+  for (const [origin, rules] of sets) {
+    const calls = Map.groupBy(rules, ({ syscall }) => syscall);
+    lines.push(`├─ ${origin === policy.about ? "(no rule set)" : origin}: ${calls.size} calls`);
+    const last = [...calls.keys()].at(-1);
+    for (const [syscall, ofCall] of calls) {
+      const texts = ofCall.map((rule) => markedText(rule).slice(syscall.length).trim()).filter((each) => each !== "");
+      lines.push(`│  ${syscall === last ? "└" : "├"}─ ${[syscall, texts.join("; ")].join(" ").trimEnd()}`);
+    }
+  }
+  lines.push(`└─ any other call: ${actionText(policy.fallback)}`);
+  return lines.join("\n");
+}
+
+function byOrigin(policy: Policy): Map<string, Rule[]> {
+  return Map.groupBy(policy.rules, ({ origin }) => origin ?? policy.about);
 }
 
 /** What changes from one policy to another: "-" only in the first, "+" only in the second; empty when nothing does. */

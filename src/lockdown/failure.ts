@@ -29,3 +29,9 @@ export function demand(step: string, result: number): void {
   if (result === 0) return;
   throw new LockFailed(step, result < 0 ? errnoName(result) : `thread ${result} could not be brought along`);
 }
+
+/** "ENOENT" for an error of Node's, the message of any other. */
+export function errorCode(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -2,6 +2,7 @@
  * Layer: lockdown. The library: `import { SafetyContext, SystemIO } from "linden/lockdown"`. What stands here is public;
  * everything else of this room is for Linden's own processes.
  */
+export type { Architecture } from "../host/call-numbers.ts";
 export {
   type Call,
   disassemble,
@@ -36,7 +37,8 @@ export { LockedWorker, type WorkerPlan } from "./context/locked-worker.ts";
 export { type LandlockReport, type LockReport, reportText, type SeccompReport } from "./context/report.ts";
 export { type RuleSet, YesReally } from "./context/rule-set.ts";
 export { type ApplyOptions, SafetyContext } from "./context/safety-context.ts";
-export { explainDifference, explainPolicy, type SimulatedCall, simulateCall } from "./explain.ts";
+export { explainDifference, explainPolicy, explainTree, type SimulatedCall, simulateCall } from "./explain.ts";
+export { loadPolicy, parsePolicy, type RuleSetUse, type WrittenPolicy } from "./formats/index.ts";
 export { type Policy, PolicyError, readPolicy } from "./policy.ts";
 export { BasicCapabilities } from "./rulesets/basic.ts";
 export { ForkAndExec } from "./rulesets/fork-and-exec.ts";

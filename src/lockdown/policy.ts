@@ -22,6 +22,8 @@ export type RuleData = {
   readonly args?: readonly ArgumentData[];
   /** "allow" unless said otherwise. */
   readonly action?: ActionData;
+  /** Where `linden learn` has the rule from, when that was a run nobody vouches for: read it before you keep it. */
+  readonly seen?: "untrusted run";
 };
 /** Numbers are decimal or "0x…" text; negative ones are taken as two's complement. */
 export type NumberData = number | string;
@@ -66,6 +68,8 @@ export type Rule = {
   readonly action: Action;
   /** The rule set that asked for it, where the policy is a context's. */
   readonly origin?: string;
+  /** Learned from a run nobody vouches for, and from no other. */
+  readonly seen?: "untrusted run";
 };
 export type Policy = { readonly about: string; readonly fallback: Action; readonly rules: readonly Rule[] };
 
@@ -86,10 +90,16 @@ const INT = (1n << 32n) - 1n;
 export function readPolicy(data: unknown): Policy {
   const source = record(data, "the policy", ["about", "default", "syscalls"]);
   const about = text(source.about, "about");
-  const fallback = action(source.default, "default");
+  const fallback = readAction(source.default, "default");
   const list = source.syscalls;
   if (!Array.isArray(list) || list.length === 0) throw new PolicyError("syscalls: expected a list of rules");
-  const rules = list.map((entry, index) => rule(entry, `syscalls[${index}]`));
+  return { about, fallback, rules: readRules(list, "syscalls") };
+}
+
+/** Checks a list of rules; an empty one is none. */
+export function readRules(list: unknown, where: string): Rule[] {
+  if (!Array.isArray(list)) throw new PolicyError(`${where}: expected a list of rules`);
+  const rules = list.map((entry, index) => rule(entry, `${where}[${index}]`));
   const closed = new Set<string>();
   for (const { syscall, conditions } of rules) {
     if (closed.has(syscall)) {
@@ -97,11 +107,11 @@ export function readPolicy(data: unknown): Policy {
     }
     if (conditions.length === 0) closed.add(syscall);
   }
-  return { about, fallback, rules };
+  return rules;
 }
 
 function rule(entry: unknown, where: string): Rule {
-  const source = record(entry, where, ["syscall", "why", "args", "action"]);
+  const source = record(entry, where, ["syscall", "why", "args", "action", "seen"]);
   const syscall = text(source.syscall, `${where}.syscall`);
   if (!callNumbers(hostArchitecture()).has(syscall) && !ARCHITECTURES.some((each) => callNumbers(each).has(syscall))) {
     throw new PolicyError(`${where}: there is no system call "${syscall}"`);
@@ -114,7 +124,10 @@ function rule(entry: unknown, where: string): Rule {
   const conditions = (args ?? []).map((each: unknown, index: number) =>
     condition(each, `${where} (${syscall}).args[${index}]`),
   );
-  return { syscall, why, conditions, action: action(source.action ?? "allow", `${where} (${syscall}).action`) };
+  const action = readAction(source.action ?? "allow", `${where} (${syscall}).action`);
+  if (source.seen === undefined) return { syscall, why, conditions, action };
+  if (source.seen !== "untrusted run") throw new PolicyError(`${where} (${syscall}).seen: expected "untrusted run"`);
+  return { syscall, why, conditions, action, seen: source.seen };
 }
 
 function condition(entry: unknown, where: string): Condition {
@@ -167,7 +180,8 @@ export function emptyMeaning({ comparison = "==", mask, values }: Condition): st
   return undefined;
 }
 
-function action(value: unknown, where: string): Action {
+/** "allow", "kill", "log" or {"errno": "E…"}. Throws PolicyError. */
+export function readAction(value: unknown, where: string): Action {
   if (value === "allow" || value === "kill" || value === "log") return { kind: value };
   if (typeof value === "object" && value !== null) {
     const name = text(record(value, where, ["errno"]).errno, `${where}.errno`);
@@ -183,12 +197,14 @@ function word(value: unknown, where: string): bigint {
   throw new PolicyError(`${where}: expected a whole number, or text such as "0xffff0000"`);
 }
 
-function text(value: unknown, where: string): string {
+/** A text that says something. Throws PolicyError. */
+export function text(value: unknown, where: string): string {
   if (typeof value === "string" && value.trim() !== "") return value;
   throw new PolicyError(`${where}: expected text`);
 }
 
-function record(value: unknown, where: string, keys: readonly string[]): Record<string, unknown> {
+/** An object with no other words than these. Throws PolicyError. */
+export function record(value: unknown, where: string, keys: readonly string[]): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new PolicyError(`${where}: expected an object`);
   }

@@ -26,11 +26,12 @@ test("the guide's programs", async (t) => {
       const file = /^\/\/ (\w+\.ts)\n/.exec(text)?.[1];
       if (language === "ts" && file !== undefined) writeFileSync(join(scratch, file), text);
       else if (language === "ts") program = text;
+      else if (language === "json") writeFileSync(join(scratch, "policy.json"), text);
       else if (language === "sh") command = text.trim();
       else {
         assert.equal(language, "text", "a block of the guide that this test does not know");
         await t.test(
-          program.split("\n").find((line) => line.includes("new SafetyContext")) ?? program.slice(0, 60),
+          program.split("\n").find((line) => line.includes("new SafetyContext")) ?? (program.slice(0, 60) || command),
           () => {
             writeFileSync(join(scratch, "app.ts"), program);
             const { status, stdout, stderr } = spawnSync("sh", ["-c", command], {
@@ -38,7 +39,7 @@ test("the guide's programs", async (t) => {
               encoding: "utf8",
               timeout: 20_000,
               env: {
-                PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
+                PATH: [dirname(process.execPath), home, process.env.PATH].join(delimiter),
                 NODE_OPTIONS: "--conditions=linden-source --disable-warning=ExperimentalWarning",
               },
             });
