@@ -118,6 +118,24 @@ export function setCapabilities(capabilities: readonly number[]): number {
   return namedCall("capset", header, data);
 }
 
+/** Effective, permitted and inheritable capabilities of a thread (0: the calling one), or -errno. */
+export function capabilitiesOf(
+  thread: number,
+): { readonly effective: bigint; readonly permitted: bigint; readonly inheritable: bigint } | number {
+  const header = fixedBytes(8);
+  const data = fixedBytes(24);
+  const words = new DataView(header.buffer);
+  words.setUint32(0, LINUX_CAPABILITY_VERSION_3, true);
+  words.setInt32(4, thread, true);
+  // SAFETY: capget reads the 8-byte header and writes two 12-byte data words, all live here; on a wrong version it writes
+  // the header's first word, which is ours. -ESRCH: no such thread, nothing was written. Audited 2026-11-22.
+  const result = namedCall("capget", header, data);
+  if (result < 0) return result;
+  const found = new DataView(data.buffer);
+  const set = (at: number) => BigInt(found.getUint32(at, true)) | (BigInt(found.getUint32(12 + at, true)) << 32n);
+  return { effective: set(0), permitted: set(4), inheritable: set(8) };
+}
+
 /**
  * Runs `work` with the calling thread's file-system user and group set to `user`, then sets back what they were.
  * Needs CAP_SETUID and CAP_SETGID to have an effect; setfsuid(2) does not say whether it had one, `work` will see.

@@ -12,12 +12,15 @@ export {
   simulate,
   verdictText,
 } from "./bpf.ts";
+export { CAPABILITY_NAMES, type Capability } from "./capabilities.ts";
 export { compile } from "./compiler.ts";
 export { Argument, arg, arg32, type SeccompArgumentFilter, SeccompRule } from "./context/condition.ts";
 export {
+  CapabilitiesNoThreadSync,
   ConditionalNoEffectError,
   DuplicatePath,
   InvalidCondition,
+  InvalidLimit,
   InvalidRuleSet,
   LandlockNoThreadSync,
   LandlockUnavailable,
@@ -34,12 +37,20 @@ export {
 } from "./context/errors.ts";
 export { access, type FileRight, LandlockPortRule, LandlockRule, type PortRight } from "./context/landlock-rule.ts";
 export { LockedWorker, type WorkerPlan } from "./context/locked-worker.ts";
-export { type LandlockReport, type LockReport, reportText, type SeccompReport } from "./context/report.ts";
+export {
+  type CapabilityReport,
+  type LandlockReport,
+  type LimitReport,
+  type LockReport,
+  reportText,
+  type SeccompReport,
+} from "./context/report.ts";
 export { type RuleSet, YesReally } from "./context/rule-set.ts";
 export { type ApplyOptions, SafetyContext } from "./context/safety-context.ts";
 export { explainDifference, explainPolicy, explainTree, type SimulatedCall, simulateCall } from "./explain.ts";
 export { loadPolicy, parsePolicy, type RuleSetUse, type WrittenPolicy } from "./formats/index.ts";
 export { type Policy, PolicyError, readPolicy } from "./policy.ts";
+export type { LimitValue, Resource, ResourceLimits } from "./resource-limits.ts";
 export { BasicCapabilities } from "./rulesets/basic.ts";
 export { ForkAndExec } from "./rulesets/fork-and-exec.ts";
 export { PLEDGE_PROMISES, pledge, SYSTEMD_GROUPS, systemdGroup } from "./rulesets/groups.ts";

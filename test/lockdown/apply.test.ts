@@ -23,6 +23,8 @@ const plan = (landlock: boolean): ApplyPlan => ({
         oldest: undefined,
       }
     : undefined,
+  limits: landlock ? [{ name: "core", soft: 0n, hard: 0n }] : [],
+  capabilities: landlock ? 0n : undefined,
   demandNoRings: () => {},
 });
 
@@ -34,6 +36,9 @@ function recorder(failing: Partial<Record<keyof ApplyCalls, number>> = {}) {
   };
   const calls: ApplyCalls = {
     setNoNewPrivileges: answer("setNoNewPrivileges", 0),
+    noNewPrivileges: answer("noNewPrivileges", 1),
+    setResourceLimit: answer("setResourceLimit", 0),
+    dropCapabilities: (_, demand) => demand("capabilities", answer("dropCapabilities", 0)()),
     restrict: answer("restrict", 0),
     installFilter: answer("installFilter", 0),
     tryCall: answer("tryCall", -1),
@@ -41,11 +46,16 @@ function recorder(failing: Partial<Record<keyof ApplyCalls, number>> = {}) {
   return { calls, made };
 }
 
+const FIRST = ["setNoNewPrivileges", "noNewPrivileges"];
+const NARROWED = ["no_new_privs", "resource limit core", "capabilities"];
+
 test("the order of the steps, and the report of what is in force", () => {
   const { calls, made } = recorder();
   const report = applyPlan(plan(true), calls);
-  assert.deepEqual(made, ["setNoNewPrivileges", "restrict", "installFilter", "tryCall"]);
-  assert.deepEqual(report.steps, ["no_new_privs", "Landlock", "seccomp filter"]);
+  assert.deepEqual(made, [...FIRST, "setResourceLimit", "dropCapabilities", "restrict", "installFilter", "tryCall"]);
+  assert.deepEqual(report.steps, [...NARROWED, "Landlock", "seccomp filter"]);
+  assert.deepEqual(report.limits, [{ name: "core", soft: "0", hard: "0" }]);
+  assert.deepEqual([report.noNewPrivileges, report.capabilities?.threads], [true, "this thread"]);
   assert.equal(report.holes.length, 2);
 });
 
@@ -82,10 +92,13 @@ test("a later step fails: the error says exactly what is in force, and no later 
       },
     );
   };
-  incomplete({ restrict: -7 }, ["no_new_privs"], /Landlock failed \(E2BIG/);
-  incomplete({ installFilter: -22 }, ["no_new_privs", "Landlock"], /seccomp filter failed \(EINVAL/);
-  incomplete({ installFilter: 4711 }, ["no_new_privs", "Landlock"], /thread 4711 has a filter of its own/);
-  incomplete({ tryCall: 7 }, ["no_new_privs", "Landlock", "seccomp filter"], /getpgrp was not refused, it answered 7/);
+  incomplete({ noNewPrivileges: 0 }, ["no_new_privs"], /no_new_privs failed \(the kernel took it/);
+  incomplete({ setResourceLimit: -1 }, ["no_new_privs"], /resource limit core failed \(EPERM/);
+  incomplete({ dropCapabilities: -1 }, ["no_new_privs", "resource limit core"], /capabilities failed \(EPERM/);
+  incomplete({ restrict: -7 }, NARROWED, /Landlock failed \(E2BIG/);
+  incomplete({ installFilter: -22 }, [...NARROWED, "Landlock"], /seccomp filter failed \(EINVAL/);
+  incomplete({ installFilter: 4711 }, [...NARROWED, "Landlock"], /thread 4711 has a filter of its own/);
+  incomplete({ tryCall: 7 }, [...NARROWED, "Landlock", "seccomp filter"], /getpgrp was not refused, it answered 7/);
 });
 
 test("a thread that cannot be brought along, before anything else was done to files", () => {
@@ -94,5 +107,5 @@ test("a thread that cannot be brought along, before anything else was done to fi
     () => applyPlan(plan(false), calls),
     (error: unknown) => error instanceof ThreadsDiverged && error.thread === 4711,
   );
-  assert.deepEqual(made, ["setNoNewPrivileges", "installFilter"]);
+  assert.deepEqual(made, [...FIRST, "installFilter"]);
 });

@@ -6,17 +6,27 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, openSync } from "node:fs";
 import { AUDIT_ARCH, callNumbers, hostArchitecture } from "../../host/call-numbers.ts";
 import { rawCall } from "../../host/calls.unsafe.ts";
-import { setNoNewPrivileges } from "../../host/process.unsafe.ts";
+import { noNewPrivileges, setNoNewPrivileges, setResourceLimit } from "../../host/process.unsafe.ts";
 import { installFilter } from "../../host/seccomp.unsafe.ts";
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, simulate } from "../bpf.ts";
+import { capabilityNames, dropCapabilities, heldByAnyThread, heldByThisThread } from "../capabilities.ts";
 import { compile } from "../compiler.ts";
-import { errnoName } from "../failure.ts";
+import { demand as demandZero, errnoName } from "../failure.ts";
 import { actionText, type Policy } from "../policy.ts";
+import { type CheckedLimit, demandNarrower, limitText, RESOURCES } from "../resource-limits.ts";
 import { engineRules } from "./engine-rules.ts";
-import { LandlockNoThreadSync, LockdownError, LockIncomplete, ThreadsDiverged, UnsupportedPlatform } from "./errors.ts";
+import {
+  CapabilitiesNoThreadSync,
+  InvalidLimit,
+  LandlockNoThreadSync,
+  LockdownError,
+  LockIncomplete,
+  ThreadsDiverged,
+  UnsupportedPlatform,
+} from "./errors.ts";
 import { LandlockPlan, type LandlockWishes, THREAD_SYNC_VERSION } from "./landlock-plan.ts";
 import { layPrefilter } from "./prefilter.ts";
-import type { LandlockReport, LockReport, SeccompReport } from "./report.ts";
+import type { CapabilityReport, LandlockReport, LimitReport, LockReport, SeccompReport } from "./report.ts";
 import { restartBehind, takeMark } from "./restart.ts";
 import { countRings } from "./rings.ts";
 import { warmUp } from "./warm-up.ts";
@@ -30,6 +40,9 @@ export type ApplyPlan = {
   /** Undefined: no filter. */
   readonly policy: Policy | undefined;
   readonly landlock: LandlockWishes | undefined;
+  readonly limits: readonly CheckedLimit[];
+  /** The capabilities to keep, as a set; undefined: leave them as they are. */
+  readonly capabilities: bigint | undefined;
   /** Throws when a ring would walk around the filter. */
   readonly demandNoRings: () => void;
 };
@@ -37,6 +50,10 @@ export type ApplyPlan = {
 /** The irreversible host calls, handed in so that each can be made to fail. */
 export type ApplyCalls = {
   setNoNewPrivileges(): number;
+  noNewPrivileges(): number;
+  setResourceLimit(resource: number, soft: bigint, hard: bigint): number;
+  /** Gives up the calling thread's capabilities but for these; a refusal goes to `demand`, naming the step. */
+  dropCapabilities(keep: bigint, demand: (step: string, result: number) => void): void;
   restrict(plan: LandlockPlan, everyThread: boolean): number;
   installFilter(program: Uint8Array<ArrayBuffer>, everyThread: boolean): number;
   tryCall(number: number): number;
@@ -44,6 +61,9 @@ export type ApplyCalls = {
 
 const applyCalls: ApplyCalls = {
   setNoNewPrivileges,
+  noNewPrivileges,
+  setResourceLimit,
+  dropCapabilities,
   restrict: (plan, everyThread) => plan.restrict(everyThread),
   installFilter,
   tryCall: (number) => rawCall(number),
@@ -59,9 +79,11 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   const architecture = demandArchitecture();
   const program = plan.policy === undefined ? undefined : compile(plan.policy, architecture);
   const everyThread = plan.scope === "all threads";
+  demandNarrower(plan.limits, (text) => new InvalidLimit(text));
   const staged = plan.landlock !== undefined && everyThread ? landlockForAll(plan, plan.landlock) : undefined;
-  if (everyThread && plan.restart && plan.landlock === undefined) restartWithoutRings();
+  if (everyThread && plan.restart && plan.landlock === undefined) restartWithout(plan.capabilities);
   plan.demandNoRings();
+  if (everyThread && plan.capabilities !== undefined) demandNoneHeld(plan.capabilities, plan.restart, heldBy(staged));
   const landlock =
     plan.landlock === undefined || staged !== undefined ? undefined : LandlockPlan.prepare(plan.landlock);
   const number = (name: string) => callNumbers(architecture).get(name);
@@ -74,9 +96,15 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   const refused = HARMLESS.find((name) => (verdict(name) & 0xffff0000) >>> 0 === SECCOMP_RET_ERRNO);
 
   const steps: string[] = staged === undefined ? [] : ["Landlock (before the restart)"];
+  const limits: LimitReport[] = [];
   let landlockReport: LandlockReport | undefined = staged;
+  let capabilities: CapabilityReport | undefined;
+  let unprivileged = false;
   const report = (seccomp?: SeccompReport): LockReport => ({
     scope: plan.scope,
+    noNewPrivileges: unprivileged,
+    limits: [...limits],
+    capabilities,
     steps: [...steps],
     ruleSets: plan.ruleSets,
     nodeRuntime: plan.nodeRuntime,
@@ -95,6 +123,21 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
 
   try {
     demand("no_new_privs", calls.setNoNewPrivileges());
+    unprivileged = calls.noNewPrivileges() === 1;
+    if (!unprivileged) fail("no_new_privs", "the kernel took it and does not show it");
+    for (const { name, soft, hard } of plan.limits) {
+      demand(`resource limit ${name}`, calls.setResourceLimit(RESOURCES[name], soft, hard));
+      limits.push({ name, soft: limitText(soft), hard: limitText(hard) });
+    }
+    if (plan.capabilities !== undefined) {
+      const refused = (step: string, result: number) => result === 0 || fail(step, errnoName(result));
+      if (!everyThread) calls.dropCapabilities(plan.capabilities, refused);
+      steps.push("capabilities");
+      capabilities = {
+        kept: capabilityNames(everyThread ? heldBy(staged)() : heldByThisThread().permitted),
+        threads: plan.scope,
+      };
+    }
     if (landlock !== undefined) {
       const bindsAll = everyThread && landlock.abi >= THREAD_SYNC_VERSION;
       demand("Landlock", calls.restrict(landlock, bindsAll));
@@ -115,11 +158,43 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   return report(seccompReport(plan.policy, program, tried));
 }
 
-/** What the boot hook does, for a program that was started without it. In the second life it does nothing. */
-function restartWithoutRings(): void {
-  const mark = "rings";
-  if (takeMark(mark) !== undefined || countRings() === 0) return;
-  restartBehind(layPrefilter, { mark });
+/**
+ * What the boot hook does, for a program that was started without it, and giving up capabilities before any other thread
+ * is there. In the second life it does nothing.
+ */
+function restartWithout(keep: bigint | undefined): void {
+  const mark = `rings:${keep ?? ""}`;
+  if (takeMark(mark) !== undefined) return;
+  if (countRings() === 0 && (keep === undefined || (heldByAll() & ~keep) === 0n)) return;
+  restartBehind(() => giveUp(keep), { mark });
+}
+
+/** What the thread that is about to execute the engine anew gives up. Throws LockFailed naming the step. */
+function giveUp(keep: bigint | undefined): void {
+  layPrefilter();
+  if (keep !== undefined) dropCapabilities(keep, demandZero);
+}
+
+/** Throws CapabilitiesNoThreadSync when any thread holds a capability that is not to be kept. */
+function demandNoneHeld(keep: bigint, restart: boolean, heldByAll: () => bigint): void {
+  const held = heldByAll() & ~keep;
+  if (held === 0n) return;
+  const names = capabilityNames(held);
+  if (!restart) throw new CapabilitiesNoThreadSync(names);
+  throw new LockdownError(`the process was started anew, and its threads hold ${names.join(", ")} all the same`);
+}
+
+/** Behind a restart's Landlock rules /proc is shut; there every thread comes from this one and holds what it holds at most. */
+function heldBy(restarted: LandlockReport | undefined): () => bigint {
+  return restarted === undefined ? heldByAll : () => heldByThisThread().held;
+}
+
+function heldByAll(): bigint {
+  try {
+    return heldByAnyThread();
+  } catch (error) {
+    throw new UnsupportedPlatform(`nobody can tell which capabilities the threads hold: ${String(error)}`);
+  }
 }
 
 function demandArchitecture() {
@@ -162,7 +237,7 @@ function landlockForAll(plan: ApplyPlan, wishes: LandlockWishes): LandlockReport
       if (asked.abi >= THREAD_SYNC_VERSION) return undefined;
       throw new LandlockNoThreadSync(asked.abi);
     }
-    const mark = `landlock:${fingerprint(wishes, asked.abi)}`;
+    const mark = markOf(plan, wishes, asked.abi);
     const added = takeMark(mark);
     if (added !== undefined) {
       demandDenied(wishes);
@@ -171,10 +246,10 @@ function landlockForAll(plan: ApplyPlan, wishes: LandlockWishes): LandlockReport
   } finally {
     asked.close();
   }
-  return restartWith(wishes, `landlock:${fingerprint(wishes, asked.abi)}`);
+  return restartWith(wishes, markOf(plan, wishes, asked.abi), plan.capabilities);
 }
 
-function restartWith(wishes: LandlockWishes, mark: string): never {
+function restartWith(wishes: LandlockWishes, mark: string, keep: bigint | undefined): never {
   // Rules for TCP or scopes alone leave files as they are: then the engine needs none either.
   const files = wishes.files.length > 0 || wishes.everyFile;
   const engine = files ? engineRules(wishes) : [];
@@ -183,7 +258,7 @@ function restartWith(wishes: LandlockWishes, mark: string): never {
     const message = engine.map(({ rule }) => `${rule.path}: ${rule.accessRules.join(", ")}`).join("\n");
     return restartBehind(
       () => {
-        layPrefilter();
+        giveUp(keep);
         const result = prepared.restrict(false);
         if (result !== 0) throw new LockdownError(`Landlock: ${errnoName(result)}`);
       },
@@ -194,15 +269,17 @@ function restartWith(wishes: LandlockWishes, mark: string): never {
   }
 }
 
-function fingerprint(wishes: LandlockWishes, abi: number): string {
+/** The mark of a second life behind exactly these rules. */
+function markOf(plan: ApplyPlan, wishes: LandlockWishes, abi: number): string {
   const text = JSON.stringify([
     abi,
+    plan.capabilities === undefined ? null : String(plan.capabilities),
     wishes.files.map(({ rule }) => [rule.path, [...rule.accessRules].sort()]).sort(),
     wishes.ports.map(({ rule }) => [rule.port, [...rule.accessRules].sort()]).sort(),
     [...wishes.scopes].sort(),
     wishes.everyFile,
   ]);
-  return createHash("sha256").update(text).digest("hex");
+  return `landlock:${createHash("sha256").update(text).digest("hex")}`;
 }
 
 /** After a restart the root directory must be shut, unless a rule opens it: a mark in the environment proves nothing. */

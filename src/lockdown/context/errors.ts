@@ -91,6 +91,19 @@ export class LandlockNoThreadSync extends LockdownError {
   }
 }
 
+/** Other threads hold capabilities, and a thread can only give up its own. */
+export class CapabilitiesNoThreadSync extends LockdownError {
+  constructor(held: readonly string[]) {
+    super(
+      `threads of this process hold ${held.join(", ")}, and a thread can only give up its own. Use ` +
+        `applyToAllThreads({ restart: true }) right at the program's start, or applyToCurrentThread()`,
+    );
+  }
+}
+
+/** A resource limit that is none, or that would be raised. */
+export class InvalidLimit extends LockdownError {}
+
 /** The kernel's Landlock is missing or older than the caller allowed. */
 export class LandlockUnavailable extends LockdownError {}
 

@@ -60,7 +60,7 @@ export class LockedWorker {
    */
   static async start(plans: readonly WorkerPlan[]): Promise<LockedWorker[]> {
     const locations = plans.map(({ module }) => moduleUrl(module));
-    for (const { context } of plans) context.demandRules();
+    for (const { context } of plans) context.demandForThread();
     demandNoRings();
     const workers: LockedWorker[] = [];
     try {

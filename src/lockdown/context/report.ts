@@ -27,9 +27,28 @@ export type SeccompReport = {
   readonly tried: string | undefined;
 };
 
+export type LimitReport = {
+  /** As prlimit(1) calls it. */
+  readonly name: string;
+  readonly soft: string;
+  readonly hard: string;
+};
+
+export type CapabilityReport = {
+  /** What is left: of the capabilities to keep, those that were held. */
+  readonly kept: readonly string[];
+  readonly threads: "all threads" | "this thread";
+};
+
 /** Exactly what is in force. */
 export type LockReport = {
   readonly scope: "all threads" | "this thread";
+  /** Whether the kernel says, of the calling thread, that no program it executes gains privileges. */
+  readonly noNewPrivileges: boolean;
+  /** Resource limits that were set. They bind the whole process, whatever the scope. */
+  readonly limits: readonly LimitReport[];
+  /** Undefined: they were left as they are. */
+  readonly capabilities: CapabilityReport | undefined;
   /** What was done, in order: each is irreversible. */
   readonly steps: readonly string[];
   readonly ruleSets: readonly string[];
@@ -45,7 +64,13 @@ export type LockReport = {
 export function reportText(report: LockReport): string {
   const lines = [`scope: ${report.scope}`, `in force: ${report.steps.join(", ")}`];
   lines.push(`rule sets: ${report.ruleSets.join(", ")}${report.nodeRuntime ? " (NodeRuntime is implied)" : ""}`);
-  const { seccomp, landlock } = report;
+  const { seccomp, landlock, capabilities } = report;
+  for (const { name, soft, hard } of report.limits) {
+    lines.push(`limit: ${name} ${soft === hard ? soft : `${soft} (hard ${hard})`}, the whole process`);
+  }
+  if (capabilities !== undefined) {
+    lines.push(`capabilities: ${capabilities.kept.join(", ") || "none"}, ${capabilities.threads}`);
+  }
   if (seccomp !== undefined) {
     lines.push(
       `seccomp: ${seccomp.calls} calls, ${seccomp.instructions} instructions, any other: ${seccomp.otherwise}`,

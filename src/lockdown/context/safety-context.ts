@@ -4,13 +4,15 @@
  */
 import * as errnoNumbers from "../../abi/errno.ts";
 import { hostArchitecture } from "../../host/call-numbers.ts";
+import { CAPABILITY_NAMES, type Capability, capabilitySet } from "../capabilities.ts";
 import { compile } from "../compiler.ts";
 import { SCOPE_BITS, type Scope } from "../landlock.ts";
 import type { Action, Policy } from "../policy.ts";
+import { type CheckedLimit, checkedLimits, type ResourceLimits } from "../resource-limits.ts";
 import { BasicCapabilities } from "../rulesets/basic.ts";
 import { NodeRuntime, refusalsUnderKill } from "../rulesets/node-runtime.ts";
 import { type ApplyPlan, applyPlan } from "./apply.ts";
-import { LockdownError, NoRulesEnabled, UnsupportedPlatform } from "./errors.ts";
+import { InvalidLimit, LockdownError, NoRulesEnabled, UnsupportedPlatform } from "./errors.ts";
 import type { LandlockWishes } from "./landlock-plan.ts";
 import { moduleOfFunction, runLocked } from "./locked-worker.ts";
 import { fromPortable, type PortableRuleSet } from "./portable.ts";
@@ -38,6 +40,8 @@ export type ContextData = {
   readonly seccomp: boolean;
   readonly oldestLandlock: number | undefined;
   readonly scopes: readonly Scope[];
+  readonly limits: readonly CheckedLimit[];
+  readonly capabilities: bigint | undefined;
   readonly runtime: { readonly workers: boolean } | undefined;
   readonly ruleSets: readonly PortableRuleSet[];
 };
@@ -50,6 +54,8 @@ export class SafetyContext {
   #fallback: Action = { kind: "errno", errno: errnoNumbers.EPERM };
   #seccomp = true;
   #oldestLandlock: number | undefined;
+  #limits: readonly CheckedLimit[] = [];
+  #capabilities: bigint | undefined;
   #applied = false;
 
   /** Starts from NodeRuntime: what Node itself needs. */
@@ -80,6 +86,8 @@ export class SafetyContext {
       seccomp: this.#seccomp,
       oldestLandlock: this.#oldestLandlock,
       scopes: [...this.#book.scopes],
+      limits: this.#limits,
+      capabilities: this.#capabilities,
       // NodeRuntime names the descriptors of one process and the process itself, so it is made anew over there.
       runtime: this.#runtime === undefined ? undefined : { workers: this.#runtime.withWorkers },
       ruleSets: this.#book.taken.filter(({ name }) => this.#runtime === undefined || name !== this.#runtime.name),
@@ -92,6 +100,8 @@ export class SafetyContext {
     context.#fallback = data.fallback;
     context.#seccomp = data.seccomp;
     context.#oldestLandlock = data.oldestLandlock;
+    context.#limits = data.limits;
+    context.#capabilities = data.capabilities;
     for (const scope of data.scopes) context.#book.scopes.add(scope);
     for (const ruleSet of data.ruleSets) context.enable(fromPortable(ruleSet));
     if (data.runtime !== undefined) {
@@ -154,6 +164,29 @@ export class SafetyContext {
     return this;
   }
 
+  /**
+   * Resource limits, as prlimit(1) names them: `withLimits({ cpu: 10, nofile: 64, core: 0 })`. Set when the context is
+   * applied, on the whole process whatever the scope, and for what it starts. They can only be lowered.
+   */
+  withLimits(limits: ResourceLimits): this {
+    const given = checkedLimits(limits, (text) => new InvalidLimit(`withLimits: ${text}`));
+    this.#limits = [...this.#limits.filter(({ name }) => !given.some((each) => each.name === name)), ...given];
+    return this;
+  }
+
+  /**
+   * Gives up all capabilities but those to keep; the bounding set too, where that is allowed. A thread can only give up
+   * its own: where other threads hold some, applyToAllThreads needs `{ restart: true }`.
+   */
+  dropCapabilities({ keep = [] }: { readonly keep?: readonly Capability[] } = {}): this {
+    for (const name of keep) {
+      if (!CAPABILITY_NAMES.includes(name))
+        throw new LockdownError(`dropCapabilities: there is no capability ${JSON.stringify(name)}`);
+    }
+    this.#capabilities = capabilitySet(keep);
+    return this;
+  }
+
   /** The policy this context means right now: for `explain`, `simulateCall` and tests. */
   policy(): Policy {
     return this.#complete().policy("a SafetyContext", this.#fallback, this.#refusals());
@@ -195,9 +228,14 @@ export class SafetyContext {
     return runLocked(this, isFunction ? moduleOfFunction(work) : work, name, args);
   }
 
-  /** Throws NoRulesEnabled where applying would. */
-  demandRules(): void {
+  /** Throws where this context cannot be one thread's: NoRulesEnabled; InvalidLimit, for limits are the process's. */
+  demandForThread(): void {
     if (this.#book.isEmpty) throw new NoRulesEnabled();
+    if (this.#limits.length > 0) {
+      throw new InvalidLimit(
+        "resource limits bind the whole process, not one Worker; apply them with applyToAllThreads()",
+      );
+    }
   }
 
   #refusals() {
@@ -217,7 +255,7 @@ export class SafetyContext {
       throw new UnsupportedPlatform(`seccomp and Landlock are Linux's; this is ${process.platform}`);
     if (this.#applied)
       throw new LockdownError("this SafetyContext was applied already; make another one to narrow further");
-    this.demandRules();
+    if (this.#book.isEmpty) throw new NoRulesEnabled();
     const book = this.#complete();
     const policy = book.policy("a SafetyContext", this.#fallback, this.#refusals());
     const plan: ApplyPlan = {
@@ -228,6 +266,8 @@ export class SafetyContext {
       warmUp: !this.#bare,
       policy: this.#seccomp ? policy : undefined,
       landlock: this.#landlock(book),
+      limits: this.#limits,
+      capabilities: this.#capabilities,
       demandNoRings,
     };
     const report = applyPlan(plan);

@@ -7,6 +7,7 @@ import { hostArchitecture } from "../../host/call-numbers.ts";
 import * as landlock from "../../host/landlock.unsafe.ts";
 import * as host from "../../host/process.unsafe.ts";
 import { installFilter } from "../../host/seccomp.unsafe.ts";
+import { type CapabilityCalls, dropBoundingSet } from "../capabilities.ts";
 import { compile } from "../compiler.ts";
 import { demand, errnoName, LockFailed } from "../failure.ts";
 import { everything, rightsOf } from "../landlock.ts";
@@ -14,16 +15,9 @@ import { hostPolicy } from "../policies.ts";
 import { taskStatus } from "../status.ts";
 import type { ThreadPlan, ThreadReport } from "./plan.ts";
 
-const CAP_SETPCAP = 8;
-const EINVAL = -22;
-
 /** The host calls of this half of the lock, handed in so that each can be made to fail. */
-export type ThreadCalls = {
+export type ThreadCalls = CapabilityCalls & {
   setNoNewPrivileges(): number;
-  boundingCapability(capability: number): number;
-  dropBoundingCapability(capability: number): number;
-  clearAmbientCapabilities(): number;
-  setCapabilities(capabilities: readonly number[]): number;
   landlockVersion(): number;
   createRuleset(version: number, handled: ReturnType<typeof everything>): number;
   allowBeneath(ruleset: number, accesses: number, descriptor: number): number;
@@ -48,24 +42,13 @@ function canOpen(directory: string): boolean {
 export function lockThread(plan: ThreadPlan, calls: ThreadCalls = threadCalls): ThreadReport {
   const before = taskStatus("/proc/thread-self/status");
   demand("no_new_privs", calls.setNoNewPrivileges());
-  const boundingDropped = (before.effective & (1n << BigInt(CAP_SETPCAP))) !== 0n;
-  if (boundingDropped) dropBoundingSet(calls);
+  const boundingDropped = dropBoundingSet(before.effective, 0n, calls, demand);
   demand("ambient capabilities", calls.clearAmbientCapabilities());
   const version = restrictFiles(plan, calls);
   const kept = plan.keep.filter((capability) => (before.permitted & (1n << BigInt(capability))) !== 0n);
   demand("capabilities", calls.setCapabilities(kept));
   demand("seccomp prefilter", calls.installFilter(compile(hostPolicy("prefilter"), hostArchitecture()), false));
   return { landlock: version, filters: before.filters + 1, boundingDropped, canary: plan.canary !== null };
-}
-
-/** An ordinary user cannot drop the bounding set, and need not: under no_new_privs no exec gives capabilities. */
-function dropBoundingSet(calls: ThreadCalls): void {
-  for (let capability = 0; ; capability++) {
-    const held = calls.boundingCapability(capability);
-    if (held === EINVAL) return;
-    if (held < 0) demand("capability bounding set", held);
-    if (held === 1) demand("capability bounding set", calls.dropBoundingCapability(capability));
-  }
 }
 
 function restrictFiles(plan: ThreadPlan, calls: ThreadCalls): number {
