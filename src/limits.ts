@@ -8,6 +8,10 @@ export const MEMORY_BYTES = 512 * 1024 * 1024;
 export const FS_BYTES = 256 * 1024 * 1024;
 /** Inodes of one in-memory file system; ENOSPC beyond. Enforced by memfs. */
 export const FS_INODES = 65_536;
+/** Bytes of memory without a file that processes of one sandbox share; ENOMEM or SIGBUS beyond. Enforced by the kernel. */
+export const SHARED_BYTES = 64 * 1024 * 1024;
+/** Pieces of such memory at once, as Linux's SHMMNI; ENOMEM beyond. Enforced by the kernel. */
+export const SHARED_FILES = 4096;
 /** Open descriptors of one process; EMFILE beyond. Enforced by the kernel's descriptor table. */
 export const DESCRIPTORS = 1024;
 /** Memory mappings of one process, as Linux's vm.max_map_count; ENOMEM beyond. Enforced by the kernel. */

@@ -10,11 +10,12 @@ import { WASI_MODULE } from "../abi/wasi.ts";
 import { Engine } from "../engine/engine.ts";
 import type { CallTables } from "../engine/image.ts";
 import { ModuleRefused } from "../engine/rewriter/refusal.ts";
+import { MemoryFileSystem } from "../fs/memfs/memfs.ts";
 import type { ExitStatus } from "../kernel/contracts.ts";
 import { OpenDescription } from "../kernel/descriptors.ts";
 import { type ExitListener, Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
-import { FRAME_BYTES } from "../limits.ts";
+import { FRAME_BYTES, SHARED_BYTES, SHARED_FILES } from "../limits.ts";
 import { waliCalls } from "../syscalls/table.ts";
 import type { Location } from "../vfs/mounts.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
@@ -26,6 +27,9 @@ import type { FrameWriter } from "./frame-writer.ts";
 import type { KernelHost } from "./kernel-host.ts";
 import { ModuleStore, ModuleUnwelcome } from "./module-store.ts";
 import { ProcessStreams } from "./process-streams.ts";
+
+/** Device number of the file system no path leads to; those in the tree count up from 1, pipefs is 13. */
+const SHARED_MEMORY_DEV = 14;
 
 interface Running {
   readonly channel: number;
@@ -164,6 +168,12 @@ export class Session implements ExitListener {
       host: this.#host,
       loader: engine,
       mounts: context.mounts,
+      sharedMemory: new MemoryFileSystem({
+        dev: SHARED_MEMORY_DEV,
+        clock: this.#host.clock,
+        bytes: SHARED_BYTES,
+        inodes: SHARED_FILES,
+      }),
       limits: { descriptors: boot.limits.descriptors, processes: boot.limits.processes },
       exits: this,
       hostname: Buffer.from(boot.hostname).toString("latin1") as ByteString,

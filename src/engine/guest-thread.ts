@@ -151,6 +151,7 @@ export class GuestThread implements CallSite, EntryContext {
     const value = blocked === "gave way" ? outcome : this.#finish(blocked, outcome);
     if (value === BLOCKED) return;
     if (this.#killed || !this.thread.attention) {
+      this.sharesMemory();
       this.#answer(value);
       return;
     }
@@ -161,6 +162,13 @@ export class GuestThread implements CallSite, EntryContext {
     }
     this.#lookAfterSignals();
     this.#answer(value);
+  }
+
+  /** Before guest code runs again, what the process shares is to be made what it is by then: the gate asks for a step. */
+  sharesMemory(): void {
+    const { control } = this.#around;
+    if (this.#killed || this.thread.process.shares.length === 0) return;
+    if (control.verdict(this.slot) === PROCEED) this.#lookAfterSignals();
   }
 
   /** What the guest gets for a call that was parked; BLOCKED when the codec parked it again. */
@@ -258,6 +266,7 @@ export class GuestThread implements CallSite, EntryContext {
 
   async #enter(name: string, args: readonly number[]): Promise<number> {
     if (this.#killed) throw new Ended();
+    this.#enterShared();
     const entry = this.#instance?.exports[name];
     if (typeof entry !== "function") throw new Error(`export ${name} was not checked`);
     const value = await wasm.promising(entry as WasmFunction)(...args);
@@ -345,6 +354,11 @@ export class GuestThread implements CallSite, EntryContext {
     return fork.outcome;
   }
 
+  #enterShared(): void {
+    const { process } = this.thread;
+    if (process.shares.length > 0) process.kernel.shared.enter(process);
+  }
+
   // What the gate asks for.
 
   #lookAfterSignals(): void {
@@ -358,6 +372,7 @@ export class GuestThread implements CallSite, EntryContext {
     if (this.#killed) return NO_STEP;
     this.#setVerdict(PROCEED);
     try {
+      this.#enterShared();
       const next = this.#steps.shift() ?? this.#nextHandler();
       if (next === undefined) {
         control.clearStep();

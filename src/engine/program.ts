@@ -145,6 +145,10 @@ export class GuestProgram implements Program, Surroundings {
     void this.#run(thread, this.#main, (context) => this.#steps(context));
   }
 
+  sharesMemory(): void {
+    for (const guest of this.#threads.values()) guest.sharesMemory();
+  }
+
   prepareThread(thread: Thread): number {
     const { report } = this.image;
     const has = report.exports.some(
@@ -211,6 +215,7 @@ export class GuestProgram implements Program, Surroundings {
     const status = await guest.run(thread, steps);
     try {
       this.#forget(thread);
+      if (this.#process.shares.length > 0) this.#process.kernel.shared.enter(this.#process);
       // A thread whose function returned ends as if by exit(2); with the first one's the program is over.
       if (guest !== this.#main && status.signal === 0) exitThread(thread, 0);
       if (!thread.exited) {
@@ -241,6 +246,7 @@ export class GuestProgram implements Program, Surroundings {
   }
 
   #end(status: ExitStatus): void {
+    this.#process.kernel.programEnding(this.#process, this);
     this.#peak = this.peakMemory;
     this.#state = "ended";
     this.#resources.released(this);

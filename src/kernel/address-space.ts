@@ -6,6 +6,7 @@
  * never handed out. Protections are kept, but linear memory has none: nothing enforces them.
  */
 import { MAPPINGS } from "../limits.ts";
+import type { SharedFile } from "./shared-memory.ts";
 
 /** Bytes of a page, as Linux's on x86-64: mappings begin and end at multiples. */
 export const MAP_PAGE = 4096;
@@ -18,6 +19,17 @@ export interface Mapping {
   readonly protection: number;
   /** Whether it was filled from a file. */
   readonly file: boolean;
+  /** What it shows to others too; undefined for memory of the process's own. */
+  readonly view: View | undefined;
+}
+
+/** A part of a file that processes see together. */
+export interface View {
+  readonly file: SharedFile;
+  /** Where in the file the mapping's first byte stands. */
+  readonly offset: number;
+  /** Whether it may ever be written: the descriptor it was mapped from could be. */
+  readonly writable: boolean;
 }
 
 /** What an address space asks of the memory it divides. */
@@ -27,6 +39,9 @@ export interface GrowingMemory {
   grow(bytes: number): boolean;
 }
 
+/** Numbers of one mapping in `state`. */
+const MAPPING_NUMBERS = 7;
+
 export function pageUp(bytes: number): number {
   return Math.ceil(bytes / MAP_PAGE) * MAP_PAGE;
 }
@@ -34,6 +49,8 @@ export function pageUp(bytes: number): number {
 export class AddressSpace {
   /** By rising address, never overlapping. */
   #mappings: Mapping[] = [];
+  /** Those with a view; undefined when they must be looked for. */
+  #shared: readonly Mapping[] | undefined = [];
   /** Where mapping begins: the end of memory when the process first asked; 0 before. */
   #base = 0;
   /** The memory's size as this space left it. */
@@ -47,13 +64,25 @@ export class AddressSpace {
     return this.#mappings;
   }
 
+  /** Mappings others see too. */
+  get shared(): readonly Mapping[] {
+    this.#shared ??= this.#mappings.filter(({ view }) => view !== undefined);
+    return this.#shared;
+  }
+
   /** Whether [start, end) holds bytes somebody may have written since the memory was new. */
   isUsed(start: number): boolean {
     return start < this.#touched;
   }
 
   /** Map `length` bytes wherever they fit, growing the memory if need be. The address, or undefined without room. */
-  place(memory: GrowingMemory, length: number, protection: number, file: boolean): number | undefined {
+  place(
+    memory: GrowingMemory,
+    length: number,
+    protection: number,
+    file: boolean,
+    view?: View | undefined,
+  ): number | undefined {
     this.#begin(memory);
     if (this.#mappings.length >= MAPPINGS) return undefined;
     let start = this.#base;
@@ -61,16 +90,23 @@ export class AddressSpace {
       if (mapping.start - start >= length) break;
       start = mapping.end;
     }
-    return this.#take(memory, start, length, protection, file) ? start : undefined;
+    return this.#take(memory, start, length, { protection, file, view }) ? start : undefined;
   }
 
   /** Map exactly here, over whatever is mapped. False without room, or where the program's own data is. */
-  placeAt(memory: GrowingMemory, start: number, length: number, protection: number, file: boolean): boolean {
+  placeAt(
+    memory: GrowingMemory,
+    start: number,
+    length: number,
+    protection: number,
+    file: boolean,
+    view?: View | undefined,
+  ): boolean {
     this.#begin(memory);
     if (start < this.#base || this.#mappings.length >= MAPPINGS) return false;
     if (!this.#reach(memory, start + length)) return false;
     this.unmap(start, length);
-    return this.#take(memory, start, length, protection, file);
+    return this.#take(memory, start, length, { protection, file, view });
   }
 
   /** Whether every byte is mapped, or the program's own. */
@@ -97,12 +133,14 @@ export class AddressSpace {
   }
 
   unmap(start: number, length: number): void {
+    this.#shared = undefined;
     this.#cut(start);
     this.#cut(start + length);
     this.#mappings = this.#mappings.filter((mapping) => mapping.end <= start || mapping.start >= start + length);
   }
 
   protect(start: number, length: number, protection: number): void {
+    this.#shared = undefined;
     this.#cut(start);
     this.#cut(start + length);
     const inside = (mapping: Mapping): boolean => mapping.start >= start && mapping.end <= start + length;
@@ -123,20 +161,39 @@ export class AddressSpace {
     const to = pageUp(wanted);
     if (to > from) {
       if (!this.isFree(from, to - from) || this.#mappings.length >= MAPPINGS) return this.#breakEnd;
-      if (!this.#take(memory, from, to - from, protection, false)) return this.#breakEnd;
+      if (!this.#take(memory, from, to - from, { protection, file: false, view: undefined })) return this.#breakEnd;
     } else if (to < from) this.unmap(to, from - to);
     this.#breakEnd = wanted;
     return wanted;
   }
 
-  /** Everything, as plain numbers, for a snapshot. */
-  state(): readonly number[] {
-    const flat = this.#mappings.flatMap(({ start, end, protection, file }) => [start, end, protection, file ? 1 : 0]);
+  /** The same, for a process that is a copy. */
+  copy(): AddressSpace {
+    const copy = new AddressSpace();
+    copy.#mappings = [...this.#mappings];
+    copy.#shared = this.#shared;
+    copy.#base = this.#base;
+    copy.#known = this.#known;
+    copy.#touched = this.#touched;
+    copy.#breakStart = this.#breakStart;
+    copy.#breakEnd = this.#breakEnd;
+    return copy;
+  }
+
+  /** Everything, as plain numbers, for a snapshot; shared files by theirs. */
+  state(numberOf: (file: SharedFile) => number = () => -1): readonly number[] {
+    const flat = this.#mappings.flatMap(({ start, end, protection, file, view }) => [
+      start,
+      end,
+      protection,
+      file ? 1 : 0,
+      ...(view === undefined ? [-1, 0, 0] : [numberOf(view.file), view.offset, view.writable ? 1 : 0]),
+    ]);
     return [this.#base, this.#known, this.#touched, this.#breakStart, this.#breakEnd, ...flat];
   }
 
-  /** Take on what `state` told. */
-  restore(state: readonly number[]): void {
+  /** Take on what `state` told. False where it names a shared file that is not among `files`. */
+  restore(state: readonly number[], files: readonly SharedFile[] = []): boolean {
     const [base = 0, known = 0, touched = 0, breakStart = 0, breakEnd = 0] = state;
     this.#base = base;
     this.#known = known;
@@ -144,10 +201,15 @@ export class AddressSpace {
     this.#breakStart = breakStart;
     this.#breakEnd = breakEnd;
     this.#mappings = [];
-    for (let i = 5; i + 3 < state.length; i += 4) {
-      const [start = 0, end = 0, protection = 0, file = 0] = state.slice(i, i + 4);
-      this.#mappings.push({ start, end, protection, file: file === 1 });
+    this.#shared = undefined;
+    for (let i = 5; i + MAPPING_NUMBERS <= state.length; i += MAPPING_NUMBERS) {
+      const [start = 0, end = 0, protection = 0, file = 0, shared = -1, offset = 0, writable = 0] = state.slice(i);
+      const seen = files[shared];
+      if (shared >= 0 && seen === undefined) return false;
+      const view = seen === undefined ? undefined : { file: seen, offset, writable: writable === 1 };
+      this.#mappings.push({ start, end, protection, file: file === 1, view });
     }
+    return true;
   }
 
   /** Notice what the guest grew by itself. */
@@ -159,7 +221,7 @@ export class AddressSpace {
       this.#touched = this.#base;
     }
     if (size > this.#known) {
-      this.#insert({ start: this.#known, end: size, protection: 3, file: true });
+      this.#insert({ start: this.#known, end: size, protection: 3, file: true, view: undefined });
       this.#touched = Math.max(this.#touched, size);
       this.#known = size;
     }
@@ -171,10 +233,10 @@ export class AddressSpace {
     return true;
   }
 
-  #take(memory: GrowingMemory, start: number, length: number, protection: number, file: boolean): boolean {
+  #take(memory: GrowingMemory, start: number, length: number, kind: Omit<Mapping, "start" | "end">): boolean {
     const end = start + length;
     if (!this.#reach(memory, end)) return false;
-    this.#insert({ start, end, protection, file });
+    this.#insert({ start, end, ...kind });
     return true;
   }
 
@@ -184,6 +246,7 @@ export class AddressSpace {
   }
 
   #insert(mapping: Mapping): void {
+    if (mapping.view !== undefined) this.#shared = undefined;
     const index = this.#mappings.findIndex((other) => other.start >= mapping.end);
     const after = index < 0 ? [] : this.#mappings.splice(index);
     this.#append(mapping);
@@ -205,6 +268,8 @@ export class AddressSpace {
     const index = this.#mappings.findIndex((mapping) => mapping.start < at && mapping.end > at);
     const mapping = this.#mappings[index];
     if (mapping === undefined) return;
-    this.#mappings.splice(index, 1, { ...mapping, end: at }, { ...mapping, start: at });
+    const { view } = mapping;
+    const rest = view === undefined ? undefined : { ...view, offset: view.offset + at - mapping.start };
+    this.#mappings.splice(index, 1, { ...mapping, end: at }, { ...mapping, start: at, view: rest });
   }
 }

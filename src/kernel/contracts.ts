@@ -52,6 +52,8 @@ export interface Program {
   readonly peakMemory: number;
   /** Grow the linear memory to at least `bytes`; it never shrinks. False where the limit or the host forbids it. */
   growMemory(bytes: number): boolean;
+  /** The process begins to share memory: `kernel.shared.enter` before guest code of any of its threads runs, from now on. */
+  sharesMemory?(): void;
   /** Enter the guest for the first time. Only the kernel's dispatch calls this, never a handler. */
   start(): void;
   /** Whether the guest's stack can be taken down and put up again: without it fork(2) is -ENOSYS. */

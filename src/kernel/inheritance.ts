@@ -28,7 +28,7 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
     copy.actions[signal] = action;
   });
   copy.childFlags = process.childFlags;
-  copy.space.restore(process.space.state());
+  copy.space = process.space.copy();
   const copied = new Thread(copy, pid);
   copied.name = thread.name;
   copied.mask.set(thread.mask.low, thread.mask.high);

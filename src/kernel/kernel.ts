@@ -7,18 +7,20 @@ import { E2BIG, EAGAIN, EINVAL, ENOSYS, ENOTDIR, ESRCH } from "../abi/errno.ts";
 import { SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP } from "../abi/signal.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import { ARGUMENT_BYTES, DESCRIPTORS, PIPE_BUF, PROCESSES } from "../limits.ts";
-import { emptyStat } from "../vfs/contracts.ts";
+import { emptyStat, type FileSystem } from "../vfs/contracts.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials } from "../vfs/permissions.ts";
 import { FOLLOW, walk } from "../vfs/walk.ts";
 import type { ExitStatus, ForkDriver, Host, Outcome, ProgramLoader, SpawnOptions } from "./contracts.ts";
 import { generate, settleAll, tellParent } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
 import { PipeFileSystem } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
 import { Programs } from "./programs.ts";
 import { Scheduler } from "./scheduler.ts";
+import { SharedMemory } from "./shared-memory.ts";
 import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, kernelSignal, SIGNALS, type SignalInfo } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -48,6 +50,8 @@ export interface KernelOptions {
   readonly loader: ProgramLoader & Partial<ForkDriver>;
   readonly mounts: MountTable;
   readonly limits?: Partial<KernelLimits>;
+  /** Where shared memory without a file lives, seen by no path; without, there is none. */
+  readonly sharedMemory?: FileSystem;
   readonly exits?: ExitListener;
   /** What uname(2) tells; "linden" if not given. */
   readonly hostname?: ByteString;
@@ -73,6 +77,7 @@ export class Kernel {
   readonly scheduler: Scheduler;
   readonly pipes: PipeFileSystem;
   readonly programs: Programs;
+  readonly shared: SharedMemory;
   /** For operations that need a Stat for themselves; good until the next call. */
   readonly stat = emptyStat();
   /** Where a small vectored write is put together; good until the next call. */
@@ -95,6 +100,7 @@ export class Kernel {
     this.#exits = options.exits;
     this.scheduler = new Scheduler(this, options.host);
     this.programs = new Programs(this);
+    this.shared = new SharedMemory(this, options.sharedMemory);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
   }
 
@@ -190,6 +196,7 @@ export class Kernel {
     if (typeof program === "number") return program;
     child.attach(program);
     child.descriptors.inherit(process.descriptors, true);
+    this.shared.inherit(child, process);
     settleAll(child);
     childThread.killed = false;
     this.enlist(child);
@@ -260,7 +267,22 @@ export class Kernel {
     if (process.ending !== undefined || process.status !== undefined) return;
     process.ending = status;
     this.#abandonCalls(process);
+    this.partFromShared(process);
     this.scheduler.end(process);
+  }
+
+  /** The engine says that a program is over: its memory is still there, for the last time. */
+  programEnding(process: Process, program = process.program): void {
+    if (process.ending === undefined && program === process.program) this.partFromShared(process);
+  }
+
+  /** What a process has of shared memory ends: locks it holds there are given up, its changes stay. */
+  partFromShared(process: Process): void {
+    if (process.shares.length === 0) return;
+    this.shared.aside(process, () => {
+      for (const thread of process.threads) releaseLocks(thread);
+      this.shared.leave(process);
+    });
   }
 
   /**

@@ -16,6 +16,7 @@ import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Thread } from "./process.ts";
 import { scan } from "./readiness.ts";
+import type { SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
 import { TerminalFile } from "./terminal.ts";
 
@@ -94,6 +95,8 @@ export interface PendingSignalWait extends PendingCall {
 /** futex: `released` by a wake. */
 export interface PendingFutex extends PendingCall {
   readonly kind: "futex";
+  /** The shared file `address` is a position in; undefined where it is an address of the process's own. */
+  file: SharedFile | undefined;
   address: number;
   readonly bits: number;
   released: boolean;

@@ -14,6 +14,7 @@ import { DescriptorTable } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Pending, PendingFutex, PendingPoll } from "./pending.ts";
 import type { Ready } from "./scheduler.ts";
+import type { Share } from "./shared-memory.ts";
 import { SignalSet } from "./signal-set.ts";
 import { PendingSignals, SIGNALS, type SignalAction, type SignalInfo } from "./signals.ts";
 import { ProcessTimers } from "./timers.ts";
@@ -89,6 +90,8 @@ export class Process implements WalkContext {
   readonly futexes: PendingFutex[] = [];
   /** What of its memory is mapped; a new program's is its own. */
   space = new AddressSpace();
+  /** What of it others see too, once for each file. */
+  shares: Share[] = [];
   threads: Thread[] = [];
   program: Program | undefined = undefined;
   /** The program's memory; empty before there is one. */

@@ -15,6 +15,7 @@ import { type Pending, parked } from "./pending.ts";
 import { Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
+import type { FileRange, SharedFile } from "./shared-file.ts";
 import { SignalSet } from "./signal-set.ts";
 import { SIGNALS } from "./signals.ts";
 import type {
@@ -24,7 +25,14 @@ import type {
   PlaceSnapshot,
   ProcessSnapshot,
 } from "./snapshot.ts";
-import { type PipeSnapshot, SnapshotError, type StreamSnapshot, type TimerSnapshot } from "./snapshot.ts";
+import {
+  HIDDEN_MOUNT,
+  type PipeSnapshot,
+  type SharedFileSnapshot,
+  SnapshotError,
+  type StreamSnapshot,
+  type TimerSnapshot,
+} from "./snapshot.ts";
 import type { Terminal, TerminalState } from "./terminal.ts";
 import type { Timer } from "./timers.ts";
 
@@ -45,6 +53,7 @@ export function restoreSnapshot(snapshot: KernelSnapshot, options: RestorationOp
   const kernel = new Kernel(options);
   const restorer = new Restorer(kernel, options, snapshot);
   for (const described of snapshot.processes) restorer.process(described);
+  restorer.restoreHolders(snapshot);
   kernel.nextPid = snapshot.nextPid;
   kernel.pipes.nextIno = Math.max(snapshot.nextIno, kernel.pipes.nextIno);
   return kernel;
@@ -62,6 +71,7 @@ class Restorer {
   readonly #options: RestorationOptions;
   readonly #mounts: readonly Mount[];
   readonly #descriptions: readonly OpenDescription[];
+  readonly #shared: readonly SharedFile[];
   readonly #now: number;
 
   constructor(kernel: Kernel, options: RestorationOptions, snapshot: KernelSnapshot) {
@@ -73,6 +83,7 @@ class Restorer {
     const streams = snapshot.streams.map((stream) => options.stream(kernel, stream));
     const files = { pipes, streams, terminals: snapshot.terminals.map((state) => this.#terminal(state)) };
     this.#descriptions = snapshot.descriptions.map((described) => this.#description(described, files));
+    this.#shared = snapshot.shared.map((described) => this.#sharedFile(described));
   }
 
   process(described: ProcessSnapshot): void {
@@ -102,7 +113,9 @@ class Restorer {
     process.executable = executable;
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
-    process.space.restore(described.space);
+    check(process.space.restore(described.space, this.#shared), "shares a file it does not have");
+    process.shares = described.shares.map(({ file, seen }) => ({ file: this.#sharedNumbered(file), seen }));
+    for (const { file } of process.shares) file.sharers.add(process);
     process.offersEnvironment = described.offersEnvironment;
     process.calls = described.calls;
     process.entered = described.entered;
@@ -247,7 +260,8 @@ class Restorer {
         return { ...parked(thread), kind: "pause" };
       case "futex": {
         const { kind, address, bits, released } = described;
-        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, address, bits, released };
+        const file = described.file < 0 ? undefined : this.#sharedNumbered(described.file);
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, file, address, bits, released };
       }
       case "fork":
         return { ...parked(thread), kind: "fork", unwound: true };
@@ -256,6 +270,33 @@ class Restorer {
 
   #deadline(remainingNs: number | undefined): number {
     return remainingNs === undefined ? Infinity : this.#now + remainingNs;
+  }
+
+  /** Once all processes are there. */
+  restoreHolders(snapshot: KernelSnapshot): void {
+    snapshot.shared.forEach(({ holder }, index) => {
+      const file = this.#sharedNumbered(index);
+      file.holder = holder === undefined ? undefined : this.#kernel.process(holder);
+      check(file.holder === undefined || file.sharers.has(file.holder), "has memory held by a stranger");
+      this.#kernel.shared.forget(file);
+    });
+  }
+
+  #sharedFile(described: SharedFileSnapshot): SharedFile {
+    const content = this.#numbered(described.content);
+    const origin = described.origin < 0 ? undefined : this.#numbered(described.origin);
+    const file = this.#kernel.shared.adopt((origin ?? content).file.inode, content);
+    file.version = described.version;
+    if (origin !== undefined) file.follow(origin);
+    file.loaded.push(...rangesOf(described.loaded));
+    file.dirty.push(...rangesOf(described.dirty));
+    return file;
+  }
+
+  #sharedNumbered(index: number): SharedFile {
+    const file = this.#shared[index];
+    check(file !== undefined, "shares a file it does not have");
+    return file;
   }
 
   #numbered(index: number): OpenDescription {
@@ -304,12 +345,18 @@ class Restorer {
   }
 
   #location({ mount: index, ino }: PlaceSnapshot): Location {
-    const mount = this.#mounts[index];
+    const mount = index === HIDDEN_MOUNT ? this.#kernel.shared.mount : this.#mounts[index];
     check(mount !== undefined, "needs a mount that is not here");
     const inode = this.#options.inode(mount, ino);
     check(inode !== undefined, `needs inode ${ino} of a ${mount.fs.type}, which is not there`);
     return { mount, inode };
   }
+}
+
+function rangesOf(flat: readonly number[]): FileRange[] {
+  const ranges: FileRange[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) ranges.push({ start: flat[i] ?? 0, end: flat[i + 1] ?? 0 });
+  return ranges;
 }
 
 function check(holds: boolean, what: string): asserts holds {

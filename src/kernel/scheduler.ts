@@ -9,6 +9,7 @@ import { YIELD_NS } from "../limits.ts";
 import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
 import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
+import { waitersAt } from "./futexes.ts";
 import type { Kernel } from "./kernel.ts";
 import { continuePending, interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
@@ -156,8 +157,8 @@ export class Scheduler implements WakeSink {
         pending.thread.process.childEvents.add(pending);
         break;
       case "futex": {
-        const { futexes } = pending.thread.process;
-        if (!futexes.includes(pending)) futexes.push(pending);
+        const waiters = waitersAt(pending.thread.process, pending);
+        if (!waiters.includes(pending)) waiters.push(pending);
         break;
       }
       case "yield":
@@ -188,9 +189,9 @@ export class Scheduler implements WakeSink {
         for (const description of pending.descriptions) description?.release();
         break;
       case "futex": {
-        const { futexes } = pending.thread.process;
-        const index = futexes.indexOf(pending);
-        if (index >= 0) futexes.splice(index, 1);
+        const waiters = waitersAt(pending.thread.process, pending);
+        const index = waiters.indexOf(pending);
+        if (index >= 0) waiters.splice(index, 1);
         break;
       }
       case "fill":
@@ -284,6 +285,7 @@ export class Scheduler implements WakeSink {
     const thread = ready.thread;
     // Killed or already continued since it was woken.
     if (thread.pending !== ready) return;
+    if (process.shares.length > 0) this.#kernel.shared.enter(process);
     const outcome = continuePending(this.#kernel, thread);
     if (outcome === BLOCKED || outcome === GONE) return;
     thread.process.program?.resume(thread, outcome);

@@ -14,13 +14,17 @@ import type { Pending, PollItem } from "./pending.ts";
 import { type Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import type { StreamInode } from "./pipefs.ts";
 import type { Process } from "./process.ts";
+import type { FileRange, SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
 import type { SignalAction, SignalInfo } from "./signals.ts";
 import { InputStream, OutputStream } from "./streams.ts";
 import { type Terminal, TerminalFile, type TerminalState } from "./terminal.ts";
 import type { Timer } from "./timers.ts";
 
-/** An inode of the mount of this index in MountTable.list(). */
+/** The mount of shared memory without a file, which is in no table. */
+export const HIDDEN_MOUNT = -1;
+
+/** An inode of the mount of this index in MountTable.list(), or of HIDDEN_MOUNT. */
 export interface PlaceSnapshot {
   readonly mount: number;
   readonly ino: number;
@@ -44,6 +48,17 @@ export interface StreamSnapshot {
   /** Of input: what was fed and not read, and whether there is an end after it. */
   readonly held: Uint8Array;
   readonly ended: boolean;
+}
+
+/** `content` and `origin` are descriptions; -1 for no origin. Ranges as start and end, one after the other. */
+export interface SharedFileSnapshot {
+  readonly content: number;
+  readonly origin: number;
+  readonly loaded: readonly number[];
+  readonly dirty: readonly number[];
+  readonly version: number;
+  /** The process whose memory may be newer. */
+  readonly holder: number | undefined;
 }
 
 /** What a description opens: a pipe's end and a stream by index, or the inode of its place. */
@@ -115,6 +130,8 @@ export type PendingSnapshot =
   | { readonly kind: "pause" }
   | {
       readonly kind: "futex";
+      /** Index of a shared file; -1 for the process's own memory. */
+      readonly file: number;
       readonly address: number;
       readonly bits: number;
       readonly released: boolean;
@@ -168,6 +185,8 @@ export interface ProcessSnapshot {
   readonly signals: readonly SignalInfo[];
   /** AddressSpace.state() */
   readonly space: readonly number[];
+  /** The version it has seen of each shared file. */
+  readonly shares: readonly { readonly file: number; readonly seen: number }[];
   readonly offersEnvironment: boolean;
   readonly stopped: number;
   readonly news: "stopped" | "continued" | undefined;
@@ -192,6 +211,7 @@ export interface KernelSnapshot {
   readonly streams: readonly StreamSnapshot[];
   readonly terminals: readonly TerminalState[];
   readonly descriptions: readonly DescriptionSnapshot[];
+  readonly shared: readonly SharedFileSnapshot[];
   readonly processes: readonly ProcessSnapshot[];
 }
 
@@ -200,7 +220,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
   const taker = new Taker(kernel);
   const processes = kernel.processes.map((process) => taker.process(process));
   for (const terminal of kernel.terminals.values()) taker.terminal(terminal);
-  const { pipes, streams, terminals, descriptions } = taker;
+  const { pipes, streams, terminals, descriptions, shared } = taker;
   return {
     version: 1,
     nextPid: kernel.nextPid,
@@ -209,6 +229,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
     streams,
     terminals,
     descriptions,
+    shared,
     processes,
   };
 }
@@ -219,6 +240,7 @@ class Taker {
   readonly streams: StreamSnapshot[] = [];
   readonly terminals: TerminalState[] = [];
   readonly descriptions: DescriptionSnapshot[] = [];
+  readonly shared: SharedFileSnapshot[] = [];
   readonly #numbers = new Map<object, number>();
   readonly #now: number;
 
@@ -227,6 +249,8 @@ class Taker {
     kernel.mounts.list().forEach((mount, index) => {
       this.#numbers.set(mount, index);
     });
+    if (kernel.shared.mount !== undefined) this.#numbers.set(kernel.shared.mount, HIDDEN_MOUNT);
+    for (const file of kernel.shared.files()) this.#sharedFile(file);
   }
 
   process(process: Process): ProcessSnapshot {
@@ -252,7 +276,8 @@ class Taker {
       actions: process.actions.flatMap((action, signal) => (action === undefined ? [] : [{ signal, action }])),
       childFlags: process.childFlags,
       signals: [...process.signals.infos],
-      space: process.space.state(),
+      space: process.space.state((file) => this.#sharedFile(file)),
+      shares: process.shares.map(({ file, seen }) => ({ file: this.#sharedFile(file), seen })),
       offersEnvironment: process.offersEnvironment,
       stopped: process.stopped,
       news: process.news,
@@ -333,7 +358,8 @@ class Taker {
         return { kind: "pause" };
       case "futex": {
         const { kind, address, bits, released } = pending;
-        return { kind, address, bits, released, remainingNs };
+        const file = pending.file === undefined ? -1 : this.#sharedFile(pending.file);
+        return { kind, file, address, bits, released, remainingNs };
       }
       case "fork":
         return { kind: "fork" };
@@ -359,6 +385,23 @@ class Taker {
     if (file instanceof TerminalFile) return { kind: "terminal", index: this.terminal(file.terminal) };
     if (file instanceof BytesFile) return { kind: "bytes", content: file.content.slice() };
     throw new SnapshotError(`An open ${file.inode.fs.type} file without a place cannot be written out.`);
+  }
+
+  #sharedFile(file: SharedFile): number {
+    const known = this.#numbers.get(file);
+    if (known !== undefined) return known;
+    const flat = (ranges: readonly FileRange[]): number[] => ranges.flatMap(({ start, end }) => [start, end]);
+    const number =
+      this.shared.push({
+        content: this.#description(file.content),
+        origin: file.origin === undefined ? -1 : this.#description(file.origin),
+        loaded: flat(file.loaded),
+        dirty: flat(file.dirty),
+        version: file.version,
+        holder: file.holder?.pid,
+      }) - 1;
+    this.#numbers.set(file, number);
+    return number;
   }
 
   #pipe(pipe: Pipe): number {

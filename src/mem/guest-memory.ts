@@ -129,6 +129,22 @@ export class GuestMemory {
     for (let i = 0; i < words.length; i++) view.setUint32(address + i * 4, words[i] ?? 0, true);
   }
 
+  /**
+   * Whether [address, address + length) holds what `copy` holds from `at` on; `words` is the same copy as words. Both start
+   * at multiples of 4. The range must have been checked.
+   */
+  equals(address: number, copy: Uint8Array, words: Uint32Array, at: number, length: number): boolean {
+    if (this.#bytes.length === 0) this.#refresh();
+    this.#words ??= new Uint32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >>> 2);
+    const own = this.#words;
+    const whole = length & ~3;
+    const start = address >>> 2;
+    const from = at >>> 2;
+    for (let i = 0; i < whole >>> 2; i++) if (own[start + i] !== words[from + i]) return false;
+    for (let i = whole; i < length; i++) if (this.#bytes[address + i] !== copy[at + i]) return false;
+    return true;
+  }
+
   /** Write seconds and nanoseconds as one 64-bit count of nanoseconds, modulo 2^64, without BigInt. */
   putNanoseconds(address: number, seconds: number, nanoseconds: number): void {
     const { view } = this;

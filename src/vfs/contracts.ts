@@ -109,6 +109,8 @@ export interface FileSystem {
   /** As /proc/mounts shows it: "memfs", "hostfs", "devfs". */
   readonly type: string;
   readonly dev: number;
+  /** Its files' bytes are in this very memory, and any open file of its may be read and written: mappings can share it. */
+  readonly inMemory?: boolean;
   readonly root: Inode;
   lookup(directory: Inode, name: ByteString): Inode | number;
   /** Make a regular file; EEXIST if the name is there. */

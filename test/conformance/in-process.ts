@@ -17,6 +17,7 @@ import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
 import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
+import { SHARED_BYTES } from "../../src/limits.ts";
 import { waliCalls } from "../../src/syscalls/table.ts";
 import { makeDirectoryAt, makeSymlinkAt } from "../../src/vfs/create.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
@@ -134,13 +135,19 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
   const host = new RealHost();
   const mounts = new MountTable(new MemoryFileSystem({ dev: 1, clock: host.clock, mode: 0o755 }));
   const { promise, resolve, reject } = Promise.withResolvers<ExitStatus>();
-  const exits = { exited: (_process: Process, status: ExitStatus) => resolve(status) };
+  let first: Process | undefined;
+  const exits = {
+    exited: (process: Process, status: ExitStatus) => {
+      if (process === first) resolve(status);
+    },
+  };
   const calls: CallTables = new Map([
     [WASI_MODULE, () => WASI_CALLS],
     [WALI_MODULE, waliCalls],
   ]);
   const engine = new Engine({ calls, fatal: reject });
-  const kernel = new Kernel({ host, mounts, exits, loader: engine });
+  const sharedMemory = new MemoryFileSystem({ dev: 2, clock: host.clock, bytes: SHARED_BYTES });
+  const kernel = new Kernel({ host, mounts, exits, loader: engine, sharedMemory });
   host.kernel = kernel;
   const context: WalkContext = { mounts, root: mounts.root, credentials: { uid: 0, gid: 0, groups: [] } };
   if (run.root) copyIn(context, run.root, "");
@@ -158,16 +165,20 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
     if (typeof root === "number") throw new Error(`cannot open the root: ${root}`);
     descriptors.push(new OpenDescription(root.file, root.location, O_RDONLY));
   }
+  // Linux programs find shared memory by name, and begin in a directory where nothing else is.
+  if (!wasi)
+    for (const path of ["/dev", "/dev/shm", "/empty"]) makeDirectoryAt(context, context.root, bytes(path), 0o777, 0);
   const started = kernel.spawn(
     {
       image,
       argv: run.args.map(bytes),
       env: Object.entries(run.env ?? {}).map(([key, value]) => bytes(`${key}=${value}`)),
-      cwd: "/" as ByteString,
+      cwd: bytes(wasi || run.root !== "" ? "/" : "/empty"),
     },
     { descriptors },
   );
   if (typeof started === "number") throw new Error(`cannot spawn: ${started}`);
+  first = started;
   const preopen = started.descriptors.get(3);
   if (preopen !== undefined) preopen.preopen = "/" as ByteString;
   const timer = setTimeout(() => kernel.kill(started, 9), run.milliseconds);

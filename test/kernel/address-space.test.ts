@@ -52,7 +52,9 @@ test("protection splits a mapping and joins it again", () => {
     [3, 0, 3],
   );
   space.protect(at + MAP_PAGE, MAP_PAGE, 3);
-  assert.deepEqual(space.mappings, [{ start: at, end: at + 3 * MAP_PAGE, protection: 3, file: false }]);
+  assert.deepEqual(space.mappings, [
+    { start: at, end: at + 3 * MAP_PAGE, protection: 3, file: false, view: undefined },
+  ]);
 });
 
 test("the break moves while nothing is in its way", () => {

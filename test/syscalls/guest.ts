@@ -64,6 +64,7 @@ export class Guest implements Program {
       host: this.host,
       mounts: this.mounts,
       loader: { load: () => this },
+      sharedMemory: new MemoryFileSystem({ dev: 3, clock, bytes: 1024 * 1024 }),
       exits: {
         exited: (_process, status) => {
           this.ended = status;

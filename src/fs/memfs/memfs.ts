@@ -54,6 +54,7 @@ const BLOCK_SIZE = 4096;
 
 export class MemoryFileSystem implements FileSystem, Keeper {
   readonly type = "memfs";
+  readonly inMemory = true;
   readonly dev: number;
   readonly root: DirectoryInode;
   readonly budget: Budget;

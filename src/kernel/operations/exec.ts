@@ -42,6 +42,7 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   }
   const others = process.threads.length > 1;
   kernel.endThreads(process);
+  kernel.partFromShared(process);
   process.peakMemory = Math.max(process.peakMemory, old?.peakMemory ?? 0);
   process.executable = found.location;
   process.executed = true;

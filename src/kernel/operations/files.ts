@@ -17,6 +17,7 @@ import {
   O_PATH,
   O_RDONLY,
   O_SYNC,
+  O_TRUNC,
   O_WRONLY,
 } from "../../abi/fcntl.ts";
 import { DT_DIR, S_IFDIR, S_IFREG } from "../../abi/stat.ts";
@@ -40,6 +41,7 @@ import { BENEATH, walk } from "../../vfs/walk.ts";
 import type { Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
 import type { Process, Thread } from "../process.ts";
+import { afterBytes, beforeBytes } from "./io.ts";
 
 /** Entries one readDirectory answers at most. */
 export const DIRECTORY_ENTRIES = 1024;
@@ -69,6 +71,7 @@ export function openAt(
   if (vacancy < 0) return vacancy;
   const opened = vfsOpenAt(process, from, path, flags, mode & ~process.umask, walkFlags);
   if (typeof opened === "number") return opened;
+  if ((flags & O_TRUNC) !== 0) afterBytes(thread, opened.file);
   const { descriptor, controllingTerminal } = opened.location.inode;
   if (controllingTerminal === true) {
     opened.file.close();
@@ -125,8 +128,15 @@ export function setAttributesAt(
   changes: AttributeChanges,
   touch = false,
 ): Outcome {
-  const from = startOf(thread.process, directoryFd, path, walkFlags);
-  return typeof from === "number" ? from : vfsSetAttributesAt(thread.process, from, path, changes, touch, walkFlags);
+  const { process } = thread;
+  const from = startOf(process, directoryFd, path, walkFlags);
+  if (typeof from === "number") return from;
+  const { shared } = process.kernel;
+  const resizes = shared.active && changes.size !== undefined;
+  if (resizes) for (const { inode } of [...shared.files()]) shared.settle(inode);
+  const error = vfsSetAttributesAt(process, from, path, changes, touch, walkFlags);
+  if (resizes) for (const { inode } of [...shared.files()]) shared.changed(inode, process);
+  return error;
 }
 
 /** ftruncate(2). -EINVAL: not open for writing, no regular file, or a size below zero or above 2^53 - 1. */
@@ -136,7 +146,10 @@ export function truncateFd(thread: Thread, fd: number, size: number): Outcome {
   const { inode } = description.file;
   if (!Number.isSafeInteger(size) || size < 0) return -EINVAL;
   if (!description.writable || inode.type !== S_IFREG) return -EINVAL;
-  return inode.fs.setattr(inode, { size });
+  beforeBytes(thread, description.file);
+  const error = inode.fs.setattr(inode, { size });
+  afterBytes(thread, description.file);
+  return error;
 }
 
 /** mkdirat(2). */

@@ -27,6 +27,7 @@ export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
   if (description === undefined || !description.readable) return -EBADF;
   const { file } = description;
   if (!file.seekable && file instanceof TerminalFile) return readTerminal(thread, description, file, vector);
+  beforeBytes(thread, file);
   const moved = copyIn(process.memory.bytes, file, vector, description.offset);
   if (moved > 0) {
     if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
@@ -47,7 +48,9 @@ export function write(thread: Thread, fd: number, vector: IoVector): Outcome {
   const append = (description.flags & O_APPEND) !== 0;
   const position = append ? APPEND : description.offset;
   if (position > LAST_WRITE) return -EFBIG;
+  beforeBytes(thread, file);
   const moved = copyOut(process.memory.bytes, file, vector, position);
+  afterBytes(thread, file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) description.offset = append ? sizeOf(thread, file) : position + moved;
   return moved;
@@ -60,6 +63,7 @@ export function pread(thread: Thread, fd: number, vector: IoVector, position: nu
   if (description === undefined || !description.readable) return -EBADF;
   if (!description.file.seekable) return -ESPIPE;
   if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
+  beforeBytes(thread, description.file);
   const moved = copyIn(process.memory.bytes, description.file, vector, position);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   return moved;
@@ -74,7 +78,9 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
   if (position > LAST_WRITE) return -EFBIG;
   const append = (description.flags & O_APPEND) !== 0;
+  beforeBytes(thread, description.file);
   const moved = copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position);
+  afterBytes(thread, description.file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   return moved;
 }
@@ -115,6 +121,7 @@ export function sync(thread: Thread, fd: number, dataOnly: boolean): Outcome {
   const description = opened(thread, fd);
   if (description === undefined) return -EBADF;
   thread.process.kernel.scheduler.laboured();
+  beforeBytes(thread, description.file);
   return description.file.sync(dataOnly);
 }
 
@@ -126,8 +133,11 @@ export function allocate(thread: Thread, fd: number, offset: number, length: num
   if (offset + length > Number.MAX_SAFE_INTEGER) return -EFBIG;
   const { file } = description;
   thread.process.kernel.scheduler.laboured();
-  if (file.inode.type === S_IFREG) return file.allocate(offset, length);
-  return file.seekable ? -ENODEV : -ESPIPE;
+  if (file.inode.type !== S_IFREG) return file.seekable ? -ENODEV : -ESPIPE;
+  beforeBytes(thread, file);
+  const error = file.allocate(offset, length);
+  afterBytes(thread, file);
+  return error;
 }
 
 /** close(2). */
@@ -165,6 +175,18 @@ function opened(thread: Thread, fd: number): OpenDescription | undefined {
 
 function waits(description: OpenDescription): boolean {
   return (description.flags & O_NONBLOCK) === 0 && description.file.waiters !== undefined;
+}
+
+/** What processes changed of a file they share is in it before anybody reads or writes it otherwise. */
+export function beforeBytes(thread: Thread, file: OpenFile): void {
+  const { shared } = thread.process.kernel;
+  if (shared.active) shared.settle(file.inode);
+}
+
+/** What a file got otherwise is seen by those who share it. */
+export function afterBytes(thread: Thread, file: OpenFile): void {
+  const { shared } = thread.process.kernel;
+  if (shared.active) shared.changed(file.inode, thread.process);
 }
 
 /** The file's size in bytes, or -errno. */

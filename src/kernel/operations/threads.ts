@@ -3,11 +3,11 @@
  * robust lists. It must not know encodings.
  */
 import { EAGAIN, EFAULT, EINVAL, ENOSYS } from "../../abi/errno.ts";
-import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT } from "../../abi/futex.ts";
 import { THREADS } from "../../limits.ts";
 import { GONE, type Outcome } from "../contracts.ts";
-import { type PendingFutex, parked } from "../pending.ts";
-import { type Process, Thread } from "../process.ts";
+import { clearNumber, releaseLocks, waitersAt, wakeAt, wordAt } from "../futexes.ts";
+import { parked } from "../pending.ts";
+import { Thread } from "../process.ts";
 import { exit } from "./lifecycle.ts";
 
 /** A new thread, entered with its number and `argument` at the next dispatch: its number. -EAGAIN, -ENOSYS, -ENOMEM. */
@@ -48,6 +48,8 @@ export function setClearAddress(thread: Thread, address: number): Outcome {
 }
 
 /**
+ * `own`: FUTEX_PRIVATE_FLAG, the word is no other process's, whatever it lies in.
+ *
  * FUTEX_WAIT: 0 when woken; parks while the word is `expected`. -EAGAIN (it is another already), -EINTR, -ETIMEDOUT. A wait
  * without a deadline is made again after a handler with SA_RESTART.
  */
@@ -57,18 +59,20 @@ export function futexWait(
   expected: number,
   bits: number,
   deadlineNs: number,
+  own = false,
 ): Outcome {
   const { memory, kernel } = thread.process;
   if (bits === 0 || (address & 3) !== 0) return -EINVAL;
   if (!memory.contains(address, 4)) return -EFAULT;
   if (memory.view.getInt32(address, true) !== (expected | 0)) return -EAGAIN;
-  return kernel.scheduler.park({ ...parked(thread, deadlineNs), kind: "futex", address, bits, released: false });
+  const word = wordAt(thread.process, address, own);
+  return kernel.scheduler.park({ ...parked(thread, deadlineNs), kind: "futex", ...word, bits, released: false });
 }
 
 /** FUTEX_WAKE: how many of at most `most` waiters were woken, those that waited longest first. */
-export function futexWake(thread: Thread, address: number, most: number, bits: number): Outcome {
+export function futexWake(thread: Thread, address: number, most: number, bits: number, own = false): Outcome {
   if (bits === 0 || (address & 3) !== 0) return -EINVAL;
-  return wake(thread.process, address, most, bits);
+  return wakeAt(thread.process, wordAt(thread.process, address, own), most, bits);
 }
 
 /**
@@ -82,65 +86,28 @@ export function futexRequeue(
   to: number,
   moved: number,
   expected: number | undefined,
+  own = false,
 ): Outcome {
   const { process } = thread;
   const { memory } = process;
   if (((address | to) & 3) !== 0 || most < 0 || moved < 0) return -EINVAL;
   if (!memory.contains(address, 4) || !memory.contains(to, 4)) return -EFAULT;
   if (expected !== undefined && memory.view.getInt32(address, true) !== (expected | 0)) return -EAGAIN;
-  const woken = wake(process, address, most, -1);
+  const from = wordAt(process, address, own);
+  const target = wordAt(process, to, own);
+  const woken = wakeAt(process, from, most, -1);
   let rest = moved;
-  for (const waiter of process.futexes) {
+  const waiters = waitersAt(process, from);
+  for (const waiter of [...waiters]) {
     if (rest === 0) break;
-    if (waiter.address !== address) continue;
-    waiter.address = to;
+    if (waiter.address !== from.address) continue;
+    if (target.file !== from.file) {
+      waiters.splice(waiters.indexOf(waiter), 1);
+      waitersAt(waiter.thread.process, target).push(waiter);
+    }
+    waiter.file = target.file;
+    waiter.address = target.address;
     rest -= 1;
   }
   return expected === undefined ? woken : woken + moved - rest;
-}
-
-function wake(process: Process, address: number, most: number, bits: number): number {
-  const found: PendingFutex[] = [];
-  for (const waiter of process.futexes) {
-    if (found.length >= most) break;
-    if (waiter.address === address && (waiter.bits & bits) !== 0) found.push(waiter);
-  }
-  for (const waiter of found) {
-    process.futexes.splice(process.futexes.indexOf(waiter), 1);
-    waiter.released = true;
-    process.kernel.scheduler.interrupt(waiter);
-  }
-  return found.length;
-}
-
-function clearNumber({ process, clearAddress }: Thread): void {
-  if (clearAddress === 0 || !process.memory.contains(clearAddress, 4)) return;
-  process.memory.view.setInt32(clearAddress, 0, true);
-  wake(process, clearAddress, 1, -1);
-}
-
-/** Locks a thread holds as it ends are marked, so that who waits for one learns of it (get_robust_list(2)). */
-function releaseLocks(thread: Thread): void {
-  const { memory } = thread.process;
-  const { robustList: head } = thread;
-  if (head === 0 || !memory.contains(head, 24)) return;
-  const { view } = memory;
-  const offset = view.getInt32(head + 8, true);
-  const inWork = view.getUint32(head + 16, true);
-  let entry = view.getUint32(head, true);
-  for (let i = 0; i < ROBUST_LIST_LIMIT && entry !== head && memory.contains(entry, 4); i++) {
-    const next = view.getUint32(entry, true);
-    if (entry !== inWork) orphan(thread, (entry + offset) >>> 0);
-    entry = next;
-  }
-  if (inWork !== 0) orphan(thread, (inWork + offset) >>> 0);
-}
-
-function orphan({ process, tid }: Thread, address: number): void {
-  if ((address & 3) !== 0 || !process.memory.contains(address, 4)) return;
-  const { view } = process.memory;
-  const word = view.getInt32(address, true);
-  if ((word & FUTEX_TID_MASK) !== tid) return;
-  view.setInt32(address, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED, true);
-  if ((word & FUTEX_WAITERS) !== 0) wake(process, address, 1, -1);
 }

@@ -11,6 +11,7 @@ import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
+import { afterBytes, beforeBytes } from "./io.ts";
 
 /** Positions to use instead of the descriptions' own, moved along; undefined where the description's counts. */
 export interface Positions {
@@ -44,7 +45,7 @@ export function copyRange(thread: Thread, inFd: number, outFd: number, positions
 }
 
 function copy(
-  _thread: Thread,
+  thread: Thread,
   input: OpenDescription,
   output: OpenDescription,
   positions: Positions,
@@ -56,9 +57,12 @@ function copy(
   if (from < 0 || to < 0 || to + most > Number.MAX_SAFE_INTEGER) return -EINVAL;
   if (from + most > Number.MAX_SAFE_INTEGER) return -EINVAL;
   const bytes = new Uint8Array(most);
+  beforeBytes(thread, input.file);
   const got = input.file.read(from, bytes, 0, most);
   if (got <= 0) return got;
+  beforeBytes(thread, output.file);
   const put = output.file.write(to, bytes, 0, got);
+  afterBytes(thread, output.file);
   if (put <= 0) return put;
   moveOn(input, "from", positions, from + put);
   moveOn(output, "to", positions, to + put);
@@ -77,6 +81,7 @@ function toStream(
   const most = Math.min(count, PIPE_BYTES);
   if (from < 0 || from + most > Number.MAX_SAFE_INTEGER) return -EINVAL;
   const bytes = new Uint8Array(most);
+  beforeBytes(thread, input.file);
   const got = input.file.read(from, bytes, 0, most);
   if (got <= 0) return got;
   let put = output.file.write(0, bytes, 0, got);
