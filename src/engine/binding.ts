@@ -1,11 +1,11 @@
 /**
- * Layer: engine. Binds one call of a codec to one program: the JavaScript function a gate calls. The ordinary answer, an
+ * Layer: engine. Binds one call of a codec to whoever is calling: the JavaScript function a gate calls. The ordinary answer, an
  * integer, takes the short way; everything else is the program's to decide. It must not know stacks.
  */
 import { BLOCKED, GONE, type GuestCall, UNWIND } from "../kernel/contracts.ts";
 import type { Thread } from "../kernel/process.ts";
 
-/** What a binding needs of its program. */
+/** What a binding needs of the thread that calls. */
 export interface CallSite {
   readonly thread: Thread;
   /** The program must not run any further, or its stack is being taken down or put up: no call passes as usual. */
@@ -24,6 +24,11 @@ export interface CallSite {
   fault(error: unknown): number;
 }
 
+export interface Callers {
+  /** Whose stack runs. */
+  readonly current: CallSite;
+}
+
 export type Handler = (...words: number[]) => number;
 
 /** Words a gate passes: two for each i64. */
@@ -31,12 +36,12 @@ export function wordsOf(parameters: string): number {
   return parameters.replaceAll("I", "ii").length;
 }
 
-export function bind(call: GuestCall, site: CallSite): Handler {
+export function bind(call: GuestCall, callers: Callers): Handler {
   const words = wordsOf(call.parameters);
-  if (words <= 4) return bindUpTo4(call, site, words);
-  if (words <= 8) return bindUpTo8(call, site, words);
-  if (words <= 12) return bindUpTo12(call, site, words);
-  return bindAny(call, site);
+  if (words <= 4) return bindUpTo4(call, callers, words);
+  if (words <= 8) return bindUpTo8(call, callers, words);
+  if (words <= 12) return bindUpTo12(call, callers, words);
+  return bindAny(call, callers);
 }
 
 /** The short way out, shared by all arities. `undefined` when the answer is not ordinary. */
@@ -48,10 +53,11 @@ function ordinary(call: GuestCall, site: CallSite, value: number): number | unde
   return value;
 }
 
-function bindUpTo4(call: GuestCall, site: CallSite, words: number): Handler {
+function bindUpTo4(call: GuestCall, callers: Callers, words: number): Handler {
   return (a = 0, b = 0, c = 0, d = 0) => {
+    const site = callers.current;
+    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
-    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
     thread.process.calls += 1;
     try {
       const value = call.begin(thread, a, b, c, d);
@@ -62,10 +68,11 @@ function bindUpTo4(call: GuestCall, site: CallSite, words: number): Handler {
   };
 }
 
-function bindUpTo8(call: GuestCall, site: CallSite, words: number): Handler {
+function bindUpTo8(call: GuestCall, callers: Callers, words: number): Handler {
   return (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0) => {
+    const site = callers.current;
+    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
-    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
     thread.process.calls += 1;
     try {
       const value = call.begin(thread, a, b, c, d, e, f, g, h);
@@ -76,10 +83,11 @@ function bindUpTo8(call: GuestCall, site: CallSite, words: number): Handler {
   };
 }
 
-function bindUpTo12(call: GuestCall, site: CallSite, words: number): Handler {
+function bindUpTo12(call: GuestCall, callers: Callers, words: number): Handler {
   return (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0, k = 0, l = 0) => {
+    const site = callers.current;
+    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
-    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
     thread.process.calls += 1;
     try {
       const value = call.begin(thread, a, b, c, d, e, f, g, h, i, j, k, l);
@@ -92,10 +100,11 @@ function bindUpTo12(call: GuestCall, site: CallSite, words: number): Handler {
   };
 }
 
-function bindAny(call: GuestCall, site: CallSite): Handler {
+function bindAny(call: GuestCall, callers: Callers): Handler {
   return (...args) => {
+    const site = callers.current;
+    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
-    if (site.condemned || thread.killed) return site.unusual(call, GONE, []);
     thread.process.calls += 1;
     try {
       const value = call.begin(thread, ...args);

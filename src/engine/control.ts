@@ -20,6 +20,9 @@ export const RESULT_OFFSET = 8;
 export const STEP_OFFSET = 16;
 export const STEP_WORDS = 7;
 const SLOTS = 4096;
+/** Where the slot of the stack that runs stands: whoever enters or resumes one writes it. */
+export const CURRENT_OFFSET = SLOTS * SLOT_BYTES;
+const PAGES = CURRENT_OFFSET / 65_536 + 1;
 
 /** A function of the guest's that the gate calls, between a call of its and the return from it. */
 export interface Step {
@@ -34,10 +37,7 @@ export interface Step {
 
 /** One memory for all programs of a kernel; a slot for each stack. No guest ever imports it. */
 export class ControlMemory {
-  readonly memory: WasmMemory = new wasm.Memory({
-    initial: (SLOTS * SLOT_BYTES) / 65_536,
-    maximum: (SLOTS * SLOT_BYTES) / 65_536,
-  });
+  readonly memory: WasmMemory = new wasm.Memory({ initial: PAGES, maximum: PAGES });
   /** One place, for the function a gate is about to call. */
   readonly table: WasmTable = new wasm.Table({ element: "anyfunc", initial: 1, maximum: 1 });
   readonly #words = new Int32Array(this.memory.buffer);
@@ -52,6 +52,16 @@ export class ControlMemory {
 
   give(slot: number): void {
     this.#free.push(slot);
+  }
+
+  /** The slot of the stack that runs, or ran last. */
+  get current(): number {
+    return this.#words[CURRENT_OFFSET >> 2] ?? 0;
+  }
+
+  /** A stack is about to be entered. One that is resumed is told by its gate. */
+  set current(slot: number) {
+    this.#words[CURRENT_OFFSET >> 2] = slot;
   }
 
   setVerdict(slot: number, verdict: number): void {

@@ -8,10 +8,10 @@ import type { ForkDriver, Program, ProgramImage, ProgramLoader } from "../kernel
 import type { Process, Thread } from "../kernel/process.ts";
 import { MEMORY_BYTES } from "../limits.ts";
 import { CompiledFiles } from "./compiled-files.ts";
-import { ControlMemory } from "./control.ts";
 import { COMMAND } from "./entries/command.ts";
 import type { Entry } from "./entries/entry.ts";
 import { RUBY } from "./entries/ruby.ts";
+import { Gates } from "./gates.ts";
 import { type CallTables, GuestImage } from "./image.ts";
 import { MemoryPool, PAGE_BYTES } from "./memory-pool.ts";
 import { GuestProgram, type Resources } from "./program.ts";
@@ -54,7 +54,7 @@ export class Engine implements ProgramLoader, ForkDriver {
   readonly #options: EngineOptions;
   readonly #pages: number;
   readonly #pool: MemoryPool;
-  readonly #control = new ControlMemory();
+  readonly #gates = new Gates((error) => this.#fatal(error));
   readonly #programs = new Set<GuestProgram>();
   readonly #compiled: CompiledFiles;
   #dead = false;
@@ -105,11 +105,11 @@ export class Engine implements ProgramLoader, ForkDriver {
     const maximum = Math.min(bounds.maximum ?? MOST_PAGES, this.#pages - tablePages);
     const minimum = Math.max(bounds.minimum, pages);
     if (minimum > maximum) return -ENOMEM;
-    const slot = this.#control.take();
+    const slot = this.#gates.take();
     if (slot === undefined) return -EAGAIN;
     const memory = this.#pool.take(minimum, maximum);
     if (memory === undefined) {
-      this.#control.give(slot);
+      this.#gates.give(slot);
       return -ENOMEM;
     }
     return this.#instantiate(process, image, slot, memory, maximum);
@@ -123,11 +123,11 @@ export class Engine implements ProgramLoader, ForkDriver {
     maximum: number,
   ): GuestProgram | number {
     const giveBack = (): void => {
-      this.#control.give(slot);
+      this.#gates.give(slot);
       this.#pool.give(memory, maximum);
     };
     const resources: Resources = {
-      control: this.#control,
+      gates: this.#gates,
       slot,
       memory,
       released: (program) => {

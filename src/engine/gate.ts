@@ -1,12 +1,12 @@
 /**
- * Layer: engine. Writes the gate: a small wasm module between a guest and the handlers, one function for each import of
- * the guest. It splits i64 into words, calls the synchronous handler, and obeys the verdict in the control memory:
+ * Layer: engine. Writes the gate: a small wasm module between guests of one image and the handlers, one function for each
+ * import. Which stack is calling, the control memory says: one runs at a time, and a gate that resumes one says so. It splits i64 into words, calls the synchronous handler, and obeys the verdict in the control memory:
  * return, suspend the stack, trap, or call functions of the guest's (handlers of signals, the steps of a fork) before it
  * returns. Those are called from here and not from JavaScript, because a stack with JavaScript frames cannot suspend. A
  * guest catches JavaScript exceptions but no trap, so a killed call ends in `unreachable`. State is kept in locals only,
  * so a handler may leave by an exception and nothing is left behind. It must not know what a call means.
  */
-import { BLOCK, KILL, RESTART_OFFSET, RESULT_OFFSET, STEP_OFFSET, STEP_WORDS } from "./control.ts";
+import { BLOCK, CURRENT_OFFSET, KILL, RESTART_OFFSET, RESULT_OFFSET, STEP_OFFSET, STEP_WORDS } from "./control.ts";
 import { Encoder } from "./rewriter/encoder.ts";
 import type { ImportedFunction } from "./rewriter/report.ts";
 import { typeCode } from "./rewriter/value-types.ts";
@@ -21,16 +21,21 @@ export interface GateEntry extends ImportedFunction {
 /** The gate's own imports and exports. Handlers are "0", "1", …; exports carry the same names. */
 export const GATE_MODULE = "gate";
 export const HANDLERS = "handlers";
+/** The export that is entered: it calls one function of the guest's after another, as `stage` names them. */
+export const RUN = "run";
 
 const I32 = 0x7f;
 const I64 = 0x7e;
-/** Function indexes: trap reporter, suspend, the next step, its end, then the handlers. */
+/** Function indexes: trap reporter, suspend, the next step, its end, the next stage of a run, then the handlers. */
 const TRAPPED = 0;
 const SUSPEND = 1;
 const NEXT = 2;
 const DONE = 3;
-const FIRST_HANDLER = 4;
-/** What `next` answers: how many arguments the function takes, or NO_STEP. */
+const STAGE = 4;
+const FIRST_HANDLER = 5;
+/** Functions before those of the imports: wait, steps, run. */
+const OWN_FUNCTIONS = 3;
+/** What `next` and `stage` answer: how many arguments the function takes (0 to 3), or NO_STEP. */
 export const NO_STEP = -1;
 /** Parameters of `done`: how many arguments, the step's words, the call's answer, its 64-bit result, whether to restart. */
 const DONE_PARAMETERS = "i".repeat(1 + STEP_WORDS + 4);
@@ -83,6 +88,7 @@ export function gateBytes(entries: readonly GateEntry[]): Uint8Array<ArrayBuffer
   imports.name(GATE_MODULE).name("suspend").byte(0).u32(types.index("", "i"));
   imports.name(GATE_MODULE).name("next").byte(0).u32(types.index("", "i"));
   imports.name(GATE_MODULE).name("done").byte(0).u32(types.index(DONE_PARAMETERS, "i"));
+  imports.name(GATE_MODULE).name("stage").byte(0).u32(types.index("i", "i"));
   const handlerIndex = new Map<number, number>();
   handlers.forEach(({ entry, i }, position) => {
     handlerIndex.set(i, FIRST_HANDLER + position);
@@ -90,22 +96,26 @@ export function gateBytes(entries: readonly GateEntry[]): Uint8Array<ArrayBuffer
     imports.name(HANDLERS).name(`${i}`).byte(0).u32(types.index(words, "i"));
   });
   imports.name(GATE_MODULE).name("control").byte(2).byte(0).u32(1);
-  imports.name(GATE_MODULE).name("slot").byte(3).byte(I32).byte(0);
   imports.name(GATE_MODULE).name("table").byte(1).byte(0x70).byte(0).u32(1);
 
-  const functions = new Encoder().u32(entries.length + 2);
-  functions.u32(types.index("i", "i")).u32(types.index("iIi", "i"));
-  const exports = new Encoder().u32(entries.length);
-  const bodies = new Encoder().u32(entries.length + 2);
+  const functions = new Encoder().u32(entries.length + OWN_FUNCTIONS);
+  functions.u32(types.index("ii", "i")).u32(types.index("iIii", "i")).u32(types.index("", ""));
+  const exports = new Encoder().u32(entries.length + 1);
+  exports
+    .name(RUN)
+    .byte(0)
+    .u32(wait + 2);
+  const bodies = new Encoder().u32(entries.length + OWN_FUNCTIONS);
+  const shapes = ["", "i", "ii", "iii"].map((parameters) => types.index(parameters, ""));
   writeBody(bodies, waitBody());
-  const shapes = [types.index("", ""), types.index("i", ""), types.index("iii", "")] as const;
   writeBody(bodies, stepsBody(shapes));
+  writeBody(bodies, runBody(shapes, wait));
   entries.forEach((entry, i) => {
     functions.u32(types.index(entry.parameters, entry.result));
     exports
       .name(`${i}`)
       .byte(0)
-      .u32(wait + 2 + i);
+      .u32(wait + OWN_FUNCTIONS + i);
     const handler = handlerIndex.get(i);
     writeBody(bodies, handler === undefined ? trapBody(i) : callBody(entry, handler, wait));
   });
@@ -124,58 +134,96 @@ function writeBody(out: Encoder, body: Encoder): void {
   out.u32(body.length).raw(body.bytes());
 }
 
-/** Push the verdict: i32.load at the slot. */
-function verdict(out: Encoder): Encoder {
-  return out.raw([0x23, 0, 0x28, 2, 0]);
+/** Push the slot of the stack that runs. */
+function current(out: Encoder): Encoder {
+  return out.raw([0x41, 0, 0x28, 2]).u32(CURRENT_OFFSET);
 }
 
-/** (i32 answer) -> i32: the verdict was not PROCEED. Suspend while it is BLOCK, or trap; what the call answers. */
-function waitBody(): Encoder {
-  const out = new Encoder().byte(0);
-  out.raw([0x03, 0x40]); // loop
-  trapIfKilled(out);
-  verdict(out).byte(0x41).s32(BLOCK).raw([0x46, 0x04, 0x40]); // == BLOCK:
-  out.byte(0x10).u32(SUSPEND).raw([0x21, 0, 0x0c, 1, 0x0b]); // answer = suspend(); again
-  return out.raw([0x0b, 0x20, 0, 0x0b]);
+/** Push a word of the slot whose address stands in a local: i32.load. */
+function word(out: Encoder, slot: number, offset: number): Encoder {
+  return out.byte(0x20).u32(slot).raw([0x28, 2]).u32(offset);
 }
 
-function trapIfKilled(out: Encoder): void {
-  verdict(out).byte(0x41).s32(KILL).raw([0x46, 0x04, 0x40, 0x00, 0x0b]);
+function verdict(out: Encoder, slot: number): Encoder {
+  return word(out, slot, 0);
 }
 
 /**
- * (i32 answer, i64 result, i32 restart) -> i32: call one function of the guest's after another until there is none. Whether
- * the call is to be made again; no when `done` says that the stack is coming down.
+ * (i32 answer, i32 slot) -> i32: the verdict was not PROCEED. Suspend while it is BLOCK, or trap; what the call answers.
+ * Others ran meanwhile: from here on this stack does again.
  */
-function stepsBody([none, one, three]: readonly [number, number, number]): Encoder {
-  const shape = 3;
-  const words = 4;
+function waitBody(): Encoder {
+  const slot = 1;
+  const out = new Encoder().byte(0);
+  out.raw([0x03, 0x40]); // loop
+  trapIfKilled(out, slot);
+  verdict(out, slot).byte(0x41).s32(BLOCK).raw([0x46, 0x04, 0x40]); // == BLOCK:
+  out.byte(0x10).u32(SUSPEND).raw([0x21, 0]); // answer = suspend()
+  out.raw([0x41, 0]).byte(0x20).u32(slot).raw([0x36, 2]).u32(CURRENT_OFFSET);
+  out.raw([0x0c, 1, 0x0b]); // again
+  return out.raw([0x0b, 0x20, 0, 0x0b]);
+}
+
+function trapIfKilled(out: Encoder, slot: number): void {
+  verdict(out, slot).byte(0x41).s32(KILL).raw([0x46, 0x04, 0x40, 0x00, 0x0b]);
+}
+
+/** Call the function in the table's one place with the first `local shape` of three arguments. */
+function callStep(out: Encoder, shapes: readonly number[], shape: number, argument: (i: number) => void): void {
+  shapes.forEach((type, count) => {
+    const last = count === shapes.length - 1;
+    if (!last) out.byte(0x20).u32(shape).byte(0x41).s32(count).raw([0x46, 0x04, 0x40]);
+    for (let i = 0; i < count; i++) argument(i);
+    out.raw([0x41, 0, 0x11]).u32(type).u32(0);
+    if (!last) out.byte(0x05);
+  });
+  for (let i = 1; i < shapes.length; i++) out.byte(0x0b);
+}
+
+/**
+ * (i32 answer, i64 result, i32 restart, i32 slot) -> i32: call one function of the guest's after another until there is
+ * none. Whether the call is to be made again; no when `done` says that the stack is coming down.
+ */
+function stepsBody(shapes: readonly number[]): Encoder {
+  const slot = 3;
+  const shape = 4;
+  const words = 5;
   const out = new Encoder().raw([1, 1 + STEP_WORDS, I32]);
   out.raw([0x03, 0x40]); // loop
   out.byte(0x10).u32(NEXT).byte(0x21).u32(shape);
-  trapIfKilled(out);
+  trapIfKilled(out, slot);
   out.byte(0x20).u32(shape).byte(0x41).s32(NO_STEP).raw([0x46, 0x04, 0x40, 0x20, 2, 0x0f, 0x0b]); // return restart
   for (let i = 0; i < STEP_WORDS; i++) {
-    out
-      .raw([0x23, 0, 0x28, 2])
-      .u32(STEP_OFFSET + i * 4)
+    word(out, slot, STEP_OFFSET + i * 4)
       .byte(0x21)
       .u32(words + i);
   }
-  const argument = (i: number): Encoder => out.byte(0x20).u32(words + 1 + i);
-  const call = (type: number): Encoder => out.raw([0x41, 0, 0x11]).u32(type).u32(0);
-  out.byte(0x20).u32(shape).byte(0x45).raw([0x04, 0x40]); // no arguments
-  call(none).byte(0x05);
-  out.byte(0x20).u32(shape).byte(0x41).s32(1).raw([0x46, 0x04, 0x40]);
-  argument(0);
-  call(one).byte(0x05);
-  for (let i = 0; i < 3; i++) argument(i);
-  call(three).raw([0x0b, 0x0b]);
+  callStep(out, shapes, shape, (i) => out.byte(0x20).u32(words + 1 + i));
   for (let i = 0; i < 1 + STEP_WORDS; i++) out.byte(0x20).u32(shape + i);
   out.raw([0x20, 0, 0x20, 1, 0xa7, 0x20, 1, 0x42, 32, 0x88, 0xa7, 0x20, 2]).byte(0x10).u32(DONE);
   out.raw([0x04, 0x40, 0x41, 0, 0x0f, 0x0b]);
-  trapIfKilled(out);
+  trapIfKilled(out, slot);
   return out.raw([0x0c, 0, 0x0b, 0x41, 0, 0x0b]);
+}
+
+/**
+ * () -> (): call the functions of the guest's that `stage` names. Where it says BLOCK, suspend before it is asked again, and
+ * tell it the answer.
+ */
+function runBody(shapes: readonly number[], wait: number): Encoder {
+  const slot = 0;
+  const shape = 1;
+  const answer = 2;
+  const out = new Encoder().raw([1, 3, I32]);
+  current(out).byte(0x21).u32(slot);
+  out.raw([0x03, 0x40]); // loop
+  out.byte(0x20).u32(answer).byte(0x10).u32(STAGE).byte(0x21).u32(shape);
+  out.raw([0x41, 0, 0x21]).u32(answer);
+  verdict(out, slot).raw([0x04, 0x40, 0x41, 0]).byte(0x20).u32(slot).byte(0x10).u32(wait);
+  out.raw([0x21]).u32(answer).raw([0x0c, 1, 0x0b]);
+  out.byte(0x20).u32(shape).byte(0x41).s32(NO_STEP).raw([0x46, 0x04, 0x40, 0x0f, 0x0b]);
+  callStep(out, shapes, shape, (i) => word(out, slot, STEP_OFFSET + 4 + i * 4));
+  return out.raw([0x0c, 0, 0x0b, 0x0b]);
 }
 
 function trapBody(index: number): Encoder {
@@ -184,8 +232,9 @@ function trapBody(index: number): Encoder {
 
 function callBody(entry: GateEntry, handler: number, wait: number): Encoder {
   const answer = entry.parameters.length;
-  const wide = answer + 1;
-  const out = new Encoder().raw([2, 1, I32, 1, I64]);
+  const slot = answer + 1;
+  const wide = answer + 2;
+  const out = new Encoder().raw([2, 2, I32, 1, I64]);
   out.raw([0x03, 0x40]); // loop: the call may be made again
   [...entry.parameters].forEach((type, i) => {
     out.byte(0x20).u32(i);
@@ -193,11 +242,12 @@ function callBody(entry: GateEntry, handler: number, wait: number): Encoder {
     out.byte(0xa7).byte(0x20).u32(i).raw([0x42, 32, 0x88, 0xa7]); // low word; high word
   });
   out.byte(0x10).u32(handler).byte(0x21).u32(answer);
-  verdict(out).raw([0x04, 0x40]);
-  out.byte(0x20).u32(answer).byte(0x10).u32(wait).byte(0x21).u32(answer);
-  verdict(out).raw([0x04, 0x40]); // neither BLOCK nor KILL: steps to take before the return
-  out.raw([0x23, 0, 0x29, 3, RESULT_OFFSET]).byte(0x21).u32(wide);
-  out.byte(0x20).u32(answer).byte(0x20).u32(wide).raw([0x23, 0, 0x28, 2, RESTART_OFFSET]);
+  current(out).byte(0x22).u32(slot).raw([0x28, 2, 0, 0x04, 0x40]); // the verdict is not PROCEED:
+  out.byte(0x20).u32(answer).byte(0x20).u32(slot).byte(0x10).u32(wait).byte(0x21).u32(answer);
+  verdict(out, slot).raw([0x04, 0x40]); // neither BLOCK nor KILL: steps to take before the return
+  wideResult(out, slot).byte(0x21).u32(wide);
+  out.byte(0x20).u32(answer).byte(0x20).u32(wide);
+  word(out, slot, RESTART_OFFSET).byte(0x20).u32(slot);
   out
     .byte(0x10)
     .u32(wait + 1)
@@ -206,6 +256,11 @@ function callBody(entry: GateEntry, handler: number, wait: number): Encoder {
   if (entry.result === "I") out.byte(0x20).u32(wide);
   out.raw([0x0f, 0x0b, 0x0b, 0x0b]);
   if (entry.result === "i") out.byte(0x20).u32(answer);
-  if (entry.result === "I") out.raw([0x23, 0, 0x29, 3, RESULT_OFFSET]);
+  if (entry.result === "I") wideResult(out, slot);
   return out.byte(0x0b);
+}
+
+/** Push a 64-bit result: i64.load. */
+function wideResult(out: Encoder, slot: number): Encoder {
+  return out.byte(0x20).u32(slot).raw([0x29, 3]).u32(RESULT_OFFSET);
 }

@@ -13,8 +13,7 @@ import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, RESTART, 
 import { endHandler, takeHandler } from "../kernel/delivery.ts";
 import type { Thread } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
-import { bind, type CallSite } from "./binding.ts";
-import { BLOCK, type ControlMemory, KILL, PROCEED, SIGNAL, type Step } from "./control.ts";
+import { BLOCK, KILL, PROCEED, SIGNAL, type Step } from "./control.ts";
 import { type EntryContext, GuestFault } from "./entries/entry.ts";
 import {
   forksInHandlers,
@@ -27,7 +26,8 @@ import {
   STOP_UNWIND,
   UNWIND_HEADER,
 } from "./fork.ts";
-import { GATE_MODULE, HANDLERS, NO_STEP } from "./gate.ts";
+import { NO_STEP } from "./gate.ts";
+import type { Caller, Gates } from "./gates.ts";
 import { readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
 import type { GuestImage } from "./image.ts";
 import { MEMORY_MODULE, MEMORY_NAME } from "./rewriter/report.ts";
@@ -37,7 +37,7 @@ import { type WasmFunction, type WasmInstance, type WasmMemory, wasm } from "./w
 /** What a thread needs of its program. */
 export interface Surroundings {
   readonly image: GuestImage;
-  readonly control: ControlMemory;
+  readonly gates: Gates;
   readonly linear: WasmMemory;
   readonly memory: GuestMemory;
   /** Whether the stack of any thread is on its way down or up. */
@@ -53,11 +53,25 @@ interface BlockedCall {
   readonly args: readonly number[];
 }
 
+/** A stack that is down, in the middle of the forking call. */
+export interface Down {
+  readonly phase: "down";
+  readonly call: GuestCall;
+  readonly passed: readonly PassedStep[];
+  readonly place: Place;
+}
+
 /** Where this stack stands between being up and being up again. */
 type Fork =
   | { readonly phase: "unwinding"; readonly call: GuestCall; readonly passed: PassedStep[] }
-  | { readonly phase: "down"; readonly call: GuestCall; readonly passed: readonly PassedStep[]; readonly place: Place }
+  | Down
   | ({ readonly phase: "rewinding" } & Rewinding);
+
+/**
+ * What the gate calls at the bottom of the stack: next the place the guest is entered by, or what came back last. A stack
+ * that was taken down is "down" until its process is copied.
+ */
+type Stage = "next" | "in" | "stopping" | "down" | "rewinding";
 
 /** A function of the guest's the gate is to call next. */
 interface NextStep {
@@ -73,7 +87,7 @@ class Ended extends Error {}
 const PLAIN_STEP: Step = { handler: -1, arguments: [0, 0, 0], maskLow: 0, maskHigh: 0, stackPointer: -1 };
 const INT32_OR_UINT32 = [-0x8000_0000, 0xffff_ffff] as const;
 
-export class GuestThread implements CallSite, EntryContext {
+export class GuestThread implements Caller, EntryContext {
   readonly slot: number;
   readonly #around: Surroundings;
   /** Until the end: a reaped process may be remembered for long, its instance need not be. */
@@ -87,6 +101,9 @@ export class GuestThread implements CallSite, EntryContext {
   /** How the thread dies of something the kernel does not know. */
   #doom: ExitStatus | undefined;
   #fork: Fork | undefined;
+  #stage: Stage = "next";
+  /** The export the gate runs; undefined where it was entered by itself, and cannot be taken down. */
+  #place: Place | undefined;
   /** What the gate calls next, before handlers of signals that wait. */
   #steps: NextStep[] = [];
 
@@ -94,8 +111,8 @@ export class GuestThread implements CallSite, EntryContext {
   constructor(around: Surroundings, slot: number) {
     this.#around = around;
     this.slot = slot;
-    const gate = new wasm.Instance(around.image.gate, this.#gateImports());
-    this.#instance = new wasm.Instance(around.image.module, this.#guestImports(gate));
+    this.#instance = new wasm.Instance(around.image.module, this.#imports());
+    around.gates.seat(slot, this);
   }
 
   get argv(): readonly ByteString[] {
@@ -143,7 +160,7 @@ export class GuestThread implements CallSite, EntryContext {
       return;
     }
     if (outcome === RESTART) {
-      this.#around.control.setRestart(this.slot, true);
+      this.#around.gates.control.setRestart(this.slot, true);
       this.#setVerdict(SIGNAL);
       this.#answer(0);
       return;
@@ -166,7 +183,7 @@ export class GuestThread implements CallSite, EntryContext {
 
   /** Before guest code runs again, what the process shares is to be made what it is by then: the gate asks for a step. */
   sharesMemory(): void {
-    const { control } = this.#around;
+    const { control } = this.#around.gates;
     if (this.#killed || this.thread.process.shares.length === 0) return;
     if (control.verdict(this.slot) === PROCEED) this.#lookAfterSignals();
   }
@@ -220,7 +237,7 @@ export class GuestThread implements CallSite, EntryContext {
   }
 
   putWide(value: number): void {
-    this.#around.control.setResult(this.slot, value);
+    this.#around.gates.control.setResult(this.slot, value);
   }
 
   unusual(call: GuestCall, value: number, args: readonly number[]): number {
@@ -249,59 +266,41 @@ export class GuestThread implements CallSite, EntryContext {
   }
 
   async call(name: string, ...args: number[]): Promise<number> {
-    const value = await this.#enter(name, args);
-    return this.#throughForks({ name, args }, value);
+    if (this.#killed) throw new Ended();
+    const entry = this.#export(name);
+    const { image, gates } = this.#around;
+    if (!image.isStage(name, args.length)) {
+      this.#place = undefined;
+      this.#enterShared();
+      const value = await gates.enter(this.slot, () => wasm.promising(entry)(...args));
+      return typeof value === "number" ? value : 0;
+    }
+    this.#place = { name, args };
+    this.#stage = "next";
+    await gates.enter(this.slot, gates.of(image).run);
+    return 0;
   }
 
   /** The copy of a stack that is down: what is to be put up in another program's thread. */
-  stackDown(): Omit<Rewinding, "outcome"> | undefined {
-    const fork = this.#fork;
-    return fork?.phase === "down" ? { place: fork.place, call: fork.call, passed: [...fork.passed] } : undefined;
+  stackDown(): Down | undefined {
+    return this.#fork?.phase === "down" ? this.#fork : undefined;
   }
 
-  /** Put up a stack that was copied into this program, and run it to its end. */
-  async continueFrom(rewinding: Rewinding): Promise<number> {
-    return this.#throughForks(rewinding.place, await this.#putUp(rewinding));
-  }
-
-  async #enter(name: string, args: readonly number[]): Promise<number> {
+  /** Put up a stack that was copied into this program, as a child's, and run it to its end. */
+  async continueFrom(down: Down): Promise<void> {
     if (this.#killed) throw new Ended();
-    this.#enterShared();
-    const entry = this.#instance?.exports[name];
-    if (typeof entry !== "function") throw new Error(`export ${name} was not checked`);
-    const value = await wasm.promising(entry as WasmFunction)(...args);
-    return typeof value === "number" ? value : 0;
-  }
-
-  /** While an entered export came back because its stack was taken down: let the process be copied, put it up again. */
-  async #throughForks(place: Place, first: number): Promise<number> {
-    let value = first;
-    for (let fork = this.#fork; fork !== undefined; fork = this.#fork) {
-      if (fork.phase !== "unwinding") throw new GuestFault("a program that did not come back from its fork");
-      await this.#enter(STOP_UNWIND, []);
-      const { call, passed } = fork;
-      this.#fork = { phase: "down", call, passed, place };
-      if (!this.thread.process.kernel.unwound(this.thread)) throw new Ended();
-      const outcome = await this.#standDown();
-      value = await this.#putUp({ place, call, outcome, passed: [...passed] });
-    }
-    return value;
-  }
-
-  #standDown(): Promise<number> {
-    const { promise, resolve } = Promise.withResolvers<number>();
-    this.#blocked = "gave way";
-    this.#resolve = resolve;
-    if (this.#killed) this.#answer(0);
-    return promise;
-  }
-
-  #putUp(rewinding: Rewinding): Promise<number> {
-    this.#fork = { phase: "rewinding", ...rewinding };
+    this.#fork = down;
+    this.#place = down.place;
+    this.#stage = "down";
     this.condemned = true;
-    const buffer = this.#around.unwindBuffer();
-    if (buffer === undefined) throw new Error("an unwind buffer went away");
-    return this.#enter(START_REWIND, [buffer[0]]).then(() => this.#enter(rewinding.place.name, rewinding.place.args));
+    const { image, gates } = this.#around;
+    await gates.enter(this.slot, gates.of(image).run);
+  }
+
+  #export(name: string): WasmFunction {
+    const found = this.#instance?.exports[name];
+    if (typeof found !== "function") throw new Error(`export ${name} was not checked`);
+    return found as WasmFunction;
   }
 
   /** The kernel wants this stack down: the gate calls asyncify's start, and every frame returns. */
@@ -310,10 +309,11 @@ export class GuestThread implements CallSite, EntryContext {
     const target = this.#instance?.exports[START_UNWIND];
     // One buffer: two threads cannot fork at the same time.
     const busy = this.#around.forking;
-    const buffer = busy ? undefined : this.#around.unwindBuffer();
+    const fixed = this.#place === undefined;
+    const buffer = busy || fixed ? undefined : this.#around.unwindBuffer();
     if (typeof target !== "function" || buffer === undefined) {
       thread.pending = undefined;
-      const error = busy ? -EAGAIN : -ENOMEM;
+      const error = fixed ? -ENOSYS : busy ? -EAGAIN : -ENOMEM;
       this.putWide(error);
       return error;
     }
@@ -325,14 +325,14 @@ export class GuestThread implements CallSite, EntryContext {
     this.condemned = true;
     const step = { ...PLAIN_STEP, arguments: [address, 0, 0] as const };
     this.#steps = [{ parameters: 1, target: target as WasmFunction, step }];
-    this.#around.control.setRestart(slot, false);
+    this.#around.gates.control.setRestart(slot, false);
     this.#setVerdict(SIGNAL);
     return 0;
   }
 
   /** A call met while the stack is put up: one that a handler interrupted, or the fork itself. Any other ends the guest. */
   #metAgain(fork: Rewinding, call: GuestCall): number {
-    const { control } = this.#around;
+    const { control } = this.#around.gates;
     const passed = fork.passed.pop();
     if (passed !== undefined) {
       const target = this.#instance === undefined ? undefined : tableFunction(this.#instance, passed.step.handler);
@@ -361,14 +361,66 @@ export class GuestThread implements CallSite, EntryContext {
 
   // What the gate asks for.
 
+  /**
+   * The function to call at the bottom of the stack: the place it was entered by, and around each fork what takes the stack
+   * down for good and begins to put it up. The gate suspends while the process is copied; `answer` is what fork answers.
+   */
+  nextStage(answer: number): number {
+    if (this.#killed) return NO_STEP;
+    this.#setVerdict(PROCEED);
+    try {
+      this.#enterShared();
+      return this.#stageAfter(this.#stage, answer);
+    } catch (error) {
+      this.fault(error);
+      return NO_STEP;
+    }
+  }
+
+  #stageAfter(stage: Stage, answer: number): number {
+    const [fork, place] = [this.#fork, this.#place];
+    if (place === undefined) throw new Error("a run of no place");
+    if (stage === "next" || stage === "rewinding") return this.#stageCall("in", place.name, place.args);
+    if (fork === undefined) return NO_STEP;
+    if (stage === "in" && fork.phase === "unwinding") return this.#stageCall("stopping", STOP_UNWIND, []);
+    if (stage === "stopping" && fork.phase === "unwinding") return this.#standDown({ ...fork, phase: "down", place });
+    if (stage === "down" && fork.phase === "down") return this.#putUp({ ...fork, outcome: answer });
+    this.#die("a program that did not come back from its fork");
+    return NO_STEP;
+  }
+
+  #stageCall(stage: Stage, name: string, args: readonly number[]): number {
+    this.#stage = stage;
+    const [a = 0, b = 0, c = 0] = args;
+    this.#around.gates.control.setStep(this.slot, this.#export(name), { ...PLAIN_STEP, arguments: [a, b, c] });
+    return args.length;
+  }
+
+  /** The stack is down: let the process be copied. */
+  #standDown(down: Down): number {
+    this.#fork = down;
+    this.#stage = "down";
+    this.#blocked = "gave way";
+    this.#setVerdict(BLOCK);
+    if (!this.thread.process.kernel.unwound(this.thread)) this.#die("a fork that nobody asked for");
+    return NO_STEP;
+  }
+
+  #putUp(down: Omit<Rewinding, "passed"> & Down): number {
+    const buffer = this.#around.unwindBuffer();
+    if (buffer === undefined) throw new Error("an unwind buffer went away");
+    this.#fork = { ...down, phase: "rewinding", passed: [...down.passed] };
+    return this.#stageCall("rewinding", START_REWIND, [buffer[0]]);
+  }
+
   #lookAfterSignals(): void {
-    this.#around.control.setRestart(this.slot, false);
+    this.#around.gates.control.setRestart(this.slot, false);
     this.#setVerdict(SIGNAL);
   }
 
   /** The function of the guest's to call now: how many parameters it has, or NO_STEP. */
-  #nextStep(): number {
-    const { control } = this.#around;
+  nextStep(): number {
+    const { control } = this.#around.gates;
     if (this.#killed) return NO_STEP;
     this.#setVerdict(PROCEED);
     try {
@@ -396,7 +448,7 @@ export class GuestThread implements CallSite, EntryContext {
   }
 
   /** A step returned: after a handler mask and stack pointer go back. 1 when the stack is coming down instead. */
-  #stepDone(words: readonly number[]): number {
+  stepDone(words: readonly number[]): number {
     const [parameters = 0, handler = -1, a = 0, b = 0, c = 0, maskLow = 0, maskHigh = 0, stackPointer = -1] = words;
     if (this.#killed) return 0;
     const fork = this.#fork;
@@ -463,7 +515,7 @@ export class GuestThread implements CallSite, EntryContext {
   }
 
   #setVerdict(verdict: number): void {
-    this.#around.control.setVerdict(this.slot, verdict);
+    this.#around.gates.control.setVerdict(this.slot, verdict);
   }
 
   /** Continue the suspended stack, if there is one; the gate looks at the verdict again first. */
@@ -475,7 +527,7 @@ export class GuestThread implements CallSite, EntryContext {
   }
 
   /** The gate suspends the stack on the promise answered here. */
-  #suspend(): Promise<number> {
+  suspend(): Promise<number> {
     if (!this.#killed) this.#setVerdict(PROCEED);
     const { promise, resolve } = Promise.withResolvers<number>();
     this.#resolve = resolve;
@@ -484,39 +536,18 @@ export class GuestThread implements CallSite, EntryContext {
     return promise;
   }
 
-  #gateImports(): Record<string, Record<string, unknown>> {
-    const handlers: Record<string, unknown> = Object.create(null);
-    this.#around.image.imports.forEach(({ call }, i) => {
-      if (call !== undefined) handlers[i] = bind(call, this);
-    });
-    const gate: Record<string, unknown> = Object.create(null);
-    gate.trapped = (index: number): void => this.#calledTrap(index);
-    gate.suspend = new wasm.Suspending(() => this.#suspend());
-    gate.next = (): number => this.#nextStep();
-    gate.done = (...words: number[]): number => this.#stepDone(words);
-    gate.control = this.#around.control.memory;
-    gate.table = this.#around.control.table;
-    gate.slot = this.slot;
+  /** What an instance of the image imports: its gate's functions, and this program's memory. */
+  #imports(): Record<string, Record<string, unknown>> {
+    const { gates, image, linear } = this.#around;
     const imports: Record<string, Record<string, unknown>> = Object.create(null);
-    imports[GATE_MODULE] = Object.freeze(gate);
-    imports[HANDLERS] = Object.freeze(handlers);
+    Object.assign(imports, gates.of(image).imports);
+    const own: Record<string, unknown> = Object.assign(Object.create(null), imports[MEMORY_MODULE]);
+    own[MEMORY_NAME] = linear;
+    imports[MEMORY_MODULE] = Object.freeze(own);
     return Object.freeze(imports);
   }
 
-  #guestImports(gate: WasmInstance): Record<string, Record<string, unknown>> {
-    const imports: Record<string, Record<string, unknown>> = Object.create(null);
-    this.#around.image.imports.forEach(({ gate: { module, name } }, i) => {
-      imports[module] ??= Object.create(null) as Record<string, unknown>;
-      const functions = imports[module];
-      functions[name] = gate.exports[i];
-    });
-    imports[MEMORY_MODULE] ??= Object.create(null) as Record<string, unknown>;
-    imports[MEMORY_MODULE][MEMORY_NAME] = this.#around.linear;
-    for (const functions of Object.values(imports)) Object.freeze(functions);
-    return Object.freeze(imports);
-  }
-
-  #calledTrap(index: number): void {
+  calledTrap(index: number): void {
     const gate = this.#around.image.imports[index]?.gate;
     const name = gate === undefined ? `${index}` : `${gate.module}.${gate.name}`;
     this.#doom = { code: 0, signal: SIGSYS, message: `called ${name}, which Linden does not offer` };

@@ -6,7 +6,13 @@ import type { GuestCall, ProgramImage } from "../kernel/contracts.ts";
 import type { Entry } from "./entries/entry.ts";
 import { type GateEntry, gateModule } from "./gate.ts";
 import { ModuleRefused } from "./rewriter/refusal.ts";
-import { type ImportedFunction, MEMORY_MODULE, MEMORY_NAME, type ModuleReport } from "./rewriter/report.ts";
+import {
+  type ImportedFunction,
+  MEMORY_MODULE,
+  MEMORY_NAME,
+  type ModuleReport,
+  START_EXPORT,
+} from "./rewriter/report.ts";
 import type { RewrittenModule } from "./rewriter/rewrite.ts";
 import { type WasmModule, wasm } from "./webassembly.ts";
 
@@ -26,6 +32,8 @@ export class GuestImage implements ProgramImage {
   readonly entry: Entry;
   readonly imports: readonly BoundImport[];
   readonly gate: WasmModule;
+  /** How many i32 each export takes that answers nothing and takes three at most. */
+  readonly #stages: ReadonlyMap<string, number>;
 
   /** Throws ModuleRefused: V8 rejects it, an import is unknown or of another type, or it cannot be entered. */
   constructor(name: string, rewritten: RewrittenModule, entry: Entry, tables: CallTables) {
@@ -36,7 +44,19 @@ export class GuestImage implements ProgramImage {
     this.module = compile(rewritten.bytes);
     this.imports = matchImports(this.module, this.report, entry, tables);
     this.gate = gateModule(this.imports.map(({ gate }) => gate));
+    this.#stages = stagesOf(this.report);
   }
+
+  /** Whether the gate can call this export with so many arguments at the bottom of a stack. */
+  isStage(name: string, parameters: number): boolean {
+    return this.#stages.get(name) === parameters;
+  }
+}
+
+function stagesOf({ exports, hasStart }: ModuleReport): ReadonlyMap<string, number> {
+  const fitting = exports.filter(({ parameters, results }) => results === "" && /^i{0,3}$/.test(parameters));
+  const stages = new Map(fitting.map(({ name, parameters }) => [name, parameters.length]));
+  return hasStart ? stages.set(START_EXPORT, 0) : stages;
 }
 
 function compile(bytes: Uint8Array<ArrayBuffer>): WasmModule {

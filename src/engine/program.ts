@@ -10,10 +10,10 @@ import { exitThread } from "../kernel/operations/threads.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import { UNWIND_BYTES } from "../limits.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
-import type { ControlMemory } from "./control.ts";
 import type { EntryContext } from "./entries/entry.ts";
-import { copyGlobals, copyMemory, isForkable, type Rewinding } from "./fork.ts";
-import { GuestThread, type Surroundings } from "./guest-thread.ts";
+import { copyGlobals, copyMemory, isForkable } from "./fork.ts";
+import type { Gates } from "./gates.ts";
+import { type Down, GuestThread, type Surroundings } from "./guest-thread.ts";
 import type { GuestImage } from "./image.ts";
 import { PAGE_BYTES } from "./memory-pool.ts";
 import { SCAN_BYTES } from "./page-scan.ts";
@@ -22,7 +22,7 @@ import { type WasmMemory, wasm } from "./webassembly.ts";
 
 /** What a program has for its life. Everything is given back through `released`, once. */
 export interface Resources {
-  readonly control: ControlMemory;
+  readonly gates: Gates;
   readonly slot: number;
   readonly memory: WasmMemory;
   released(program: GuestProgram): void;
@@ -35,7 +35,7 @@ const NO_BYTES = new ArrayBuffer(0);
 export class GuestProgram implements Program, Surroundings {
   readonly memory: GuestMemory;
   readonly linear: WasmMemory;
-  readonly control: ControlMemory;
+  readonly gates: Gates;
   readonly image: GuestImage;
   readonly forkable: boolean;
   readonly #process: Process;
@@ -52,14 +52,14 @@ export class GuestProgram implements Program, Surroundings {
   /** Address of the memory fork uses, once it was needed. */
   #unwindAddress: number | undefined;
   /** Where a copy goes on. */
-  #copied: Rewinding | undefined;
+  #copied: Down | undefined;
 
   /** Instantiate; no guest code runs. Throws what V8 throws when memory, segments or the host's space do not suffice. */
   constructor(process: Process, image: GuestImage, resources: Resources) {
     this.#process = process;
     this.image = image;
     this.#resources = resources;
-    this.control = resources.control;
+    this.gates = resources.gates;
     this.linear = resources.memory;
     this.forkable = isForkable(image.report);
     const { memory } = resources;
@@ -104,7 +104,7 @@ export class GuestProgram implements Program, Surroundings {
     const [unwound = 0, end = 0] = original.#unwindFree();
     copyMemory(original.linear, this.linear, this.image.report.dataEnd, unwound, end);
     this.#unwindAddress = original.#unwindAddress;
-    this.#copied = { ...down, outcome: 0 };
+    this.#copied = down;
     return true;
   }
 
@@ -155,14 +155,14 @@ export class GuestProgram implements Program, Surroundings {
       ({ name, parameters, results }) => name === THREAD_ENTRY && parameters === "ii" && results === "",
     );
     if (!has || this.#state !== "running") return -ENOSYS;
-    const slot = this.control.take();
+    const slot = this.gates.take();
     if (slot === undefined) return -EAGAIN;
     try {
       this.#threads.set(thread, new GuestThread(this, slot));
       this.#waiting.add(thread);
       return 0;
     } catch (error) {
-      this.control.give(slot);
+      this.gates.give(slot);
       if (error instanceof wasm.RuntimeError || error instanceof RangeError) return -ENOMEM;
       throw error;
     }
@@ -231,7 +231,7 @@ export class GuestProgram implements Program, Surroundings {
   #forget(thread: Thread): void {
     const guest = this.#threads.get(thread);
     this.#threads.delete(thread);
-    if (guest !== undefined && guest !== this.#main) this.control.give(guest.slot);
+    if (guest !== undefined && guest !== this.#main) this.gates.give(guest.slot);
   }
 
   async #steps(context: EntryContext): Promise<number> {
@@ -249,6 +249,7 @@ export class GuestProgram implements Program, Surroundings {
     this.#process.kernel.programEnding(this.#process, this);
     this.#peak = this.peakMemory;
     this.#state = "ended";
+    this.gates.control.clearStep();
     this.#resources.released(this);
     this.#process.kernel.programEnded(this.#process, status, this);
   }

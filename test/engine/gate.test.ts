@@ -25,14 +25,15 @@ function open(entries: readonly GateEntry[], handler: (...words: number[]) => nu
   assert.ok(slot !== undefined);
   const trapped: number[] = [];
   const handlers = Object.fromEntries(entries.map((_, i) => [`${i}`, handler]));
+  control.current = slot;
   const gate = {
     control: control.memory,
-    slot,
     trapped: (index: number) => void trapped.push(index),
     table: control.table,
     suspend: () => assert.fail("suspended"),
     next: () => assert.fail("looked for a signal"),
     done: () => assert.fail("ended a handler"),
+    stage: () => assert.fail("looked for a stage"),
   };
   const { exports } = new WebAssembly.Instance(gateModule(entries), { gate, handlers });
   return { control, slot, trapped, calls: entries.map((_, i) => exports[i] as Exported) };
@@ -68,7 +69,7 @@ describe("the gate", () => {
     }
   });
 
-  it("traps when its slot says KILL, and looks at no other slot", () => {
+  it("traps when the slot of the stack that runs says KILL, and looks at no other slot", () => {
     const gate = open([entry("", "i"), entry("", "")], () => 3);
     assert.equal(gate.calls[0]?.(), 3);
     gate.control.setVerdict(0, KILL);
@@ -76,6 +77,11 @@ describe("the gate", () => {
     gate.control.setVerdict(gate.slot, KILL);
     assert.throws(() => gate.calls[0]?.(), /unreachable/);
     assert.throws(() => gate.calls[1]?.(), /unreachable/);
+    const other = gate.control.take() ?? 0;
+    gate.control.current = other;
+    assert.equal(gate.calls[0]?.(), 3);
+    gate.control.setVerdict(other, KILL);
+    assert.throws(() => gate.calls[0]?.(), /unreachable/);
   });
 
   it("tells which import that is not offered was called, and never returns from it", () => {

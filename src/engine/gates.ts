@@ -1,0 +1,130 @@
+/**
+ * Layer: engine. The gates of one engine: an instance for each image, shared by all its programs, because making one costs
+ * as much as making a program. Which thread is calling, the control memory says: a slot is a thread's own while it lives.
+ * It must not know what any call means.
+ */
+import { bind, type Callers, type CallSite } from "./binding.ts";
+import { ControlMemory, KILL, SLOT_BYTES } from "./control.ts";
+import { GATE_MODULE, HANDLERS, NO_STEP, RUN } from "./gate.ts";
+import type { GuestImage } from "./image.ts";
+import { type WasmFunction, wasm } from "./webassembly.ts";
+
+/** What a gate asks of the thread whose stack runs. */
+export interface Caller extends CallSite {
+  /** The stack is put aside until the promise settles; then the gate looks at the verdict again. */
+  suspend(): Promise<number>;
+  /** The function of the guest's to call before a call returns: how many parameters it has, or NO_STEP. */
+  nextStep(): number;
+  /** It returned. 1 when the stack is coming down. */
+  stepDone(words: readonly number[]): number;
+  /** The function to call at the bottom of the stack. `answer` is what a suspension before it ended with, 0 otherwise. */
+  nextStage(answer: number): number;
+  /** An import that is not offered was called. */
+  calledTrap(index: number): void;
+}
+
+export interface Gate {
+  /** The functions an instance of the image imports, by module. Frozen. */
+  readonly imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Call what `nextStage` names, on a stack of its own. Enter it through `Gates.enter`. */
+  readonly run: () => Promise<unknown>;
+}
+
+export class Gates implements Callers {
+  readonly control = new ControlMemory();
+  readonly #callers: (Caller | undefined)[] = [];
+  readonly #gates = new WeakMap<GuestImage, Gate>();
+  readonly #nobody: Caller;
+
+  /** `fatal` hears of a call that nobody makes: our bug. */
+  constructor(fatal: (error: unknown) => void) {
+    this.#nobody = nobody(this.control, fatal);
+  }
+
+  /** Whose stack runs. */
+  get current(): Caller {
+    return this.#callers[this.control.current / SLOT_BYTES] ?? this.#nobody;
+  }
+
+  /** A slot for a thread; undefined when all are taken. */
+  take(): number | undefined {
+    return this.control.take();
+  }
+
+  /** Whose calls come through a slot from now on. */
+  seat(slot: number, caller: Caller): void {
+    this.#callers[slot / SLOT_BYTES] = caller;
+  }
+
+  give(slot: number): void {
+    this.#callers[slot / SLOT_BYTES] = undefined;
+    this.control.give(slot);
+  }
+
+  /** Enter a stack: `entry` runs guest code with this slot until it is over or suspended. */
+  enter<T>(slot: number, entry: () => T): T {
+    this.control.current = slot;
+    return entry();
+  }
+
+  /** The gate of an image. Throws RangeError when the host has no room for it. */
+  of(image: GuestImage): Gate {
+    const known = this.#gates.get(image);
+    if (known !== undefined) return known;
+    const instance = new wasm.Instance(image.gate, this.#imports(image));
+    const imports: Record<string, Record<string, unknown>> = Object.create(null);
+    image.imports.forEach(({ gate: { module, name } }, i) => {
+      imports[module] ??= Object.create(null) as Record<string, unknown>;
+      imports[module][name] = instance.exports[i];
+    });
+    for (const functions of Object.values(imports)) Object.freeze(functions);
+    const gate = { imports: Object.freeze(imports), run: wasm.promising(instance.exports[RUN] as WasmFunction) };
+    this.#gates.set(image, gate);
+    return gate;
+  }
+
+  #imports(image: GuestImage): Record<string, Record<string, unknown>> {
+    const handlers: Record<string, unknown> = Object.create(null);
+    image.imports.forEach(({ call }, i) => {
+      if (call !== undefined) handlers[i] = bind(call, this);
+    });
+    const gate: Record<string, unknown> = Object.create(null);
+    gate.trapped = (index: number): void => this.current.calledTrap(index);
+    gate.suspend = new wasm.Suspending(() => this.current.suspend());
+    gate.next = (): number => this.current.nextStep();
+    gate.done = (...words: number[]): number => this.current.stepDone(words);
+    gate.stage = (answer: number): number => this.current.nextStage(answer);
+    gate.control = this.control.memory;
+    gate.table = this.control.table;
+    const imports: Record<string, Record<string, unknown>> = Object.create(null);
+    imports[GATE_MODULE] = Object.freeze(gate);
+    imports[HANDLERS] = Object.freeze(handlers);
+    return Object.freeze(imports);
+  }
+}
+
+/** Who is calling where no thread has the slot: the call ends in a trap. */
+function nobody(control: ControlMemory, fatal: (error: unknown) => void): Caller {
+  const refuse = (): number => {
+    control.setVerdict(control.current, KILL);
+    fatal(new Error("a call from a slot that no thread has"));
+    return 0;
+  };
+  return {
+    get thread(): never {
+      throw new Error("a call from a slot that no thread has");
+    },
+    condemned: true,
+    shouldYield: () => false,
+    giveWay: refuse,
+    attend: refuse,
+    putWide: () => {},
+    unusual: refuse,
+    fault: refuse,
+    suspend: () => Promise.resolve(refuse()),
+    nextStep: () => refuse() + NO_STEP,
+    stepDone: refuse,
+    nextStage: () => refuse() + NO_STEP,
+    calledTrap: () => void refuse(),
+  };
+}
