@@ -19,6 +19,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, ()
   ["guests", async () => (await import("./guests.ts")).guests],
   ["doctor", async () => (await import("./doctor.ts")).doctor],
   ["explain", async () => (await import("./explain.ts")).explain],
+  ["convert", async () => (await import("./convert.ts")).convert],
   ["cc", async () => (await import("./cc.ts")).compiler("c")],
   ["c++", async () => (await import("./cc.ts")).compiler("c++")],
   ["ar", async () => (await import("./cc.ts")).binaryTool("ar")],

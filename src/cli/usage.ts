@@ -21,6 +21,7 @@ Commands:
   guests                list the installed guests
   doctor                say which layers this machine can give, and how to get the rest
   explain [POLICY]      say what a policy allows and why; without one, Linden's own cell
+  convert POLICY        a seccomp policy in another format: Linden's, Docker's, OCI's, Minijail's, BPF
   cc, c++               compile C for the sandbox: a clang with its own C library
   ar, ranlib, nm, strip LLVM's, for what cc makes
   image build|list      build and list the programs a sandbox can start with: a shell and its tools
@@ -110,6 +111,17 @@ file-server, prefilter. PROGRAM is a guest or a .wasm file: it is told what hold
 Exit status: 0; with --diff 1 where the policies differ; 125 where something cannot be read.
 `;
 
+const CONVERT_HELP = `Usage: linden convert [OPTIONS] POLICY
+
+Reads a seccomp policy (Linden's JSON, a container profile of Docker or OCI, a Minijail .policy) and writes it in another
+format. What cannot be carried over is told on standard error; what would change a verdict is an error instead.
+
+      --to FORMAT          linden (default), docker, oci, minijail, or bpf: a filter's bytes, as bwrap --seccomp takes them
+  -o, --output FILE        instead of standard output
+      --arch x64|arm64     for this architecture (default: this machine's)
+      --caps CAP_X,CAP_Y   the capabilities the program will have, for profiles that ask (default: none)
+`;
+
 const IMAGE_HELP = `Usage: linden image build [NAME]
        linden image list [--json]
 
@@ -128,6 +140,7 @@ export const HELP: ReadonlyMap<string, string> = new Map([
   ["guests", GUESTS_HELP],
   ["doctor", DOCTOR_HELP],
   ["explain", EXPLAIN_HELP],
+  ["convert", CONVERT_HELP],
   ["image", IMAGE_HELP],
   ["shell", SHELL_HELP],
 ]);

@@ -9,15 +9,23 @@ const JUMP = 0x05; // BPF_JMP | BPF_JA
 const JUMP_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const JUMP_ABOVE = 0x25; // BPF_JMP | BPF_JGT | BPF_K
 const JUMP_AT_LEAST = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+const JUMP_SET = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const STORE = 0x02; // BPF_ST
+const LOAD_STORED = 0x60; // BPF_LD | BPF_W | BPF_MEM
 const AND = 0x54; // BPF_ALU | BPF_AND | BPF_K
 const RETURN = 0x06; // BPF_RET | BPF_K
 
 /** include/uapi/linux/seccomp.h */
 export const SECCOMP_RET_KILL_PROCESS = 0x80000000;
+export const SECCOMP_RET_KILL_THREAD = 0x00000000;
+export const SECCOMP_RET_TRAP = 0x00030000;
+export const SECCOMP_RET_TRACE = 0x7ff00000;
 export const SECCOMP_RET_ERRNO = 0x00050000;
 export const SECCOMP_RET_LOG = 0x7ffc0000;
 export const SECCOMP_RET_ALLOW = 0x7fff0000;
 
+/** BPF_MEMWORDS, include/uapi/linux/bpf_common.h: words a program can put aside. */
+const MEMORY_WORDS = 16;
 /** BPF_MAXINSNS, include/uapi/linux/bpf_common.h: instructions of one program. */
 export const MAXIMUM_INSTRUCTIONS = 4096;
 /** A conditional jump's offset is a byte. */
@@ -117,13 +125,17 @@ export function simulate(program: Uint8Array<ArrayBuffer>, call: Call, path?: St
   });
   const words = new DataView(program.buffer, program.byteOffset, program.length);
   let accumulator = 0;
+  const memory = new Uint32Array(MEMORY_WORDS);
   for (let at = 0; at < program.length; at += 8) {
     const code = words.getUint16(at, true);
     const k = words.getUint32(at + 4, true);
     const start = at / 8;
     if (code === LOAD_WORD) accumulator = data.getUint32(k, true);
     else if (code === AND) accumulator = (accumulator & k) >>> 0;
+    else if (code === STORE) memory[k] = accumulator;
+    else if (code === LOAD_STORED) accumulator = memory[k] ?? 0;
     else if (code === JUMP) at += 8 * k;
+    else if (code === JUMP_SET) at += 8 * words.getUint8(at + ((accumulator & k) !== 0 ? 2 : 3));
     else if (code === JUMP_EQUAL) at += 8 * words.getUint8(at + (accumulator === k ? 2 : 3));
     else if (code === JUMP_ABOVE) at += 8 * words.getUint8(at + (accumulator > k ? 2 : 3));
     else if (code === JUMP_AT_LEAST) at += 8 * words.getUint8(at + (accumulator >= k ? 2 : 3));
@@ -149,6 +161,9 @@ export function verdictText(value: number): string {
   if (action === SECCOMP_RET_LOG) return "allow and log";
   if (action === SECCOMP_RET_ERRNO) return `errno ${value & 0xffff}`;
   if (action === SECCOMP_RET_KILL_PROCESS) return "kill process";
+  if (action === SECCOMP_RET_KILL_THREAD) return "kill thread";
+  if (action === SECCOMP_RET_TRAP) return "trap (SIGSYS)";
+  if (action === SECCOMP_RET_TRACE) return `trace ${value & 0xffff}`;
   return `verdict ${hex(value)}`;
 }
 
@@ -169,15 +184,21 @@ export function disassemble(program: Uint8Array<ArrayBuffer>): string[] {
           ? `A &= ${hex(k)}`
           : code === JUMP
             ? `goto ${index + 1 + k}`
-            : code === JUMP_EQUAL
-              ? branch("==")
-              : code === JUMP_ABOVE
-                ? branch(">")
-                : code === JUMP_AT_LEAST
-                  ? branch(">=")
-                  : code === RETURN
-                    ? `return ${verdictText(k)}`
-                    : `unknown code ${hex(code)}`;
+            : code === STORE
+              ? `M[${k}] = A`
+              : code === LOAD_STORED
+                ? `A = M[${k}]`
+                : code === JUMP_SET
+                  ? branch("&")
+                  : code === JUMP_EQUAL
+                    ? branch("==")
+                    : code === JUMP_ABOVE
+                      ? branch(">")
+                      : code === JUMP_AT_LEAST
+                        ? branch(">=")
+                        : code === RETURN
+                          ? `return ${verdictText(k)}`
+                          : `unknown code ${hex(code)}`;
     lines.push(`${String(index).padStart(4)}: ${text}`);
   }
   return lines;

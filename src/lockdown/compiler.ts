@@ -9,7 +9,10 @@ import {
   SECCOMP_RET_ALLOW,
   SECCOMP_RET_ERRNO,
   SECCOMP_RET_KILL_PROCESS,
+  SECCOMP_RET_KILL_THREAD,
   SECCOMP_RET_LOG,
+  SECCOMP_RET_TRACE,
+  SECCOMP_RET_TRAP,
 } from "./bpf.ts";
 import type { Action, Condition, Policy, Rule } from "./policy.ts";
 
@@ -23,6 +26,9 @@ function verdict(action: Action): number {
   if (action.kind === "allow") return SECCOMP_RET_ALLOW;
   if (action.kind === "errno") return SECCOMP_RET_ERRNO | action.errno;
   if (action.kind === "log") return SECCOMP_RET_LOG;
+  if (action.kind === "trap") return SECCOMP_RET_TRAP;
+  if (action.kind === "trace") return SECCOMP_RET_TRACE | action.data;
+  if (action.kind === "killThread") return SECCOMP_RET_KILL_THREAD;
   return SECCOMP_RET_KILL_PROCESS;
 }
 
@@ -47,6 +53,7 @@ export function compile(policy: Policy, architecture: Architecture): Uint8Array<
   const kill = answer({ kind: "kill" });
   const fallback = answer(policy.fallback);
   for (const { action } of policy.rules) answer(action);
+  const newer = policy.newer === undefined ? undefined : answer(policy.newer.action);
 
   const calls = callsOf(policy, architecture);
   // Calls with argument rules are tested first: the kernel answers the others from its per-call cache and never gets here.
@@ -58,6 +65,8 @@ export function compile(policy: Policy, architecture: Architecture): Uint8Array<
     // The bodies load arguments over the call's number, so every one of them ends in an answer and none falls through.
     next = out.jumpIfEqual(number, body, next);
   }
+  const last = policy.newer === undefined ? undefined : callNumbers(architecture).get(policy.newer.above);
+  if (newer !== undefined && last !== undefined) next = out.jumpIfAbove(last, newer, next);
   if (architecture === "x64") next = out.jumpIfAtLeast(X32_SYSCALL_BIT, kill, next);
   const start = out.load(NUMBER_AT);
   out.jumpIfEqual(AUDIT_ARCH[architecture], start, kill);

@@ -16,9 +16,14 @@ function markedText(rule: Rule): string {
   return `${ruleText(rule)}${rule.seen === undefined ? "" : ` [${rule.seen}]`}`;
 }
 
+function newerText({ newer }: Policy): string[] {
+  return newer === undefined ? [] : [`calls newer than ${newer.above}: ${actionText(newer.action)}`];
+}
+
 /** The policy as text: what happens otherwise, then every rule with its reason, under the rule set it comes from. */
 export function explainPolicy(policy: Policy): string {
   const lines = [`any other call: ${actionText(policy.fallback)}`];
+  lines.push(...newerText(policy));
   for (const [origin, rules] of byOrigin(policy)) {
     lines.push(origin);
     for (const rule of rules) lines.push(`  ${markedText(rule)}${rule.why === "" ? "" : ` — ${rule.why}`}`);
@@ -39,6 +44,7 @@ export function explainTree(policy: Policy): string {
       lines.push(`│  ${syscall === last ? "└" : "├"}─ ${[syscall, texts.join("; ")].join(" ").trimEnd()}`);
     }
   }
+  lines.push(...newerText(policy).map((line) => `├─ ${line}`));
   lines.push(`└─ any other call: ${actionText(policy.fallback)}`);
   return lines.join("\n");
 }
@@ -52,7 +58,7 @@ export function explainDifference(first: Policy, second: Policy): string {
   const lines: string[] = [];
   const [before, after] = [actionText(first.fallback), actionText(second.fallback)];
   if (before !== after) lines.push(`- any other call: ${before}`, `+ any other call: ${after}`);
-  const texts = (policy: Policy) => new Set(policy.rules.map(ruleText));
+  const texts = (policy: Policy) => new Set([...newerText(policy), ...policy.rules.map(ruleText)]);
   const [old, fresh] = [texts(first), texts(second)];
   for (const text of [...old].filter((each) => !fresh.has(each)).sort()) lines.push(`- ${text}`);
   for (const text of [...fresh].filter((each) => !old.has(each)).sort()) lines.push(`+ ${text}`);

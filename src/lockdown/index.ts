@@ -48,7 +48,19 @@ export {
 export { type RuleSet, YesReally } from "./context/rule-set.ts";
 export { type ApplyOptions, SafetyContext } from "./context/safety-context.ts";
 export { explainDifference, explainPolicy, explainTree, type SimulatedCall, simulateCall } from "./explain.ts";
-export { loadPolicy, parsePolicy, type RuleSetUse, type WrittenPolicy } from "./formats/index.ts";
+export {
+  loadPolicy,
+  type Machine,
+  NotExpressible,
+  parsePolicy,
+  type RuleSetUse,
+  thisMachine,
+  type WrittenPolicy,
+  type WrittenText,
+  writeContainerPolicy,
+  writeLindenPolicy,
+  writeMinijailPolicy,
+} from "./formats/index.ts";
 export { type Policy, PolicyError, readPolicy } from "./policy.ts";
 export type { LimitValue, Resource, ResourceLimits } from "./resource-limits.ts";
 export { BasicCapabilities } from "./rulesets/basic.ts";

@@ -13,7 +13,14 @@ export type PolicyData = {
   readonly default: ActionData;
   readonly syscalls: readonly RuleData[];
 };
-export type ActionData = "allow" | "kill" | "log" | { readonly errno: string };
+export type ActionData =
+  | "allow"
+  | "kill"
+  | "killThread"
+  | "trap"
+  | "log"
+  | { readonly errno: string | number }
+  | { readonly trace: number };
 export type RuleData = {
   readonly syscall: string;
   /** Why the process needs this call, or why the answer is what it is. */
@@ -47,6 +54,12 @@ export type ArgumentData = {
 export type Action =
   | { readonly kind: "allow" }
   | { readonly kind: "kill" }
+  /** Ends the calling thread alone, silently: what other tools' policies may ask for. Nothing of Linden's does. */
+  | { readonly kind: "killThread" }
+  /** SIGSYS, which the program may catch. */
+  | { readonly kind: "trap" }
+  /** Asks a debugger that watches the process; without one the call answers ENOSYS. */
+  | { readonly kind: "trace"; readonly data: number }
   /** The call is made, and the kernel's audit log says so. */
   | { readonly kind: "log" }
   | { readonly kind: "errno"; readonly errno: number };
@@ -71,11 +84,19 @@ export type Rule = {
   /** Learned from a run nobody vouches for, and from no other. */
   readonly seen?: "untrusted run";
 };
-export type Policy = { readonly about: string; readonly fallback: Action; readonly rules: readonly Rule[] };
+export type Policy = {
+  readonly about: string;
+  readonly fallback: Action;
+  readonly rules: readonly Rule[];
+  /** What happens to calls numbered above this one, in place of the fallback: ENOSYS where the kernel is merely newer. */
+  readonly newer?: { readonly action: Action; readonly above: string };
+};
 
 /** "allow", "kill", "errno EPERM (1)". */
 export function actionText(action: Action): string {
-  return action.kind === "errno" ? `errno ${errnoName(-action.errno)}` : action.kind;
+  if (action.kind === "errno") return `errno ${errnoName(-action.errno)}`;
+  if (action.kind === "trace") return `trace ${action.data}`;
+  return action.kind === "killThread" ? "kill the thread" : action.kind;
 }
 
 /** A policy that cannot be what its author meant. */
@@ -83,6 +104,8 @@ export class PolicyError extends Error {
   override readonly name = "PolicyError";
 }
 
+/** MAX_ERRNO, include/linux/err.h. */
+const MOST_ERRNO = 4095;
 const WORD = (1n << 64n) - 1n;
 const INT = (1n << 32n) - 1n;
 
@@ -180,15 +203,32 @@ export function emptyMeaning({ comparison = "==", mask, values }: Condition): st
   return undefined;
 }
 
-/** "allow", "kill", "log" or {"errno": "E…"}. Throws PolicyError. */
+/** "allow", "kill", "log", {"errno": "E…"} and their like. Throws PolicyError. */
 export function readAction(value: unknown, where: string): Action {
-  if (value === "allow" || value === "kill" || value === "log") return { kind: value };
+  if (value === "allow" || value === "kill" || value === "killThread" || value === "trap" || value === "log") {
+    return { kind: value };
+  }
   if (typeof value === "object" && value !== null) {
-    const name = text(record(value, where, ["errno"]).errno, `${where}.errno`);
+    const { errno: given, trace } = record(value, where, ["errno", "trace"]);
+    if (given === undefined && typeof trace === "number" && Number.isInteger(trace) && trace >= 0 && trace <= 0xffff) {
+      return { kind: "trace", data: trace };
+    }
+    if (
+      typeof given === "number" &&
+      Number.isInteger(given) &&
+      given >= 0 &&
+      given <= MOST_ERRNO &&
+      trace === undefined
+    ) {
+      return { kind: "errno", errno: given };
+    }
+    const name = text(given, `${where}.errno`);
     const errno: unknown = name in errnoNumbers ? Reflect.get(errnoNumbers, name) : undefined;
     if (typeof errno === "number" && /^E[A-Z0-9]+$/.test(name)) return { kind: "errno", errno };
   }
-  throw new PolicyError(`${where}: expected "allow", "kill", "log" or {"errno": "E…"}`);
+  throw new PolicyError(
+    `${where}: expected "allow", "kill", "log", "trap", "killThread", {"errno": "E…"} or {"trace": n}`,
+  );
 }
 
 function word(value: unknown, where: string): bigint {

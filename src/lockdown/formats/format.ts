@@ -1,6 +1,7 @@
 /** Layer: lockdown, formats. What any written policy is once it has been read, and what a format must give. No format here. */
 import type { LandlockPortRule, LandlockRule } from "../context/landlock-rule.ts";
 import type { Policy } from "../policy.ts";
+import type { Machine } from "./machine.ts";
 
 /** A policy file, read and checked. */
 export type WrittenPolicy = {
@@ -26,6 +27,11 @@ export type PolicyFormat = {
   readonly name: string;
   /** Whether a text looks like this format; `json` is the parsed text where it is JSON. */
   recognizes(text: string, json: unknown): boolean;
-  /** `file` is where the text comes from, for messages and for what it includes. */
-  read(text: string, json: unknown, file: string): WrittenPolicy;
+  /** `file` is where the text comes from, for messages and for what it includes; `machine` is this one when absent. */
+  read(text: string, json: unknown, file: string, machine?: Machine): WrittenPolicy;
 };
+
+/** A policy of a format that knows calls only: no rule sets, no files. */
+export function callsOnly(format: string, policy: Policy, lost: readonly string[]): WrittenPolicy {
+  return { format, policy, ruleSets: [], files: [], ports: [], from: undefined, lost };
+}

@@ -2,6 +2,7 @@
  * Layer: lockdown, formats. Linden's own policy files: JSON with a reason for each rule. docs/lockdown.md describes the
  * format. It must not know who installs the policy.
  */
+import { demandCall } from "../context/condition.ts";
 import { InvalidRuleSet } from "../context/errors.ts";
 import { LandlockPortRule, LandlockRule } from "../context/landlock-rule.ts";
 import { RuleBook } from "../context/rule-book.ts";
@@ -9,7 +10,7 @@ import { type Policy, PolicyError, type Rule, readAction, readRules, record, tex
 import type { PolicyFormat, RuleSetUse, WrittenPolicy } from "./format.ts";
 import { namedRuleSet } from "./rule-set-names.ts";
 
-const KEYS = ["about", "default", "from", "ruleSets", "syscalls", "files", "ports"];
+const KEYS = ["about", "default", "newer", "from", "ruleSets", "syscalls", "files", "ports"];
 /** The rule set that rules written out in a file count as, where a conflict is told. */
 const WRITTEN_OUT = "syscalls";
 
@@ -43,7 +44,8 @@ export function readLindenPolicy(data: unknown, file = "the policy"): WrittenPol
     throw new PolicyError(`${file}: it allows nothing: expected "ruleSets", "syscalls", "files" or "ports"`);
   }
   const rules = [...written, ...remaining(written, book.policy(about, fallback).rules)];
-  const policy: Policy = { about, fallback, rules };
+  const newer = source.newer === undefined ? undefined : newerCalls(source.newer, `${file}: newer`);
+  const policy: Policy = { about, fallback, rules, ...(newer === undefined ? {} : { newer }) };
   return {
     format: "linden",
     policy,
@@ -53,6 +55,13 @@ export function readLindenPolicy(data: unknown, file = "the policy"): WrittenPol
     from,
     lost: [],
   };
+}
+
+function newerCalls(entry: unknown, where: string): NonNullable<Policy["newer"]> {
+  const source = record(entry, where, ["above", "action"]);
+  const above = text(source.above, `${where}.above`);
+  demandCall(above, `${where}.above`);
+  return { above, action: readAction(source.action, `${where}.action`) };
 }
 
 function list(value: unknown, where: string): readonly unknown[] {
