@@ -20,6 +20,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, ()
   ["doctor", async () => (await import("./doctor.ts")).doctor],
   ["explain", async () => (await import("./explain.ts")).explain],
   ["convert", async () => (await import("./convert.ts")).convert],
+  ["learn", async () => (await import("./learn.ts")).learn],
   ["cc", async () => (await import("./cc.ts")).compiler("c")],
   ["c++", async () => (await import("./cc.ts")).compiler("c++")],
   ["ar", async () => (await import("./cc.ts")).binaryTool("ar")],

@@ -22,6 +22,7 @@ Commands:
   doctor                say which layers this machine can give, and how to get the rest
   explain [POLICY]      say what a policy allows and why; without one, Linden's own cell
   convert POLICY        a seccomp policy in another format: Linden's, Docker's, OCI's, Minijail's, BPF
+  learn -- PROGRAM      run a native program and write the policy it needs; --audit tries one out
   cc, c++               compile C for the sandbox: a clang with its own C library
   ar, ranlib, nm, strip LLVM's, for what cc makes
   image build|list      build and list the programs a sandbox can start with: a shell and its tools
@@ -122,6 +123,26 @@ format. What cannot be carried over is told on standard error; what would change
       --caps CAP_X,CAP_Y   the capabilities the program will have, for profiles that ask (default: none)
 `;
 
+const LEARN_HELP = `Usage: linden learn [-o FILE [--merge]] [--untrusted] [--exact] -- PROGRAM [ARGS…]
+       linden learn --audit FILE [--refuse] -- PROGRAM [ARGS…]
+
+Runs a native program, with its threads and everything it starts, listens to its system calls, and writes the smallest
+policy that allows them: rule sets by name, and the calls left over with their arguments where these are always the same.
+It works through the kernel (seccomp's user notifications): the program runs as ever, some ten times slower at calls.
+
+  -o, --output FILE   where the policy goes (default: standard output, when the program has ended)
+      --merge         add to the policy that is there; what it allows or refuses stays
+      --untrusted     nobody vouches for this run: mark what only it showed
+      --exact         no rule sets: every call as it was seen
+      --audit FILE    learn nothing: tell what this policy would refuse, with the rule set that would allow it
+      --refuse        with --audit: refuse it too (to try a policy out; a lock is "linden jail", or lockWith in the program)
+
+A Node program that calls lockWith("FILE") is learned from there on: what it did before it locked does not count.
+Rings (io_uring) are answered ENOSYS, since a filter cannot see into them; setuid programs run without their privileges.
+
+Exit status: the program's; 125 Linden failed; 126 not runnable; 127 not found; 128+n signal n ended it.
+`;
+
 const IMAGE_HELP = `Usage: linden image build [NAME]
        linden image list [--json]
 
@@ -141,6 +162,7 @@ export const HELP: ReadonlyMap<string, string> = new Map([
   ["doctor", DOCTOR_HELP],
   ["explain", EXPLAIN_HELP],
   ["convert", CONVERT_HELP],
+  ["learn", LEARN_HELP],
   ["image", IMAGE_HELP],
   ["shell", SHELL_HELP],
 ]);

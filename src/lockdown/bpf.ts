@@ -21,6 +21,7 @@ export const SECCOMP_RET_KILL_THREAD = 0x00000000;
 export const SECCOMP_RET_TRAP = 0x00030000;
 export const SECCOMP_RET_TRACE = 0x7ff00000;
 export const SECCOMP_RET_ERRNO = 0x00050000;
+export const SECCOMP_RET_USER_NOTIF = 0x7fc00000;
 export const SECCOMP_RET_LOG = 0x7ffc0000;
 export const SECCOMP_RET_ALLOW = 0x7fff0000;
 
@@ -159,6 +160,7 @@ export function verdictText(value: number): string {
   const action = (value & 0xffff0000) >>> 0;
   if (action === SECCOMP_RET_ALLOW) return "allow";
   if (action === SECCOMP_RET_LOG) return "allow and log";
+  if (action === SECCOMP_RET_USER_NOTIF) return "notify";
   if (action === SECCOMP_RET_ERRNO) return `errno ${value & 0xffff}`;
   if (action === SECCOMP_RET_KILL_PROCESS) return "kill process";
   if (action === SECCOMP_RET_KILL_THREAD) return "kill thread";

@@ -13,6 +13,7 @@ import {
   SECCOMP_RET_LOG,
   SECCOMP_RET_TRACE,
   SECCOMP_RET_TRAP,
+  SECCOMP_RET_USER_NOTIF,
 } from "./bpf.ts";
 import type { Action, Condition, Policy, Rule } from "./policy.ts";
 
@@ -37,9 +38,14 @@ function verdict(action: Action): number {
  *
  * A call of another architecture, or of the x32 ABI, kills the process whatever the policy says. Of the rules for one
  * call the first whose conditions hold decides, then the policy's default. Calls this architecture does not have are
- * left out: nobody can make them.
+ * left out: nobody can make them. With `listened`, a call that gets the policy's default waits for the word of whoever
+ * holds the filter's listener instead.
  */
-export function compile(policy: Policy, architecture: Architecture): Uint8Array<ArrayBuffer> {
+export function compile(
+  policy: Policy,
+  architecture: Architecture,
+  { listened = false }: { readonly listened?: boolean } = {},
+): Uint8Array<ArrayBuffer> {
   const out = new BackwardAssembler();
   const answers = new Map<number, Label>();
   const answer = (action: Action): Label => {
@@ -51,7 +57,7 @@ export function compile(policy: Policy, architecture: Architecture): Uint8Array<
     return label;
   };
   const kill = answer({ kind: "kill" });
-  const fallback = answer(policy.fallback);
+  const fallback = listened ? out.answer(SECCOMP_RET_USER_NOTIF) : answer(policy.fallback);
   for (const { action } of policy.rules) answer(action);
   const newer = policy.newer === undefined ? undefined : answer(policy.newer.action);
 

@@ -5,7 +5,8 @@ import { disassemble, type Step, simulate, verdictText } from "./bpf.ts";
 import { compile } from "./compiler.ts";
 import { conditionText, demandCall } from "./context/condition.ts";
 import { LockdownError } from "./context/errors.ts";
-import { actionText, type Condition, type Policy, type Rule } from "./policy.ts";
+import { holds } from "./learn/uses.ts";
+import { actionText, type Policy, type Rule } from "./policy.ts";
 
 function ruleText({ syscall, conditions, action }: Rule): string {
   const when = conditions.length === 0 ? "" : ` when ${conditions.map(conditionText).join(" and ")}`;
@@ -96,25 +97,6 @@ export function simulateCall(
     rule: policy.rules.find((rule) => rule.syscall === name && rule.conditions.every((each) => holds(each, args))),
     path: steps.map(({ at }) => lines[at] ?? ""),
   };
-}
-
-function holds({ argument, mask, values, comparison = "==" }: Condition, args: readonly bigint[]): boolean {
-  const asked = (args[argument] ?? 0n) & mask;
-  const [value = 0n] = values;
-  switch (comparison) {
-    case "==":
-      return values.includes(asked);
-    case "!=":
-      return !values.includes(asked);
-    case "<":
-      return asked < value;
-    case "<=":
-      return asked <= value;
-    case ">":
-      return asked > value;
-    case ">=":
-      return asked >= value;
-  }
 }
 
 /** Words of C that stand for a number here. */

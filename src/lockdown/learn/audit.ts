@@ -1,0 +1,121 @@
+/**
+ * Layer: lockdown, learn. What a policy would refuse of the calls that are heard: each different one once, with the rule set that
+ * would allow it. It must not print.
+ */
+import { ENOSYS, EPERM } from "../../abi/errno.ts";
+import { RuleBook } from "../context/rule-book.ts";
+import type { WrittenPolicy } from "../formats/format.ts";
+import { namedRuleSet, RULE_SET_NAMES } from "../formats/rule-set-names.ts";
+import { type Action, actionText, type Rule } from "../policy.ts";
+import { callText } from "./call-text.ts";
+import { Locked } from "./learner.ts";
+import type { HeardCall, Listener, Word } from "./supervisor.ts";
+import { holds } from "./uses.ts";
+
+/** Different refusals that are told in full; beyond them only their number is. */
+const MOST_TOLD = 10_000;
+
+export type Finding = {
+  readonly syscall: string;
+  /** The call as in C, with its paths and addresses. */
+  readonly text: string;
+  readonly process: number;
+  readonly task: number;
+  /** What the policy says to it: "errno EPERM (1)", "kill". */
+  readonly verdict: string;
+  /** The rule set whose rule refuses; undefined: no rule holds, it is the policy's default. */
+  readonly refusedBy: string | undefined;
+  /** The narrowest built-in rule set that would allow it, if there is one. */
+  readonly wouldAllow: string | undefined;
+};
+
+export type AuditOptions = {
+  /** Refuse what the policy refuses, instead of telling only. */
+  readonly refuse: boolean;
+  readonly tell: (finding: Finding) => void;
+};
+
+/** Decides calls as the filter of a policy would, from when on the policy holds. */
+export class Audit implements Listener {
+  readonly #rules: ReadonlyMap<string, readonly Rule[]>;
+  readonly #fallback: Action;
+  readonly #options: AuditOptions;
+  readonly #told = new Set<string>();
+  readonly #locked: Locked | undefined;
+  /** How many calls were not allowed, the same ones counted again. */
+  refusals = 0;
+
+  constructor({ policy, from }: Pick<WrittenPolicy, "policy" | "from">, options: AuditOptions) {
+    this.#rules = Map.groupBy(policy.rules, ({ syscall }) => syscall);
+    this.#fallback = policy.fallback;
+    this.#options = options;
+    this.#locked = from === "lock" ? new Locked() : undefined;
+  }
+
+  started(): void {}
+
+  signed(process: number): void {
+    this.#locked?.add(process);
+  }
+
+  heard(call: HeardCall): Word {
+    if (this.#locked?.has(call.process) === false)
+      return call.syscall.startsWith("io_uring_") ? { errno: ENOSYS } : "go on";
+    const { action, rule } = this.#decide(call);
+    if (action.kind === "allow" || action.kind === "log") return "go on";
+    this.refusals++;
+    this.#tell(call, action, rule);
+    if (action.kind === "errno" && (this.#options.refuse || call.syscall.startsWith("io_uring_"))) {
+      return { errno: action.errno };
+    }
+    return this.#options.refuse ? { errno: EPERM } : "go on";
+  }
+
+  #decide({ syscall, args }: HeardCall): { readonly action: Action; readonly rule?: Rule } {
+    const rule = this.#rules.get(syscall)?.find(({ conditions }) => conditions.every((each) => holds(each, args)));
+    return rule === undefined ? { action: this.#fallback } : { action: rule.action, rule };
+  }
+
+  #tell(call: HeardCall, action: Action, rule: Rule | undefined): void {
+    const text = callText(call);
+    const key = `${call.process} ${text}`;
+    if (this.#told.has(key) || this.#told.size >= MOST_TOLD) return;
+    this.#told.add(key);
+    this.#options.tell({
+      syscall: call.syscall,
+      text,
+      process: call.process,
+      task: call.task,
+      verdict: actionText(action),
+      refusedBy: rule === undefined ? undefined : (rule.origin ?? "syscalls"),
+      wouldAllow: ruleSetFor(call.syscall, call.args),
+    });
+  }
+}
+
+/** "openat(AT_FDCWD, "/etc/shadow", …): errno EPERM (1); no rule set in force allows it, SystemIO.allowOpenReadonly would". */
+export function findingText({ text, process, task, verdict, refusedBy, wouldAllow }: Finding): string {
+  const who = process === task ? `process ${process}` : `process ${process}, thread ${task}`;
+  const by = refusedBy === undefined ? "no rule set in force allows it" : `${refusedBy} refuses it`;
+  const cure = wouldAllow === undefined ? "and no built-in one would" : `${wouldAllow} would allow it`;
+  return `${text} in ${who}: ${verdict}; ${by}, ${cure}`;
+}
+
+type Known = { readonly name: string; readonly size: number; readonly rules: ReadonlyMap<string, readonly Rule[]> };
+let known: readonly Known[] | undefined;
+
+/** The built-in rule set with the fewest calls among those that allow this one. */
+export function ruleSetFor(syscall: string, args: readonly bigint[]): string | undefined {
+  known ??= RULE_SET_NAMES.filter((name) => !name.startsWith("NodeRuntime."))
+    .map((name) => {
+      const book = new RuleBook();
+      book.add(namedRuleSet(name, name, true));
+      const rules = Map.groupBy(book.policy("", { kind: "kill" }).rules, (rule) => rule.syscall);
+      return { name, size: rules.size, rules };
+    })
+    .sort((a, b) => a.size - b.size);
+  const fits = ({ rules }: Known) =>
+    rules.get(syscall)?.some(({ conditions }) => conditions.every((each) => holds(each, args))) === true;
+  // Linden's own names say more than other systems' groups.
+  return (known.find((set) => /^[A-Z]/.test(set.name) && fits(set)) ?? known.find(fits))?.name;
+}
