@@ -41,6 +41,14 @@ export const WALL_MS: number | undefined = undefined;
 export const CPU_SECONDS: number | undefined = undefined;
 /** Bytes a pipe holds, as pipe(7). Enforced by the kernel. */
 export const PIPE_BYTES = 65_536;
+/** Bytes a pipe may be made to hold with F_SETPIPE_SZ, as fs.pipe-max-size; EPERM beyond. Enforced by the kernel. */
+export const PIPE_MOST_BYTES = 1024 * 1024;
+/** Bytes all pipes of a sandbox may hold together, as fs.pipe-user-pages-soft. Enforced by the kernel. */
+export const PIPES_BYTES = 64 * 1024 * 1024;
+/** What a new pipe holds once that is reached. Enforced by the kernel. */
+export const PIPE_CROWDED_BYTES = 8192;
+/** Bytes of the files in /dev/shm; ENOSPC beyond. Enforced by memfs. */
+export const SHM_BYTES = 64 * 1024 * 1024;
 /** A write up to this many bytes to a pipe is atomic, as pipe(7). */
 export const PIPE_BUF = 4096;
 /** Bytes one handler moves before it yields. */

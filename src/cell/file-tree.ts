@@ -7,6 +7,9 @@ import { ERRNO } from "../abi/errno.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import { DeviceFileSystem } from "../fs/devfs/devfs.ts";
 import { MemoryFileSystem } from "../fs/memfs/memfs.ts";
+import type { KernelFacts } from "../fs/procfs/facts.ts";
+import { ProcFileSystem } from "../fs/procfs/procfs.ts";
+import { SHM_BYTES } from "../limits.ts";
 import type { FileSystem } from "../vfs/contracts.ts";
 import { makeDirectories } from "../vfs/create.ts";
 import { MountTable } from "../vfs/mounts.ts";
@@ -26,6 +29,7 @@ const DIRECTORIES: readonly (readonly [string, number])[] = [
   ["/dev", 0o755],
   ["/etc", 0o755],
   ["/home", 0o755],
+  ["/proc", 0o555],
   ["/root", 0o700],
   ["/run", 0o755],
   ["/usr/local", 0o755],
@@ -33,7 +37,13 @@ const DIRECTORIES: readonly (readonly [string, number])[] = [
   ["/tmp", 0o1777],
 ];
 
-export function buildFileTree(boot: BootRequest, host: KernelHost, hostFileSystems: HostFileSystems): WalkContext {
+/** `facts` are asked for when /proc is first read. */
+export function buildFileTree(
+  boot: BootRequest,
+  host: KernelHost,
+  hostFileSystems: HostFileSystems,
+  facts: () => KernelFacts,
+): WalkContext {
   let dev = 1;
   const { clock } = host;
   const rootFs = new MemoryFileSystem({
@@ -47,6 +57,10 @@ export function buildFileTree(boot: BootRequest, host: KernelHost, hostFileSyste
   for (const [path, mode] of DIRECTORIES) directory(context, path as ByteString, mode);
   const devfs = new DeviceFileSystem({ dev: dev++, clock, random: host.random });
   mounts.mount(directory(context, "/dev" as ByteString, 0o755), devfs);
+  const shared = { bytes: Math.min(SHM_BYTES, boot.limits.fsBytes), inodes: boot.limits.fsInodes };
+  const shm = new MemoryFileSystem({ dev: dev++, clock, ...shared, mode: 0o1777 });
+  mounts.mount(directory(context, "/dev/shm" as ByteString, 0o755), shm);
+  mounts.mount(directory(context, "/proc" as ByteString, 0o555), new ProcFileSystem(dev++, facts));
 
   const fileSystem = (request: MountRequest): FileSystem => {
     if (request.kind === "memory") {

@@ -162,9 +162,9 @@ export class Session implements ExitListener {
   }
 
   #build(boot: BootRequest): World {
-    const context = buildFileTree(boot, this.#host, this.#hostFileSystems);
+    const context = buildFileTree(boot, this.#host, this.#hostFileSystems, () => kernel.facts);
     const engine = new Engine({ calls: CALLS, memoryBytes: boot.limits.memoryBytes, fatal: this.#fatal });
-    const kernel = new Kernel({
+    const kernel: Kernel = new Kernel({
       host: this.#host,
       loader: engine,
       mounts: context.mounts,
@@ -174,7 +174,11 @@ export class Session implements ExitListener {
         bytes: SHARED_BYTES,
         inodes: SHARED_FILES,
       }),
-      limits: { descriptors: boot.limits.descriptors, processes: boot.limits.processes },
+      limits: {
+        descriptors: boot.limits.descriptors,
+        processes: boot.limits.processes,
+        memoryBytes: boot.limits.memoryBytes,
+      },
       exits: this,
       hostname: Buffer.from(boot.hostname).toString("latin1") as ByteString,
     });

@@ -59,6 +59,7 @@ function bindUpTo4(call: GuestCall, callers: Callers, words: number): Handler {
     if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
     thread.process.calls += 1;
+    thread.process.kernel.caller = thread;
     try {
       const value = call.begin(thread, a, b, c, d);
       return ordinary(call, site, value) ?? site.unusual(call, value, [a, b, c, d].slice(0, words));
@@ -74,6 +75,7 @@ function bindUpTo8(call: GuestCall, callers: Callers, words: number): Handler {
     if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
     thread.process.calls += 1;
+    thread.process.kernel.caller = thread;
     try {
       const value = call.begin(thread, a, b, c, d, e, f, g, h);
       return ordinary(call, site, value) ?? site.unusual(call, value, [a, b, c, d, e, f, g, h].slice(0, words));
@@ -89,6 +91,7 @@ function bindUpTo12(call: GuestCall, callers: Callers, words: number): Handler {
     if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
     thread.process.calls += 1;
+    thread.process.kernel.caller = thread;
     try {
       const value = call.begin(thread, a, b, c, d, e, f, g, h, i, j, k, l);
       return (
@@ -106,6 +109,7 @@ function bindAny(call: GuestCall, callers: Callers): Handler {
     if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
     const { thread } = site;
     thread.process.calls += 1;
+    thread.process.kernel.caller = thread;
     try {
       const value = call.begin(thread, ...args);
       return ordinary(call, site, value) ?? site.unusual(call, value, args);

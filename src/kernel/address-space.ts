@@ -60,6 +60,15 @@ export class AddressSpace {
   #breakStart = 0;
   #breakEnd = 0;
 
+  /** What brk(2) gave out: [breakStart, breakEnd). */
+  get breakStart(): number {
+    return this.#breakStart;
+  }
+
+  get breakEnd(): number {
+    return this.#breakEnd;
+  }
+
   get mappings(): readonly Mapping[] {
     return this.#mappings;
   }

@@ -22,6 +22,8 @@ export interface ChildEvent {
   readonly status: ExitStatus;
   /** Bytes, for ru_maxrss. */
   readonly peakMemory: number;
+  /** Its own and its children's, nanoseconds. */
+  readonly cpuNs: number;
 }
 
 /** Take what the selection asks for; "none" when no such child has news, "no child" when there is no such child. */
@@ -50,16 +52,17 @@ function* candidates(parent: Process, { type, id }: ChildSelection): Iterable<Pr
 
 function newsOf(child: Process, options: number): ChildEvent | undefined {
   const { pid, status } = child;
-  const { uid } = child.credentials;
+  const { real: uid } = child.userIdentity;
   const peakMemory = Math.max(child.peakMemory, child.program?.peakMemory ?? 0);
+  const cpuNs = child.cpuNs + child.childrenCpuNs;
   if (status !== undefined) {
-    return (options & WEXITED) === 0 ? undefined : { pid, uid, what: "ended", status, peakMemory };
+    return (options & WEXITED) === 0 ? undefined : { pid, uid, what: "ended", status, peakMemory, cpuNs };
   }
   if (child.news === "stopped" && (options & WUNTRACED) !== 0) {
-    return { pid, uid, what: "stopped", status: { code: 0, signal: child.stopped }, peakMemory };
+    return { pid, uid, what: "stopped", status: { code: 0, signal: child.stopped }, peakMemory, cpuNs };
   }
   if (child.news === "continued" && (options & WCONTINUED) !== 0) {
-    return { pid, uid, what: "continued", status: { code: 0, signal: 0 }, peakMemory };
+    return { pid, uid, what: "continued", status: { code: 0, signal: 0 }, peakMemory, cpuNs };
   }
   return undefined;
 }
@@ -70,5 +73,6 @@ function take(parent: Process, child: Process, event: ChildEvent): void {
     return;
   }
   parent.childrenPeakMemory = Math.max(parent.childrenPeakMemory, event.peakMemory, child.childrenPeakMemory);
+  parent.childrenCpuNs += event.cpuNs;
   parent.kernel.reap(child);
 }

@@ -166,7 +166,7 @@ export function tellParent(child: Process, news: ExitStatus | "stopped" | "conti
       code = news.signal === 0 ? CLD_EXITED : CORE.has(news.signal) ? CLD_DUMPED : CLD_KILLED;
       status = news.signal === 0 ? news.code : news.signal;
     }
-    const { uid } = child.credentials;
+    const { real: uid } = child.userIdentity;
     generate(parent, { signal: SIGCHLD, code, pid: child.pid, uid, value: 0, status });
   }
   parent.childEvents.wakeAll();

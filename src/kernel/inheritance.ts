@@ -23,6 +23,8 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
     descriptors: descriptors.limit,
   });
   copy.executable = process.executable;
+  copy.userIdentity = process.userIdentity;
+  copy.groupIdentity = process.groupIdentity;
   copy.dispositions.set(process.dispositions);
   process.actions.forEach((action, signal) => {
     copy.actions[signal] = action;
@@ -36,6 +38,13 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
   return { process: copy, thread: copied };
 }
 
+/** After execve(2) the effective user and group are the saved ones as well. */
+function saveIdentities(process: Process): void {
+  const { userIdentity, groupIdentity } = process;
+  process.userIdentity = { ...userIdentity, saved: userIdentity.effective };
+  process.groupIdentity = { ...groupIdentity, saved: groupIdentity.effective };
+}
+
 /** Mappings and handlers do not outlive the program they are in: their signals have the default action again. */
 export function forgetProgram(process: Process): void {
   process.dispositions.forEach((disposition, signal) => {
@@ -45,4 +54,5 @@ export function forgetProgram(process: Process): void {
   process.space = new AddressSpace();
   process.offersEnvironment = false;
   process.childFlags = 0;
+  saveIdentities(process);
 }

@@ -6,7 +6,7 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { E2BIG, EAGAIN, EINVAL, ENOSYS, ENOTDIR, ESRCH } from "../abi/errno.ts";
 import { SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP } from "../abi/signal.ts";
 import { S_IFDIR } from "../abi/stat.ts";
-import { ARGUMENT_BYTES, DESCRIPTORS, PIPE_BUF, PROCESSES } from "../limits.ts";
+import { ARGUMENT_BYTES, DESCRIPTORS, MEMORY_BYTES, PIPE_BUF, PROCESSES } from "../limits.ts";
 import { emptyStat, type FileSystem } from "../vfs/contracts.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials } from "../vfs/permissions.ts";
@@ -14,10 +14,11 @@ import { FOLLOW, walk } from "../vfs/walk.ts";
 import type { ExitStatus, ForkDriver, Host, Outcome, ProgramLoader, SpawnOptions } from "./contracts.ts";
 import { generate, settleAll, tellParent } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import { Facts } from "./facts.ts";
 import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
 import { PipeFileSystem } from "./pipefs.ts";
-import { Process, Thread } from "./process.ts";
+import { commandName, Process, Thread } from "./process.ts";
 import { Programs } from "./programs.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SharedMemory } from "./shared-memory.ts";
@@ -31,12 +32,15 @@ export interface KernelLimits {
   readonly processes: number;
   /** Bytes of arguments and environment of one process. */
   readonly argumentBytes: number;
+  /** Linear memory of one process. The loader enforces it; /proc and sysinfo(2) tell it. */
+  readonly memoryBytes: number;
 }
 
 export const DEFAULT_LIMITS: KernelLimits = {
   descriptors: DESCRIPTORS,
   processes: PROCESSES,
   argumentBytes: ARGUMENT_BYTES,
+  memoryBytes: MEMORY_BYTES,
 };
 
 /** Hears of ends. The cell reports them to the caller. */
@@ -85,6 +89,9 @@ export class Kernel {
   readonly loader: ProgramLoader & Partial<ForkDriver>;
   /** Controlling terminals by session. */
   readonly terminals = new Map<number, Terminal>();
+  /** Who makes a call now: whoever makes the calls says so before each. */
+  caller: Thread | undefined = undefined;
+  readonly facts: Facts;
   readonly #exits: ExitListener | undefined;
   /** By number; the numbers are given here, in rising order, so no guest chooses them. */
   readonly #processes = new Map<number, Process>();
@@ -102,6 +109,7 @@ export class Kernel {
     this.programs = new Programs(this);
     this.shared = new SharedMemory(this, options.sharedMemory);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
+    this.facts = new Facts(this);
   }
 
   /** Every process that was not reaped, oldest first. */
@@ -163,7 +171,7 @@ export class Kernel {
     });
     const error = this.load(process);
     if (error < 0) return error;
-    new Thread(process, process.pid);
+    new Thread(process, process.pid).name = commandName(options.argv[0] ?? options.image.name);
     this.enlist(process);
     const { descriptors = [] } = inheritance;
     for (let fd = 0; fd < descriptors.length; fd++) {
@@ -294,6 +302,8 @@ export class Kernel {
     process.ending ??= status;
     process.status = process.ending;
     this.#abandonCalls(process);
+    process.lastName = process.threads[0]?.name ?? process.lastName;
+    this.scheduler.charge(process);
     process.timers.forgetAll();
     process.held.length = 0;
     process.descriptors.closeAll();

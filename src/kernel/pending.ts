@@ -14,6 +14,7 @@ import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
+import { PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import type { Thread } from "./process.ts";
 import { scan } from "./readiness.ts";
 import type { SharedFile } from "./shared-file.ts";
@@ -133,7 +134,17 @@ export interface PendingFill extends PendingCall, Fill {
   readonly result: number;
 }
 
+/** open of a FIFO without a partner: the end is open already, and waits for one that comes. */
+export interface PendingOpen extends PendingCall {
+  readonly kind: "open";
+  readonly description: OpenDescription;
+  readonly closeOnExec: boolean;
+  /** Partners seen when it was opened. */
+  readonly seen: number;
+}
+
 export type Pending =
+  | PendingOpen
   | PendingFill
   | PendingRead
   | PendingWrite
@@ -180,6 +191,8 @@ export function continuePending(kernel: Kernel, thread: Thread): Outcome {
 
 function attempt(kernel: Kernel, pending: Pending): Outcome {
   switch (pending.kind) {
+    case "open":
+      return attemptOpen(pending);
     case "read":
       return pending.description.file instanceof TerminalFile
         ? attemptTerminal(kernel, pending, pending.description.file)
@@ -247,6 +260,7 @@ function interruption(pending: Pending): Outcome {
     case "futex":
       if (pending.deadlineNs !== Infinity) return -EINTR;
       break;
+    case "open":
     case "read":
     case "wait":
       break;
@@ -254,6 +268,13 @@ function interruption(pending: Pending): Outcome {
       return -EINTR;
   }
   return restarts(pending.thread) ? RESTART : -EINTR;
+}
+
+function attemptOpen({ thread, description, closeOnExec, seen }: PendingOpen): Outcome {
+  const { file } = description;
+  if (file instanceof PipeReadEnd && file.pipe.writersSeen === seen) return BLOCKED;
+  if (file instanceof PipeWriteEnd && file.pipe.readersSeen === seen) return BLOCKED;
+  return thread.process.descriptors.install(description, closeOnExec);
 }
 
 function attemptWait(pending: PendingWait): Outcome {

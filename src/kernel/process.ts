@@ -37,6 +37,21 @@ export interface ProcessOptions {
   readonly descriptors: number;
 }
 
+/** Real, effective and saved user or group (credentials(7)). */
+export interface Identity {
+  readonly real: number;
+  readonly effective: number;
+  readonly saved: number;
+}
+
+/** comm of a program in a file of this name: the last component, 15 bytes at most. */
+export function commandName(path: string): ByteString {
+  return path.slice(path.lastIndexOf("/") + 1, path.lastIndexOf("/") + 1 + NAME_BYTES) as ByteString;
+}
+
+/** TASK_COMM_LEN of include/linux/sched.h, without the NUL. */
+const NAME_BYTES = 15;
+
 /** Where a starting program is told to read its environment, whether or not anything is mounted there. */
 export const ENVIRONMENT_PATH = "/proc/self/environ";
 
@@ -67,7 +82,14 @@ export class Process implements WalkContext {
   readonly mounts: MountTable;
   root: Location;
   cwd: Location;
+  /** As whom it accesses files: the effective user and group, unless setfsuid(2) says otherwise. */
   credentials: Credentials;
+  userIdentity: Identity;
+  groupIdentity: Identity;
+  /** Monotonic time at which it was made; what it and the children it waited for computed, nanoseconds. */
+  startNs: number;
+  cpuNs = 0;
+  childrenCpuNs = 0;
   /** Permission bits taken from every new file, 0 to 0o777. */
   umask: number;
   readonly descriptors: DescriptorTable;
@@ -93,6 +115,8 @@ export class Process implements WalkContext {
   /** What of it others see too, once for each file. */
   shares: Share[] = [];
   threads: Thread[] = [];
+  /** The name of its first thread, once it has ended. */
+  lastName = "" as ByteString;
   program: Program | undefined = undefined;
   /** The program's memory; empty before there is one. */
   memory: GuestMemory = new GuestMemory({ buffer: NO_MEMORY });
@@ -126,6 +150,10 @@ export class Process implements WalkContext {
     this.root = options.root;
     this.cwd = options.cwd;
     this.credentials = options.credentials;
+    const { uid, gid } = options.credentials;
+    this.userIdentity = { real: uid, effective: uid, saved: uid };
+    this.groupIdentity = { real: gid, effective: gid, saved: gid };
+    this.startNs = kernel.host.clock.monotonicNs();
     this.umask = options.umask;
     this.descriptors = new DescriptorTable(options.descriptors);
   }

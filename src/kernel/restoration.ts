@@ -12,8 +12,8 @@ import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Pending, parked } from "./pending.ts";
-import { Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
-import { StreamInode } from "./pipefs.ts";
+import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
+import { type PipeFileSystem, StreamInode } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
 import type { FileRange, SharedFile } from "./shared-file.ts";
 import { SignalSet } from "./signal-set.ts";
@@ -24,6 +24,7 @@ import type {
   PendingSnapshot,
   PlaceSnapshot,
   ProcessSnapshot,
+  StreamInodeSnapshot,
 } from "./snapshot.ts";
 import {
   HIDDEN_MOUNT,
@@ -62,6 +63,8 @@ export function restoreSnapshot(snapshot: KernelSnapshot, options: RestorationOp
 /** What descriptions open, by the numbers in them. */
 interface RestoredFiles {
   readonly pipes: readonly Pipe[];
+  /** Of FIFOs. */
+  readonly pipePlaces: readonly (PlaceSnapshot | undefined)[];
   readonly streams: readonly OpenFile[];
   readonly terminals: readonly Terminal[];
 }
@@ -72,6 +75,8 @@ class Restorer {
   readonly #mounts: readonly Mount[];
   readonly #descriptions: readonly OpenDescription[];
   readonly #shared: readonly SharedFile[];
+  /** How often ends were opened. */
+  readonly #seen = new Map<Pipe, readonly [readers: number, writers: number]>();
   readonly #now: number;
 
   constructor(kernel: Kernel, options: RestorationOptions, snapshot: KernelSnapshot) {
@@ -81,9 +86,14 @@ class Restorer {
     this.#now = kernel.host.clock.monotonicNs();
     const pipes = snapshot.pipes.map((pipe) => this.#pipe(pipe));
     const streams = snapshot.streams.map((stream) => options.stream(kernel, stream));
-    const files = { pipes, streams, terminals: snapshot.terminals.map((state) => this.#terminal(state)) };
+    const terminals = snapshot.terminals.map((state) => this.#terminal(state));
+    const files = { pipes, pipePlaces: snapshot.pipes.map(({ place }) => place), streams, terminals };
     this.#descriptions = snapshot.descriptions.map((described) => this.#description(described, files));
     this.#shared = snapshot.shared.map((described) => this.#sharedFile(described));
+    for (const [pipe, [readers, writers]] of this.#seen) {
+      pipe.readersSeen = readers;
+      pipe.writersSeen = writers;
+    }
   }
 
   process(described: ProcessSnapshot): void {
@@ -111,6 +121,11 @@ class Restorer {
     check(described.dispositions.length === process.dispositions.length, "knows other signals");
     process.dispositions.set(described.dispositions);
     process.executable = executable;
+    const { userIdentity, groupIdentity, ageNs, cpuNs, childrenCpuNs, lastName } = described;
+    const identities = [userIdentity, groupIdentity].flatMap(({ real, effective, saved }) => [real, effective, saved]);
+    check([...identities, ageNs, cpuNs, childrenCpuNs].every(Number.isFinite), "has nobody's process");
+    Object.assign(process, { userIdentity: { ...userIdentity }, groupIdentity: { ...groupIdentity } });
+    Object.assign(process, { startNs: this.#now - ageNs, cpuNs, childrenCpuNs, lastName });
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
     check(process.space.restore(described.space, this.#shared), "shares a file it does not have");
@@ -204,7 +219,7 @@ class Restorer {
     check(!thread.killed, "has a blocked call in a process that ends");
     const pending = this.#pending(thread, described);
     thread.pending = pending;
-    if (pending.kind === "read" || pending.kind === "write") pending.description.acquire();
+    if (pending.kind === "read" || pending.kind === "write" || pending.kind === "open") pending.description.acquire();
     if (pending.kind === "fill") pending.description?.acquire();
     if (pending.kind === "poll") for (const description of pending.descriptions) description?.acquire();
     this.#kernel.scheduler.wake(pending);
@@ -212,6 +227,10 @@ class Restorer {
 
   #pending(thread: Thread, described: PendingSnapshot): Pending {
     switch (described.kind) {
+      case "open": {
+        const { kind, closeOnExec, seen } = described;
+        return { ...parked(thread), kind, description: this.#numbered(described.description), closeOnExec, seen };
+      }
       case "read": {
         const { kind, addresses, lengths } = described;
         check(addresses.length === lengths.length, "has a read of half a range");
@@ -307,33 +326,51 @@ class Restorer {
 
   #description(
     { file: described, flags, offset }: DescriptionSnapshot,
-    { pipes, streams, terminals }: RestoredFiles,
+    { pipes, pipePlaces, streams, terminals }: RestoredFiles,
   ): OpenDescription {
+    if (described.kind === "pipe") {
+      const pipe = pipes[described.index];
+      check(pipe !== undefined, "has an open end of no pipe");
+      return this.#pipeEnd(pipe, described, flags, pipePlaces[described.index]);
+    }
     const location = described.kind === "place" ? this.#location(described.place) : undefined;
     let file: OpenFile | number | undefined;
     if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
     else if (described.kind === "stream") file = streams[described.index];
     else if (described.kind === "terminal") file = terminals[described.index]?.file;
     else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());
-    else if (described.kind === "pipe") {
-      const pipe = pipes[described.index];
-      if (pipe !== undefined) file = described.end === "read" ? new PipeReadEnd(pipe) : new PipeWriteEnd(pipe);
-    }
     check(typeof file === "object", "has an open file that cannot be opened again");
     const description = new OpenDescription(file, location, flags);
     description.offset = offset;
     return description;
   }
 
-  #pipe({ ino, mode, uid, gid, times, contents }: PipeSnapshot): Pipe {
+  #pipeEnd(
+    pipe: Pipe,
+    { end, since }: Extract<DescriptionSnapshot["file"], { kind: "pipe" }>,
+    flags: number,
+    place: PlaceSnapshot | undefined,
+  ): OpenDescription {
+    const location = place === undefined ? undefined : this.#location(place);
+    const held = location?.inode.fs.open(location.inode, flags);
+    check(typeof held !== "number", "has a FIFO that cannot be opened again");
+    if (end === "read") return new OpenDescription(new PipeReadEnd(pipe, held, since), location, flags);
+    const file = end === "write" ? new PipeWriteEnd(pipe, held) : new PipeBothEnds(pipe, held);
+    return new OpenDescription(file, location, flags);
+  }
+
+  #pipe({ place, inode: described, capacity, readersSeen, writersSeen, contents }: PipeSnapshot): Pipe {
     const fs = this.#kernel.pipes;
-    const inode = new StreamInode(fs, ino, S_IFIFO, mode, 0, { uid, gid });
-    const [a = 0, aNs = 0, m = 0, mNs = 0, c = 0, cNs = 0] = times;
-    inode.atime = { seconds: a, nanoseconds: aNs };
-    inode.mtime = { seconds: m, nanoseconds: mNs };
-    inode.ctime = { seconds: c, nanoseconds: cNs };
-    const pipe = new Pipe(fs, { uid, gid }, inode);
+    const inode = place === undefined ? undefined : this.#location(place).inode;
+    check((inode === undefined) === (described !== undefined), "has a pipe that is nowhere, or in two places");
+    const pipe = new Pipe(fs, inode ?? streamInode(fs, described));
+    if (inode !== undefined) fs.fifos.set(inode, pipe);
+    else if (pipe.inode instanceof StreamInode) pipe.inode.source = pipe;
+    check(pipe.resize(capacity) === capacity, "has a pipe of a size that cannot be");
     check(pipe.ring.write(contents, 0, contents.length) === contents.length, "has a pipe that holds too much");
+    check([readersSeen, writersSeen].every(Number.isSafeInteger), "has a pipe opened no number of times");
+    // The ends that are restored now were counted before.
+    this.#seen.set(pipe, [readersSeen, writersSeen]);
     return pipe;
   }
 
@@ -344,12 +381,15 @@ class Restorer {
     return terminal;
   }
 
-  #location({ mount: index, ino }: PlaceSnapshot): Location {
+  #location({ mount: index, ino, directory: above, name }: PlaceSnapshot): Location {
     const mount = index === HIDDEN_MOUNT ? this.#kernel.shared.mount : this.#mounts[index];
     check(mount !== undefined, "needs a mount that is not here");
     const inode = this.#options.inode(mount, ino);
     check(inode !== undefined, `needs inode ${ino} of a ${mount.fs.type}, which is not there`);
-    return { mount, inode };
+    const directory = above === undefined ? undefined : this.#options.inode(mount, above);
+    return directory === undefined || name === undefined
+      ? { mount, inode }
+      : { mount, inode, directory, name: name as ByteString };
   }
 }
 
@@ -357,6 +397,17 @@ function rangesOf(flat: readonly number[]): FileRange[] {
   const ranges: FileRange[] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) ranges.push({ start: flat[i] ?? 0, end: flat[i + 1] ?? 0 });
   return ranges;
+}
+
+function streamInode(fs: PipeFileSystem, described: StreamInodeSnapshot | undefined): StreamInode {
+  check(described !== undefined, "has a pipe that is nowhere");
+  const { ino, mode, uid, gid, times } = described;
+  const inode = new StreamInode(fs, ino, S_IFIFO, mode, 0, { uid, gid });
+  const [a = 0, aNs = 0, m = 0, mNs = 0, c = 0, cNs = 0] = times;
+  inode.atime = { seconds: a, nanoseconds: aNs };
+  inode.mtime = { seconds: m, nanoseconds: mNs };
+  inode.ctime = { seconds: c, nanoseconds: cNs };
+  return inode;
 }
 
 function check(holds: boolean, what: string): asserts holds {

@@ -8,13 +8,25 @@ const FIRST_BYTES = 4096;
 const LOOP_BYTES = 32;
 
 export class RingBuffer {
-  readonly capacity: number;
+  #capacity: number;
   #bytes = new Uint8Array(0);
   #start = 0;
   #size = 0;
 
   constructor(capacity: number) {
-    this.capacity = capacity;
+    this.#capacity = capacity;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Hold so much from now on, which is no less than it holds. */
+  resize(capacity: number): void {
+    const held = this.contents();
+    this.#capacity = capacity;
+    this.#bytes = new Uint8Array(held);
+    this.#start = 0;
   }
 
   get size(): number {
@@ -22,7 +34,7 @@ export class RingBuffer {
   }
 
   get free(): number {
-    return this.capacity - this.#size;
+    return this.#capacity - this.#size;
   }
 
   /** Take in as much of from[at, at + length) as there is room for. How much it was. */
@@ -65,7 +77,7 @@ export class RingBuffer {
     let room = Math.max(FIRST_BYTES, this.#bytes.length);
     while (room < needed) room *= 2;
     const old = this.contents();
-    this.#bytes = new Uint8Array(Math.min(room, this.capacity));
+    this.#bytes = new Uint8Array(Math.min(room, this.#capacity));
     this.#bytes.set(old);
     this.#start = 0;
   }

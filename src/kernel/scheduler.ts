@@ -9,6 +9,7 @@ import { YIELD_NS } from "../limits.ts";
 import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
 import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
+import type { OpenDescription } from "./descriptors.ts";
 import { waitersAt } from "./futexes.ts";
 import type { Kernel } from "./kernel.ts";
 import { continuePending, interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
@@ -43,6 +44,10 @@ export class Scheduler implements WakeSink {
   #dispatching = false;
   /** Calls until the clock is read again. */
   #callsLeft = CALLS_PER_LOOK;
+  /** How often a guest was entered or continued. */
+  entered = 0;
+  /** Since when whoever runs now has been running: what the guest before it used is charged. */
+  #since: number;
   /** When the host's event loop last had its turn, in monotonic nanoseconds. */
   #turn: number;
   #alarm: number | undefined = undefined;
@@ -51,6 +56,7 @@ export class Scheduler implements WakeSink {
     this.#kernel = kernel;
     this.#host = host;
     this.#turn = host.clock.monotonicNs();
+    this.#since = this.#turn;
   }
 
   /** Entries that wait for dispatch. */
@@ -66,6 +72,14 @@ export class Scheduler implements WakeSink {
   /** The host calls in from its event loop: guests have had no time since. */
   eventsTurned(): void {
     this.#turn = this.#host.clock.monotonicNs();
+    this.#since = this.#turn;
+  }
+
+  /** A process stops running, for now or for ever: the time since the last such moment was its own. */
+  charge(process: Process): void {
+    const now = this.#host.clock.monotonicNs();
+    process.cpuNs += now - this.#since;
+    this.#since = now;
   }
 
   /** Whether a guest has run long enough without the event loop. Cheap: asked after every call. */
@@ -106,6 +120,7 @@ export class Scheduler implements WakeSink {
       return GONE;
     }
     pending.thread.pending = pending;
+    this.charge(pending.thread.process);
     this.repark(pending);
     if (pending.thread.attention) this.interrupt(pending);
     return BLOCKED;
@@ -146,12 +161,13 @@ export class Scheduler implements WakeSink {
   repark(pending: Pending): void {
     pending.woken = false;
     switch (pending.kind) {
+      case "open":
       case "read":
       case "write":
-        pending.description.file.waiters?.add(pending);
+        standIn(pending.description, pending);
         break;
       case "poll":
-        for (const description of pending.descriptions) description?.file.waiters?.add(pending);
+        for (const description of pending.descriptions) if (description !== undefined) standIn(description, pending);
         break;
       case "wait":
         pending.thread.process.childEvents.add(pending);
@@ -181,6 +197,7 @@ export class Scheduler implements WakeSink {
       this.#setAlarm();
     }
     switch (pending.kind) {
+      case "open":
       case "read":
       case "write":
         pending.description.release();
@@ -203,6 +220,7 @@ export class Scheduler implements WakeSink {
   /** A thread that is not waiting for anything gives way; `outcome` is what its call will answer. BLOCKED, or GONE. */
   yieldThread(thread: Thread, outcome: Outcome): Outcome {
     if (thread.killed) return GONE;
+    this.charge(thread.process);
     const pending: Pending = { ...parked(thread), kind: "yield", outcome };
     thread.pending = pending;
     pending.woken = true;
@@ -264,6 +282,7 @@ export class Scheduler implements WakeSink {
       if (ready.process.status === undefined) ready.process.program?.kill();
       return;
     }
+    this.entered += 1;
     const process = ready.kind === "start" ? ready.process : ready.thread.process;
     if (process.stopped !== 0) {
       process.held.push(ready);
@@ -327,4 +346,10 @@ export class Scheduler implements WakeSink {
     this.#alarm = at;
     this.#host.alarm(at);
   }
+}
+
+/** Stand in all queues of an open file. */
+function standIn({ file }: OpenDescription, waiter: Waiter): void {
+  file.waiters?.add(waiter);
+  file.moreWaiters?.add(waiter);
 }

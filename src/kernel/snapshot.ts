@@ -11,9 +11,9 @@ import type { ExitStatus, Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Pending, PollItem } from "./pending.ts";
-import { type Pipe, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
-import type { StreamInode } from "./pipefs.ts";
-import type { Process } from "./process.ts";
+import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
+import { StreamInode } from "./pipefs.ts";
+import type { Identity, Process } from "./process.ts";
 import type { FileRange, SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
 import type { SignalAction, SignalInfo } from "./signals.ts";
@@ -28,15 +28,28 @@ export const HIDDEN_MOUNT = -1;
 export interface PlaceSnapshot {
   readonly mount: number;
   readonly ino: number;
+  /** Of what is no directory: where it was found, and its name there. */
+  readonly directory?: number;
+  readonly name?: string;
 }
 
-export interface PipeSnapshot {
+/** What an inode of no file system on disk is. */
+export interface StreamInodeSnapshot {
   readonly ino: number;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
   /** atime, mtime, ctime: seconds and nanoseconds of each. */
   readonly times: readonly number[];
+}
+
+export interface PipeSnapshot {
+  /** A FIFO's place, or the inode of a pipe without a name. */
+  readonly place: PlaceSnapshot | undefined;
+  readonly inode: StreamInodeSnapshot | undefined;
+  readonly capacity: number;
+  readonly readersSeen: number;
+  readonly writersSeen: number;
   readonly contents: Uint8Array;
 }
 
@@ -63,7 +76,7 @@ export interface SharedFileSnapshot {
 
 /** What a description opens: a pipe's end and a stream by index, or the inode of its place. */
 export type FileSnapshot =
-  | { readonly kind: "pipe"; readonly index: number; readonly end: "read" | "write" }
+  | { readonly kind: "pipe"; readonly index: number; readonly end: "read" | "write" | "both"; readonly since: number }
   | { readonly kind: "stream"; readonly index: number }
   | { readonly kind: "terminal"; readonly index: number }
   | { readonly kind: "bytes"; readonly content: Uint8Array }
@@ -90,6 +103,7 @@ export type SignalWords = readonly [low: number, high: number];
 
 /** `remainingNs` from when the snapshot was taken; undefined without a deadline. */
 export type PendingSnapshot =
+  | { readonly kind: "open"; readonly description: number; readonly closeOnExec: boolean; readonly seen: number }
   | {
       readonly kind: "read";
       readonly description: number;
@@ -178,6 +192,13 @@ export interface ProcessSnapshot {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
+  readonly userIdentity: Identity;
+  readonly groupIdentity: Identity;
+  /** How long ago it was made, and what it and its children computed. */
+  readonly ageNs: number;
+  readonly lastName: string;
+  readonly cpuNs: number;
+  readonly childrenCpuNs: number;
   readonly umask: number;
   readonly dispositions: readonly number[];
   readonly actions: readonly { readonly signal: number; readonly action: SignalAction }[];
@@ -271,6 +292,12 @@ class Taker {
       uid: credentials.uid,
       gid: credentials.gid,
       groups: [...credentials.groups],
+      userIdentity: { ...process.userIdentity },
+      groupIdentity: { ...process.groupIdentity },
+      ageNs: this.#now - process.startNs,
+      lastName: process.lastName,
+      cpuNs: process.cpuNs,
+      childrenCpuNs: process.childrenCpuNs,
       umask: process.umask,
       dispositions: [...process.dispositions],
       actions: process.actions.flatMap((action, signal) => (action === undefined ? [] : [{ signal, action }])),
@@ -322,6 +349,10 @@ class Taker {
     const left = pending.deadlineNs - this.#now;
     const remainingNs = left === Infinity ? undefined : Math.max(0, left);
     switch (pending.kind) {
+      case "open": {
+        const { kind, closeOnExec, seen } = pending;
+        return { kind, description: this.#description(pending.description), closeOnExec, seen };
+      }
       case "read": {
         const { kind, addresses, lengths } = pending;
         const description = this.#description(pending.description);
@@ -376,9 +407,14 @@ class Taker {
   }
 
   #file({ file, location }: OpenDescription): FileSnapshot {
+    if (file instanceof PipeReadEnd) {
+      return { kind: "pipe", index: this.#pipe(file.pipe, location), end: "read", since: file.since };
+    }
+    if (file instanceof PipeWriteEnd || file instanceof PipeBothEnds) {
+      const end = file instanceof PipeWriteEnd ? "write" : "both";
+      return { kind: "pipe", index: this.#pipe(file.pipe, location), end, since: -1 };
+    }
     if (location !== undefined) return { kind: "place", place: this.#place(location) };
-    if (file instanceof PipeReadEnd) return { kind: "pipe", index: this.#pipe(file.pipe), end: "read" };
-    if (file instanceof PipeWriteEnd) return { kind: "pipe", index: this.#pipe(file.pipe), end: "write" };
     if (file instanceof InputStream || file instanceof OutputStream) {
       return { kind: "stream", index: this.#stream(file) };
     }
@@ -404,12 +440,19 @@ class Taker {
     return number;
   }
 
-  #pipe(pipe: Pipe): number {
+  #pipe(pipe: Pipe, location: Location | undefined): number {
     const known = this.#numbers.get(pipe);
     if (known !== undefined) return known;
-    const { ino, mode, uid, gid } = pipe.inode;
+    const { inode, ring, readersSeen, writersSeen } = pipe;
     const number =
-      this.pipes.push({ ino, mode, uid, gid, times: timesOf(pipe.inode), contents: pipe.ring.contents() }) - 1;
+      this.pipes.push({
+        place: location === undefined ? undefined : this.#place(location),
+        inode: inode instanceof StreamInode ? describeInode(inode) : undefined,
+        capacity: ring.capacity,
+        readersSeen,
+        writersSeen,
+        contents: ring.contents(),
+      }) - 1;
     this.#numbers.set(pipe, number);
     return number;
   }
@@ -442,7 +485,10 @@ class Taker {
   #place(location: Location): PlaceSnapshot {
     const mount = this.#numbers.get(location.mount);
     if (mount === undefined) throw new SnapshotError("A process stands on a mount its kernel does not know.");
-    return { mount, ino: location.inode.ino };
+    const { inode, directory, name } = location;
+    return directory === undefined || name === undefined
+      ? { mount, ino: inode.ino }
+      : { mount, ino: inode.ino, directory: directory.ino, name };
   }
 }
 
@@ -455,7 +501,7 @@ function wordsOf({ low, high }: SignalSet): SignalWords {
   return [low, high];
 }
 
-function timesOf(inode: StreamInode): number[] {
-  const { atime, mtime, ctime } = inode;
-  return [atime, mtime, ctime].flatMap(({ seconds, nanoseconds }) => [seconds, nanoseconds]);
+function describeInode({ ino, mode, uid, gid, atime, mtime, ctime }: StreamInode): StreamInodeSnapshot {
+  const times = [atime, mtime, ctime].flatMap(({ seconds, nanoseconds }) => [seconds, nanoseconds]);
+  return { ino, mode, uid, gid, times };
 }

@@ -2,14 +2,15 @@
  * Layer: kernel. Standard streams: what leaves the sandbox through an OutputPort and what the host feeds in. It must
  * not know frames or credits, nor who blocks.
  */
-import { EAGAIN, EBADF, EPIPE } from "../abi/errno.ts";
+import { EACCES, EAGAIN, EBADF, EPIPE } from "../abi/errno.ts";
+import { O_ACCMODE, O_RDONLY, O_WRONLY } from "../abi/fcntl.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../abi/poll.ts";
 import { S_IFCHR, S_IFIFO } from "../abi/stat.ts";
 import { STREAM_WINDOW_BYTES } from "../limits.ts";
-import type { Owner } from "../vfs/contracts.ts";
+import type { OpenFile, Owner } from "../vfs/contracts.ts";
 import type { OutputPort } from "./contracts.ts";
 import type { Kernel } from "./kernel.ts";
-import { StreamFile, type StreamInode } from "./pipefs.ts";
+import { type Reopenable, StreamFile, type StreamInode } from "./pipefs.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -40,7 +41,7 @@ function streamInode(kernel: Kernel, options: StreamOptions): StreamInode {
   );
 }
 
-export class OutputStream extends StreamFile {
+export class OutputStream extends StreamFile implements Reopenable {
   readonly terminal: boolean;
   readonly #scheduler: Scheduler;
   readonly #port: OutputPort;
@@ -49,10 +50,16 @@ export class OutputStream extends StreamFile {
   #hungUp = false;
 
   constructor(kernel: Kernel, port: OutputPort, options: StreamOptions) {
-    super(streamInode(kernel, options), kernel.pipes.queue());
+    const inode = streamInode(kernel, options);
+    super(inode, kernel.pipes.queue());
+    inode.source = this;
     this.terminal = options.terminal;
     this.#scheduler = kernel.scheduler;
     this.#port = port;
+  }
+
+  reopen(flags: number): OpenFile | number {
+    return (flags & O_ACCMODE) === O_WRONLY ? this : -EACCES;
   }
 
   /** The host: the reader has caught up, writers may try again. */
@@ -95,19 +102,29 @@ export class OutputStream extends StreamFile {
 }
 
 /** A pipe whose write end the host holds. */
-export class InputStream extends StreamFile {
+export class InputStream extends StreamFile implements Reopenable {
   readonly terminal: boolean;
   readonly #scheduler: Scheduler;
   readonly #listener: InputListener;
   readonly #ring = new RingBuffer(INPUT_WINDOW_BYTES);
   #ended = false;
   #closed = false;
+  /** Open file descriptions: it is closed with the last. */
+  #opens = 1;
 
   constructor(kernel: Kernel, listener: InputListener, options: StreamOptions) {
-    super(streamInode(kernel, options), kernel.pipes.queue());
+    const inode = streamInode(kernel, options);
+    super(inode, kernel.pipes.queue());
+    inode.source = this;
     this.terminal = options.terminal;
     this.#scheduler = kernel.scheduler;
     this.#listener = listener;
+  }
+
+  reopen(flags: number): OpenFile | number {
+    if ((flags & O_ACCMODE) !== O_RDONLY) return -EACCES;
+    this.#opens += 1;
+    return this;
   }
 
   /**
@@ -163,6 +180,8 @@ export class InputStream extends StreamFile {
   }
 
   override close(): void {
+    this.#opens -= 1;
+    if (this.#opens > 0) return;
     this.#closed = true;
     const left = this.#ring.size;
     if (left > 0) this.#listener.consumed(left);

@@ -8,9 +8,10 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../abi/poll.ts";
 import { SIGCONT, SIGHUP, SIGWINCH } from "../abi/signal.ts";
 import { S_IFCHR } from "../abi/stat.ts";
 import { ICANON, IXON, VMIN, VTIME } from "../abi/termios.ts";
+import type { OpenFile } from "../vfs/contracts.ts";
 import type { OutputPort } from "./contracts.ts";
 import type { Kernel } from "./kernel.ts";
-import { StreamFile } from "./pipefs.ts";
+import { type Reopenable, StreamFile } from "./pipefs.ts";
 import type { Process } from "./process.ts";
 import { INPUT_WINDOW_BYTES, type InputListener, TERMINAL_RDEV } from "./streams.ts";
 import { type InputEffects, type InputState, TerminalInput } from "./terminal-input.ts";
@@ -270,12 +271,18 @@ export class Terminal implements InputEffects {
 }
 
 /** Deviation: closing it does nothing; the terminal lives as long as its session's leader. */
-export class TerminalFile extends StreamFile {
+export class TerminalFile extends StreamFile implements Reopenable {
   readonly terminal: Terminal;
 
   constructor(kernel: Kernel, terminal: Terminal) {
-    super(kernel.pipes.inode(S_IFCHR, 0o620, TERMINAL_RDEV, { uid: 0, gid: 0 }), kernel.pipes.queue());
+    const inode = kernel.pipes.inode(S_IFCHR, 0o620, TERMINAL_RDEV, { uid: 0, gid: 0 });
+    super(inode, kernel.pipes.queue());
+    inode.source = this;
     this.terminal = terminal;
+  }
+
+  reopen(): OpenFile {
+    return this;
   }
 
   override read(_position: number, into: Uint8Array, at: number, length: number): number {

@@ -102,7 +102,7 @@ function told(thread: Thread, statusAt: number, usageAt: number, outcome: Outcom
   }
   if (usageAt !== 0) {
     if (!memory.contains(usageAt, RUSAGE_BYTES)) return -EFAULT;
-    putUsage(thread, usageAt, child.peakMemory);
+    putUsage(thread, usageAt, child.peakMemory, child.cpuNs);
   }
   return outcome;
 }
@@ -142,7 +142,7 @@ function toldAll(thread: Thread, infoAt: number, usageAt: number): Outcome {
   const { child } = thread;
   if (usageAt !== 0 && child !== undefined) {
     if (!memory.contains(usageAt, RUSAGE_BYTES)) return -EFAULT;
-    putUsage(thread, usageAt, child.peakMemory);
+    putUsage(thread, usageAt, child.peakMemory, child.cpuNs);
   }
   if (infoAt === 0) return 0;
   if (!memory.contains(infoAt, SIGINFO_BYTES)) return -EFAULT;

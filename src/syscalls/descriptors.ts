@@ -16,7 +16,7 @@ import {
 } from "../kernel/operations/descriptors.ts";
 import { getStatusFlags, setStatusFlags } from "../kernel/operations/files.ts";
 import { close, duplicate } from "../kernel/operations/io.ts";
-import { makePipe } from "../kernel/operations/pipes.ts";
+import { makePipe, pipeSize, setPipeSize } from "../kernel/operations/pipes.ts";
 import type { Thread } from "../kernel/process.ts";
 import { long } from "./call.ts";
 import { terminalIoctl } from "./terminal.ts";
@@ -62,8 +62,8 @@ export function sys_pipe2(thread: Thread, address: number, flags: number): Outco
 }
 
 /**
- * fcntl(2). Deviations: record locks are the only process's own and always granted; leases, notification, owners and
- * pipe sizes are EINVAL.
+ * fcntl(2). Deviations: record locks are the only process's own and always granted; leases, notification and owners
+ * are EINVAL.
  */
 export function sys_fcntl(thread: Thread, fd: number, command: number, low: number, high: number): Outcome {
   switch (command) {
@@ -85,6 +85,10 @@ export function sys_fcntl(thread: Thread, fd: number, command: number, low: numb
     case fcntl.F_OFD_SETLK:
     case fcntl.F_OFD_SETLKW:
       return recordLock(thread, fd, command, low >>> 0, high);
+    case fcntl.F_GETPIPE_SZ:
+      return pipeSize(thread, fd);
+    case fcntl.F_SETPIPE_SZ:
+      return setPipeSize(thread, fd, low >>> 0);
     default: {
       const closed = checkOpen(thread, fd);
       return closed < 0 ? closed : -EINVAL;

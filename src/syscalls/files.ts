@@ -5,13 +5,14 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { EEXIST, EFAULT, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import * as fcntl from "../abi/fcntl.ts";
-import { S_IFMT, S_IFREG } from "../abi/stat.ts";
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../abi/stat.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { accessAt, accessFd } from "../kernel/operations/directories.ts";
 import { openEnvironment } from "../kernel/operations/environment.ts";
 import {
   linkAt,
   makeDirectoryAt,
+  makeNodeAt,
   makeSymlinkAt,
   openAt,
   readlinkAt,
@@ -70,14 +71,15 @@ export function sys_mknod(thread: Thread, path: number, mode: number): Outcome {
   return sys_mknodat(thread, AT_FDCWD, path, mode);
 }
 
-/** mknodat(2). Deviation: regular files only; anything else is EPERM. */
+/** mknodat(2). Deviation: of devices there are only those in /dev: EPERM. */
 export function sys_mknodat(thread: Thread, fd: number, path: number, mode: number): Outcome {
   const name = pathAt(thread.process, path);
   if (typeof name === "number") return name;
   const type = mode & S_IFMT;
-  if (type !== 0 && type !== S_IFREG) {
-    return statAt(thread, fd, name, 0, stat) === 0 ? -EEXIST : -EPERM;
-  }
+  if (type === S_IFIFO || type === S_IFSOCK) return makeNodeAt(thread, fd, name, type, mode & 0o7777, 0);
+  if (type === S_IFDIR) return statAt(thread, fd, name, 0, stat) === 0 ? -EEXIST : -EPERM;
+  if (type === S_IFCHR || type === S_IFBLK) return statAt(thread, fd, name, 0, stat) === 0 ? -EEXIST : -EPERM;
+  if (type !== 0 && type !== S_IFREG) return -EINVAL;
   const made = openAt(thread, fd, name, fcntl.O_CREAT | fcntl.O_EXCL | fcntl.O_WRONLY, mode & 0o7777, 0);
   return made < 0 ? made : close(thread, made);
 }
@@ -251,8 +253,11 @@ export function sys_faccessat2(thread: Thread, fd: number, path: number, mode: n
   if ((mode & ~(fcntl.R_OK | fcntl.W_OK | fcntl.X_OK)) !== 0 || (flags & ~known) !== 0) return -EINVAL;
   const name = pathAt(thread.process, path);
   if (typeof name === "number") return name;
-  if (name !== "" || (flags & fcntl.AT_EMPTY_PATH) === 0) return accessAt(thread, fd, name, mode, following(flags));
-  return fd === AT_FDCWD ? accessAt(thread, fd, HERE as ByteString, mode, 0) : accessFd(thread, fd, mode);
+  const effective = (flags & fcntl.AT_EACCESS) !== 0;
+  const empty = name === "" && (flags & fcntl.AT_EMPTY_PATH) !== 0;
+  if (!empty) return accessAt(thread, fd, name, mode, following(flags), effective);
+  if (fd !== AT_FDCWD) return accessFd(thread, fd, mode, effective);
+  return accessAt(thread, fd, HERE as ByteString, mode, 0, effective);
 }
 
 /** Two times in guest memory: what to change, and whether both are the present. undefined: nothing is to change. */

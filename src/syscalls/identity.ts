@@ -1,65 +1,81 @@
 /**
- * Layer: syscalls. Users and groups. One identity: see the kernel's operations.
+ * Layer: syscalls. Users and groups.
  */
 import { EFAULT, EINVAL } from "../abi/errno.ts";
 import type { Outcome } from "../kernel/contracts.ts";
-import { NGROUPS_MAX, setGroup, setGroups, setUser } from "../kernel/operations/identity.ts";
-import type { Thread } from "../kernel/process.ts";
+import {
+  NGROUPS_MAX,
+  setAllIds,
+  setFileId,
+  setGroups,
+  setId,
+  setRealAndEffective,
+} from "../kernel/operations/identity.ts";
+import type { Identity, Thread } from "../kernel/process.ts";
 
 export function sys_getuid(thread: Thread): Outcome {
-  return thread.process.credentials.uid;
+  return thread.process.userIdentity.real;
+}
+
+export function sys_geteuid(thread: Thread): Outcome {
+  return thread.process.userIdentity.effective;
 }
 
 export function sys_getgid(thread: Thread): Outcome {
-  return thread.process.credentials.gid;
+  return thread.process.groupIdentity.real;
+}
+
+export function sys_getegid(thread: Thread): Outcome {
+  return thread.process.groupIdentity.effective;
 }
 
 export function sys_setuid(thread: Thread, uid: number): Outcome {
-  return uid === -1 ? -EINVAL : setUser(thread, [uid >>> 0]);
+  return setId(thread, "user", uid >>> 0);
 }
 
 export function sys_setgid(thread: Thread, gid: number): Outcome {
-  return gid === -1 ? -EINVAL : setGroup(thread, [gid >>> 0]);
+  return setId(thread, "group", gid >>> 0);
 }
 
 export function sys_setreuid(thread: Thread, real: number, effective: number): Outcome {
-  return setUser(thread, [real >>> 0, effective >>> 0]);
+  return setRealAndEffective(thread, "user", real >>> 0, effective >>> 0);
 }
 
 export function sys_setregid(thread: Thread, real: number, effective: number): Outcome {
-  return setGroup(thread, [real >>> 0, effective >>> 0]);
+  return setRealAndEffective(thread, "group", real >>> 0, effective >>> 0);
 }
 
 export function sys_setresuid(thread: Thread, real: number, effective: number, saved: number): Outcome {
-  return setUser(thread, [real >>> 0, effective >>> 0, saved >>> 0]);
+  return setAllIds(thread, "user", real >>> 0, effective >>> 0, saved >>> 0);
 }
 
 export function sys_setresgid(thread: Thread, real: number, effective: number, saved: number): Outcome {
-  return setGroup(thread, [real >>> 0, effective >>> 0, saved >>> 0]);
+  return setAllIds(thread, "group", real >>> 0, effective >>> 0, saved >>> 0);
 }
 
-function putThree(thread: Thread, id: number, addresses: readonly number[]): Outcome {
+function putThree(thread: Thread, { real, effective, saved }: Identity, addresses: readonly number[]): Outcome {
   const { memory } = thread.process;
   if (addresses.some((address) => !memory.contains(address >>> 0, 4))) return -EFAULT;
-  for (const address of addresses) memory.view.setUint32(address >>> 0, id, true);
+  [real, effective, saved].forEach((id, i) => {
+    memory.view.setUint32((addresses[i] ?? 0) >>> 0, id, true);
+  });
   return 0;
 }
 
 export function sys_getresuid(thread: Thread, real: number, effective: number, saved: number): Outcome {
-  return putThree(thread, thread.process.credentials.uid, [real, effective, saved]);
+  return putThree(thread, thread.process.userIdentity, [real, effective, saved]);
 }
 
 export function sys_getresgid(thread: Thread, real: number, effective: number, saved: number): Outcome {
-  return putThree(thread, thread.process.credentials.gid, [real, effective, saved]);
+  return putThree(thread, thread.process.groupIdentity, [real, effective, saved]);
 }
 
-/** setfsuid(2): the one before; it follows the only user there is. */
-export function sys_setfsuid(thread: Thread): Outcome {
-  return thread.process.credentials.uid;
+export function sys_setfsuid(thread: Thread, uid: number): Outcome {
+  return setFileId(thread, "user", uid >>> 0);
 }
 
-export function sys_setfsgid(thread: Thread): Outcome {
-  return thread.process.credentials.gid;
+export function sys_setfsgid(thread: Thread, gid: number): Outcome {
+  return setFileId(thread, "group", gid >>> 0);
 }
 
 export function sys_getgroups(thread: Thread, size: number, address: number): Outcome {

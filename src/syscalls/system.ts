@@ -5,21 +5,21 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { EFAULT, EINVAL, EPERM, ESRCH } from "../abi/errno.ts";
 import * as fcntl from "../abi/fcntl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
+import { isSuperuser } from "../kernel/operations/identity.ts";
 import { random } from "../kernel/operations/random.ts";
 import type { Thread } from "../kernel/process.ts";
-import { MEMORY_BYTES } from "../limits.ts";
+import { isResource, resourceLimit } from "../kernel/resource-limits.ts";
+import { MACHINE, RELEASE, SYSNAME, VERSION } from "../kernel/version.ts";
 
 /** struct utsname: six fields of 65 bytes. */
 const FIELD = 65;
-/** The Linux whose calls these are, as programs compare versions. */
-const RELEASE = "6.12.0-linden";
 
 export function sys_uname(thread: Thread, address: number): Outcome {
   const { memory, kernel } = thread.process;
   const at = address >>> 0;
   if (!memory.contains(at, FIELD * 6)) return -EFAULT;
   memory.bytes.fill(0, at, at + FIELD * 6);
-  ["Linux", kernel.hostname, RELEASE, "#1 Linden", "wasm32", "(none)"].forEach((field, i) => {
+  [SYSNAME, kernel.hostname, RELEASE, VERSION, MACHINE, "(none)"].forEach((field, i) => {
     memory.putByteString(at + i * FIELD, field.slice(0, FIELD - 1) as ByteString);
   });
   return 0;
@@ -27,40 +27,32 @@ export function sys_uname(thread: Thread, address: number): Outcome {
 
 /** struct sysinfo of x86-64: 112 bytes. */
 const SYSINFO_BYTES = 112;
+/** SI_LOAD_SHIFT of include/uapi/linux/sysinfo.h. */
+const LOAD_SCALE = 65_536;
 
 export function sys_sysinfo(thread: Thread, address: number): Outcome {
   const { memory, kernel } = thread.process;
   const at = address >>> 0;
   if (!memory.contains(at, SYSINFO_BYTES)) return -EFAULT;
   memory.bytes.fill(0, at, at + SYSINFO_BYTES);
-  memory.putU64(at, Math.floor(kernel.host.clock.monotonicNs() / 1e9));
-  memory.putU64(at + 32, MEMORY_BYTES);
-  memory.putU64(at + 40, Math.max(0, MEMORY_BYTES - memory.byteLength));
-  memory.view.setUint16(at + 80, kernel.processes.length, true);
+  const { uptimeNs, load, memoryTotal, memoryUsed, fileBytes, threads } = kernel.facts.machine;
+  memory.putU64(at, Math.floor(uptimeNs / 1e9));
+  load.forEach((one, i) => {
+    memory.putU64(at + 8 + i * 8, Math.floor(one * LOAD_SCALE));
+  });
+  memory.putU64(at + 32, memoryTotal);
+  memory.putU64(at + 40, memoryTotal - memoryUsed);
+  memory.putU64(at + 48, fileBytes);
+  memory.view.setUint16(at + 80, threads, true);
   memory.view.setUint32(at + 104, 1, true);
   return 0;
 }
 
-/** include/uapi/asm-generic/resource.h */
-const RLIMIT_STACK = 3;
-const RLIMIT_CORE = 4;
-const RLIMIT_NPROC = 6;
-const RLIMIT_NOFILE = 7;
-const RLIM_NLIMITS = 16;
-const STACK_BYTES = 8 * 1024 * 1024;
-
 /** Write one limit, soft and hard alike; -1 is RLIM_INFINITY. */
 function putLimit(thread: Thread, resource: number, address: number): void {
-  const { memory, descriptors, kernel } = thread.process;
-  const limits = new Map([
-    [RLIMIT_STACK, STACK_BYTES],
-    [RLIMIT_CORE, 0],
-    [RLIMIT_NPROC, kernel.limits.processes],
-    [RLIMIT_NOFILE, descriptors.limit],
-  ]);
-  const limit = limits.get(resource) ?? -1;
-  memory.putU64(address, limit);
-  memory.putU64(address + 8, limit);
+  const { memory } = thread.process;
+  const limit = resourceLimit(thread.process, resource);
+  for (const at of [address, address + 8]) memory.putU64(at, limit === Infinity ? -1 : limit);
 }
 
 export function sys_getrlimit(thread: Thread, resource: number, address: number): Outcome {
@@ -75,7 +67,7 @@ export function sys_setrlimit(thread: Thread, resource: number, address: number)
 export function sys_prlimit64(thread: Thread, pid: number, resource: number, newAt: number, oldAt: number): Outcome {
   const { memory, kernel } = thread.process;
   if (pid !== 0 && pid !== thread.process.pid) return kernel.process(pid) === undefined ? -ESRCH : -EPERM;
-  if (resource < 0 || resource >= RLIM_NLIMITS) return -EINVAL;
+  if (!isResource(resource)) return -EINVAL;
   const [from, to] = [newAt >>> 0, oldAt >>> 0];
   if ((from !== 0 && !memory.contains(from, 16)) || (to !== 0 && !memory.contains(to, 16))) return -EFAULT;
   if (from !== 0) {
@@ -92,27 +84,26 @@ function unsigned(value: number): number {
 
 export const RUSAGE_BYTES = 144;
 
-/** getrusage(2): CPU time of the whole cell as user time, and memory; everything else, and children's time, is zero. */
+/** getrusage(2): CPU time, all of it as user time, and memory; everything else is zero. A thread's is its process's. */
 export function sys_getrusage(thread: Thread, who: number, address: number): Outcome {
   const { memory, kernel, peakMemory, childrenPeakMemory } = thread.process;
   const at = address >>> 0;
   if (who < -1 || who > 1) return -EINVAL;
   if (!memory.contains(at, RUSAGE_BYTES)) return -EFAULT;
-  if (who === -1) {
-    putUsage(thread, at, childrenPeakMemory);
-    return 0;
-  }
-  putUsage(thread, at, Math.max(peakMemory, memory.byteLength));
-  const microseconds = Math.floor(kernel.host.clock.cpuNs() / 1000);
-  memory.putU64(at, Math.floor(microseconds / 1e6));
-  memory.putU64(at + 8, microseconds % 1e6);
+  kernel.scheduler.charge(thread.process);
+  const { cpuNs, childrenCpuNs } = thread.process;
+  if (who === -1) putUsage(thread, at, childrenPeakMemory, childrenCpuNs);
+  else putUsage(thread, at, Math.max(peakMemory, memory.byteLength), cpuNs);
   return 0;
 }
 
-/** struct rusage with nothing but memory in it, in bytes; the range must have been checked. */
-export function putUsage(thread: Thread, address: number, bytes: number): void {
+/** struct rusage with memory in bytes and CPU time, all of it in user mode; the range must have been checked. */
+export function putUsage(thread: Thread, address: number, bytes: number, cpuNs: number): void {
   const { memory } = thread.process;
   memory.bytes.fill(0, address, address + RUSAGE_BYTES);
+  const microseconds = Math.floor(cpuNs / 1000);
+  memory.putU64(address, Math.floor(microseconds / 1e6));
+  memory.putU64(address + 8, microseconds % 1e6);
   memory.putU64(address + 32, Math.floor(bytes / 1024));
 }
 
@@ -137,7 +128,7 @@ const CAPABILITY_VERSION_3 = 0x2008_0522;
 
 /** capget(2): the superuser of the sandbox has all 41, everybody else none. */
 export function sys_capget(thread: Thread, header: number, data: number): Outcome {
-  const { memory, credentials } = thread.process;
+  const { memory } = thread.process;
   const [at, to] = [header >>> 0, data >>> 0];
   if (!memory.contains(at, 8)) return -EFAULT;
   if (memory.view.getUint32(at, true) !== CAPABILITY_VERSION_3) {
@@ -146,7 +137,7 @@ export function sys_capget(thread: Thread, header: number, data: number): Outcom
   }
   if (to === 0) return 0;
   if (!memory.contains(to, 24)) return -EFAULT;
-  const all = credentials.uid === 0;
+  const all = isSuperuser(thread.process);
   [0xffff_ffff, 0xffff_ffff, 0, 0x1ff, 0x1ff, 0].forEach((word, i) => {
     memory.view.setUint32(to + i * 4, all ? word : 0, true);
   });

@@ -103,15 +103,19 @@ export function sys_clock_nanosleep(thread: Thread, id: number, flags: number, r
 /** Clock ticks of times(2) in a second (USER_HZ). */
 const NS_PER_TICK = 10_000_000;
 
-/** times(2): all CPU time counts as the caller's own, in user mode. */
+/** times(2): CPU time counts as user time. */
 export function sys_times(thread: Thread, address: number): Outcome {
-  const { memory, kernel } = thread.process;
+  const { process } = thread;
+  const { memory, kernel } = process;
   const { clock } = kernel.host;
   const at = address >>> 0;
   if (at !== 0) {
     if (!memory.contains(at, 32)) return -EFAULT;
-    memory.putU64(at, Math.floor(clock.cpuNs() / NS_PER_TICK));
-    for (const rest of [8, 16, 24]) memory.putU64(at + rest, 0);
+    kernel.scheduler.charge(process);
+    const times = [process.cpuNs, 0, process.childrenCpuNs, 0];
+    times.forEach((ns, i) => {
+      memory.putU64(at + i * 8, Math.floor(ns / NS_PER_TICK));
+    });
   }
   return Math.floor(clock.monotonicNs() / NS_PER_TICK);
 }

@@ -44,7 +44,13 @@ export function readlinkAt(
 ): ByteString | number {
   const location = walk(context, from, path, walkFlags);
   if (typeof location === "number") return location;
-  return location.inode.type === S_IFLNK ? location.inode.fs.readlink(location.inode) : -EINVAL;
+  const { inode } = location;
+  const { personal } = inode;
+  if (personal?.text !== undefined) {
+    const denied = personal.admit(context);
+    return denied < 0 ? denied : personal.text(context);
+  }
+  return inode.type === S_IFLNK ? inode.fs.readlink(inode) : -EINVAL;
 }
 
 /** statfs(2). */

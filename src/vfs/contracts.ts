@@ -8,6 +8,8 @@
  */
 import type { ByteString } from "../abi/byte-string.ts";
 import type { WaitQueue } from "../wait/wait-queue.ts";
+import type { Location } from "./mounts.ts";
+import type { WalkContext } from "./permissions.ts";
 
 /** What stat(2) tells. Times are seconds and nanoseconds since the epoch; `size` in bytes, `blocks` in 512 bytes. */
 export interface Stat {
@@ -50,10 +52,20 @@ export interface Inode {
   readonly ino: number;
   /** File type bits (S_IFMT) of the mode; they never change while the inode lives. */
   readonly type: number;
-  /** Of /dev/stdin and its kin: to open it means to duplicate this descriptor of the process that opens it. */
-  readonly descriptor?: number | undefined;
+  /** Of /proc: what it answers depends on who asks. */
+  readonly personal?: PersonalInode | undefined;
   /** Of /dev/tty: to open it means to open the controlling terminal of the process that opens it. */
   readonly controllingTerminal?: boolean;
+}
+
+/** What an inode of /proc answers each caller for itself. */
+export interface PersonalInode {
+  /** Whether this caller may open, read or follow it: 0, -EACCES, -ENOENT and -ESRCH where what it told of is gone. */
+  admit(caller: WalkContext): number;
+  /** Of a symbolic link: what readlink(2) tells. */
+  text?(caller: WalkContext): ByteString | number;
+  /** Of a symbolic link: where it leads. A place is gone to at once (a "magic" link), a path is walked like any link's. */
+  target?(caller: WalkContext): Location | ByteString | number;
 }
 
 export interface DirectoryEntry {
@@ -72,6 +84,8 @@ export interface OpenFile {
   readonly seekable: boolean;
   /** Streams: woken when readiness changes. Undefined where a call never waits. */
   readonly waiters: WaitQueue | undefined;
+  /** Woken as well, of streams whose readers and writers wait apart. */
+  readonly moreWaiters?: WaitQueue;
   /** Copy up to `length` bytes at `position` to `into[at…]`. Bytes moved, 0 at the end, or -errno. Keeps no view. */
   read(position: number, into: Uint8Array, at: number, length: number): number;
   /** Copy `length` bytes from `from[at…]` to `position`, or to the end if `position` is APPEND. Bytes moved or -errno. */
@@ -106,7 +120,7 @@ export interface FileSystemStatistics {
  * NAME_MAX bytes: the path walk has seen to it. Permissions, read-only mounts and mount points are the walk's matter too.
  */
 export interface FileSystem {
-  /** As /proc/mounts shows it: "memfs", "hostfs", "devfs". */
+  /** "memfs", "hostfs", "devfs", "procfs", …: statfs(2) and /proc/mounts translate it. */
   readonly type: string;
   readonly dev: number;
   /** Its files' bytes are in this very memory, and any open file of its may be read and written: mappings can share it. */
@@ -115,6 +129,8 @@ export interface FileSystem {
   lookup(directory: Inode, name: ByteString): Inode | number;
   /** Make a regular file; EEXIST if the name is there. */
   create(directory: Inode, name: ByteString, mode: number, owner: Owner): Inode | number;
+  /** Make a FIFO or a socket's name (S_IFIFO, S_IFSOCK); -EPERM for what it does not keep. */
+  mknod?(directory: Inode, name: ByteString, type: number, mode: number, owner: Owner): Inode | number;
   mkdir(directory: Inode, name: ByteString, mode: number, owner: Owner): Inode | number;
   symlink(directory: Inode, name: ByteString, target: ByteString, owner: Owner): Inode | number;
   link(directory: Inode, name: ByteString, target: Inode): number;
@@ -129,6 +145,10 @@ export interface FileSystem {
   setattr(inode: Inode, changes: AttributeChanges): number;
   /** The directory above, for "..": the root answers itself. */
   parent(directory: Inode): Inode | number;
+  /** A name this inode has now, and the directory with that name, where the file system knows without a search. */
+  nameOf?(inode: Inode): { readonly directory: Inode; readonly name: ByteString } | undefined;
+  /** The name it had last, and the directory it had it in, though both may be gone. */
+  lastNameOf?(inode: Inode): { readonly directory: Inode; readonly name: ByteString } | undefined;
   statistics(): FileSystemStatistics;
 }
 

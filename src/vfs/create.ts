@@ -28,6 +28,24 @@ export function makeDirectoryAt(
   return typeof made === "number" ? made : 0;
 }
 
+/** mknod(2) of a FIFO or a socket's name. 0 or -errno: -EPERM where the file system keeps none. */
+export function makeNodeAt(
+  context: WalkContext,
+  from: Location,
+  path: ByteString,
+  type: number,
+  mode: number,
+  walkFlags: number,
+): number {
+  const place = newPlace(context, from, path, walkFlags, false);
+  if (typeof place === "number") return place;
+  const denied = mayAdd(context, place);
+  if (denied < 0) return denied;
+  const { location, name } = place;
+  const made = location.mount.fs.mknod?.(location.inode, name, type, mode, context.credentials) ?? -EPERM;
+  return typeof made === "number" ? made : 0;
+}
+
 /** symlink(2). 0 or -errno: an empty target is -ENOENT, one of PATH_MAX bytes or more -ENAMETOOLONG. */
 export function makeSymlinkAt(
   context: WalkContext,

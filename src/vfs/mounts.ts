@@ -2,6 +2,7 @@
  * Layer: vfs. Which file system is seen where. A table belongs to one sandbox (or one mount namespace); it must not
  * know of processes, nor of any particular file system.
  */
+import type { ByteString } from "../abi/byte-string.ts";
 import type { FileSystem, Inode, Stat } from "./contracts.ts";
 import { emptyStat } from "./contracts.ts";
 import { PathCache } from "./path-parts.ts";
@@ -10,6 +11,9 @@ import { PathCache } from "./path-parts.ts";
 export interface Location {
   readonly mount: Mount;
   readonly inode: Inode;
+  /** Of what is no directory: where it was found and by which name, so that a path can be told. It may have moved since. */
+  readonly directory?: Inode;
+  readonly name?: ByteString;
 }
 
 export interface MountOptions {

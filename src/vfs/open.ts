@@ -73,7 +73,7 @@ export function openExisting(context: WalkContext, location: Location, flags: nu
   // A device on a read-only mount may be written: that changes no file.
   const changes = writes && inode.type === S_IFREG;
   if (changes && truncate && location.mount.readOnly) return -EROFS;
-  const denied = mayAccess(context, inode, want);
+  const denied = mayAccess(context, inode, want) || (inode.personal?.admit(context) ?? 0);
   if (denied < 0) return denied;
   if (changes && location.mount.readOnly) return -EROFS;
   if (truncate && inode.type === S_IFREG) {

@@ -5,10 +5,10 @@
  * The walk is a loop: symbolic links push what remains of the path on a stack that MAXSYMLINKS bounds.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { ELOOP, ENAMETOOLONG, ENOTDIR, EXDEV } from "../abi/errno.ts";
+import { EACCES, ELOOP, ENAMETOOLONG, ENOTDIR, EXDEV } from "../abi/errno.ts";
 import { MAXSYMLINKS, NAME_MAX, X_OK } from "../abi/fcntl.ts";
 import { S_IFDIR, S_IFLNK } from "../abi/stat.ts";
-import type { Inode } from "./contracts.ts";
+import type { Inode, PersonalInode } from "./contracts.ts";
 import type { Location, Mount } from "./mounts.ts";
 import { sameInode, sameLocation } from "./mounts.ts";
 import type { PathName } from "./path-parts.ts";
@@ -80,6 +80,10 @@ export class PathWalk {
   inode: Inode;
   /** After toLast(): the last component, not yet entered. */
   name = "" as ByteString;
+  /** The directory in which what is no directory was found. */
+  #above: Inode | undefined;
+  /** Where a link of /proc led, as long as the walk stands there. */
+  #jump: Location | undefined;
   trailingSlash = false;
   readonly #context: WalkContext;
   readonly #beneath: boolean;
@@ -100,7 +104,10 @@ export class PathWalk {
   }
 
   get location(): Location {
-    return { mount: this.mount, inode: this.inode };
+    const { mount, inode } = this;
+    if (inode.type === S_IFDIR) return { mount, inode };
+    if (this.#jump?.inode === inode) return this.#jump;
+    return this.#above === undefined ? { mount, inode } : { mount, inode, directory: this.#above, name: this.name };
   }
 
   /** Whether `name` is ".", ".." or missing, so that nothing can be made or removed by it. */
@@ -149,7 +156,10 @@ export class PathWalk {
     for (;;) {
       const error = this.toLast();
       if (error < 0) return error;
-      if (this.special) return this.enterSpecial();
+      if (this.special) {
+        const refused = this.enterSpecial();
+        return refused === 0 && mustBeDirectory && this.inode.type !== S_IFDIR ? -ENOTDIR : refused;
+      }
       if (this.trailingSlash) mustBeDirectory = true;
       const child = this.lookupLast();
       if (typeof child === "number") return child;
@@ -175,6 +185,7 @@ export class PathWalk {
   /** Step into a child of the directory reached, over mounts. */
   enter(child: Inode): void {
     if (child.type !== S_IFDIR) {
+      this.#above = this.inode;
       this.inode = child;
       return;
     }
@@ -187,8 +198,10 @@ export class PathWalk {
   followLink(link: Inode): number {
     if (this.#links >= MAXSYMLINKS) return -ELOOP;
     this.#links++;
-    const target = link.fs.readlink(link);
+    const { personal } = link;
+    const target = personal?.target === undefined ? link.fs.readlink(link) : this.#ask(personal);
     if (typeof target === "number") return target;
+    if (typeof target === "object") return this.#jumpTo(target);
     const parts = this.#context.mounts.paths.parts(target);
     if (parts.error < 0) return parts.error;
     if (parts.absolute) {
@@ -198,6 +211,22 @@ export class PathWalk {
       this.inode = this.#context.root.inode;
     }
     this.#next = parts.names;
+    return 0;
+  }
+
+  #ask(link: PersonalInode): Location | ByteString | number {
+    const denied = link.admit(this.#context);
+    return denied < 0 ? denied : (link.target?.(this.#context) ?? -EACCES);
+  }
+
+  /** A place reached by no path. Beneath a directory that is not the root, such a link would lead out. */
+  #jumpTo(place: Location): number {
+    if (this.#beneath && !this.#fromRoot) return -EXDEV;
+    this.#trail = undefined;
+    this.mount = place.mount;
+    this.inode = place.inode;
+    this.#jump = place;
+    this.#next = undefined;
     return 0;
   }
 
@@ -216,7 +245,8 @@ export class PathWalk {
     if (typeof child === "number") return child;
     if (child.type === S_IFLNK) {
       this.#rest = { next: this.#next, around: this.#rest };
-      return this.followLink(child);
+      const broken = this.followLink(child);
+      return broken === 0 && this.inode.type !== S_IFDIR ? -ENOTDIR : broken;
     }
     this.enter(child);
     return this.inode.type === S_IFDIR ? 0 : -ENOTDIR;

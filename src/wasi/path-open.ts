@@ -4,7 +4,7 @@
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from "../abi/fcntl.ts";
 import * as wasi from "../abi/wasi.ts";
 import { ERRNO_BADF, ERRNO_FAULT, ERRNO_INVAL, ERRNO_NOTCAPABLE, ERRNO_SUCCESS } from "../abi/wasi-errno.ts";
-import type { GuestCall } from "../kernel/contracts.ts";
+import { BLOCKED, type GuestCall, type Outcome } from "../kernel/contracts.ts";
 import { openAt } from "../kernel/operations/files.ts";
 import type { Thread } from "../kernel/process.ts";
 import { checkDirectory, pathAt, walkFlagsOf, wasiCall } from "./call.ts";
@@ -51,6 +51,17 @@ function path_open(
   if (!thread.process.memory.contains(fdAt >>> 0, 4)) return ERRNO_FAULT;
   const flags = accessModeOf(base) | creationFlagsOf(oflags) | openFlagsOf(fdflags);
   const opened = openAt(thread, fd >>> 0, name, flags, MODE, walkFlagsOf(lookupFlags));
+  return opened <= BLOCKED ? opened : settled(thread, base, inheriting, fdAt, opened);
+}
+
+/** A FIFO waited for its partner. */
+function finish(thread: Thread, args: readonly number[], opened: Outcome): number {
+  const [, , , , , base = 0, , inheriting = 0, , , fdAt = 0] = args;
+  return settled(thread, base & RIGHTS_BY_PATH, inheriting & RIGHTS_BY_PATH, fdAt, opened);
+}
+
+/** Give the new descriptor its rights and tell its number; the address was checked. */
+function settled(thread: Thread, base: number, inheriting: number, fdAt: number, opened: Outcome): number {
   const descriptor = thread.process.descriptors.get(opened);
   if (descriptor === undefined) return wasiPathErrno(opened);
   descriptor.rights = base;
@@ -82,4 +93,4 @@ function creationFlagsOf(oflags: number): number {
   return flags;
 }
 
-export const PATH_OPEN_CALLS: readonly GuestCall[] = [wasiCall("path_open", path_open)];
+export const PATH_OPEN_CALLS: readonly GuestCall[] = [wasiCall("path_open", path_open, finish)];

@@ -11,7 +11,9 @@ import { WASI_MODULE } from "../../src/abi/wasi.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { CallTables } from "../../src/engine/image.ts";
 import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
+import { DeviceFileSystem } from "../../src/fs/devfs/devfs.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
+import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
 import type { ExitStatus, Host } from "../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
@@ -19,7 +21,8 @@ import type { Process } from "../../src/kernel/process.ts";
 import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
 import { SHARED_BYTES } from "../../src/limits.ts";
 import { waliCalls } from "../../src/syscalls/table.ts";
-import { makeDirectoryAt, makeSymlinkAt } from "../../src/vfs/create.ts";
+import type { FileSystem } from "../../src/vfs/contracts.ts";
+import { makeDirectories, makeDirectoryAt, makeSymlinkAt } from "../../src/vfs/create.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import { openAt } from "../../src/vfs/open.ts";
 import type { WalkContext } from "../../src/vfs/permissions.ts";
@@ -108,6 +111,20 @@ function copyIn(context: WalkContext, from: string, to: string): void {
   }
 }
 
+/** What stands on /dev and /proc. */
+function mountSystem(context: WalkContext, kernel: Kernel): void {
+  const { clock, random } = kernel.host;
+  const places: [string, FileSystem][] = [
+    ["/dev", new DeviceFileSystem({ dev: 2, clock, random })],
+    ["/proc", new ProcFileSystem(3, () => kernel.facts)],
+  ];
+  for (const [path, fs] of places) {
+    const at = makeDirectories(context, bytes(path), 0o755);
+    if (typeof at === "number") throw new Error(`no ${path}: ${at}`);
+    context.mounts.mount(at, fs);
+  }
+}
+
 /** Feed input as the guest takes it. */
 function feeder(kernel: Kernel, input: Uint8Array): InputStream {
   let fed = 0;
@@ -150,6 +167,7 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
   const kernel = new Kernel({ host, mounts, exits, loader: engine, sharedMemory });
   host.kernel = kernel;
   const context: WalkContext = { mounts, root: mounts.root, credentials: { uid: 0, gid: 0, groups: [] } };
+  mountSystem(context, kernel);
   if (run.root) copyIn(context, run.root, "");
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];

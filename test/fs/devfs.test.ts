@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EINVAL, EIO, EISDIR, ENOENT, ENOSPC, ENOTDIR, EPERM } from "../../src/abi/errno.ts";
+import { EINVAL, EISDIR, ELOOP, ENOENT, ENOSPC, ENOTDIR, EPERM } from "../../src/abi/errno.ts";
 import { POLLIN, POLLOUT } from "../../src/abi/poll.ts";
-import { DT_CHR, S_IFCHR, S_IFDIR } from "../../src/abi/stat.ts";
+import { DT_CHR, DT_DIR, DT_LNK, S_IFCHR, S_IFDIR } from "../../src/abi/stat.ts";
 import { DeviceFileSystem } from "../../src/fs/devfs/devfs.ts";
-import { aliasedDescriptor } from "../../src/fs/devfs/device.ts";
 import { ManualClock } from "./clock.ts";
 import { bytes, got, listAll, statOf } from "./contract.ts";
 
@@ -22,13 +21,15 @@ const openDevice = (name: string) => got(fs.open(find(name)));
 
 describe("devfs", () => {
   it("lists its devices with their numbers", () => {
+    const devices = ["null", "zero", "full", "random", "urandom", "tty"];
     const directory = got(fs.open(fs.root));
     for (const limit of [1, 3, 100]) {
       const names = listAll(directory, limit).map((entry) => entry.name);
-      assert.deepEqual(names, ["null", "zero", "full", "random", "urandom", "tty", "stdin", "stdout", "stderr"]);
+      assert.deepEqual(names, [...devices, "fd", "stdin", "stdout", "stderr", "shm"]);
     }
     for (const entry of listAll(directory)) {
-      assert.equal(entry.type, DT_CHR);
+      const type = devices.includes(entry.name) ? DT_CHR : entry.name === "shm" ? DT_DIR : DT_LNK;
+      assert.equal(entry.type, type);
       assert.equal(entry.ino, find(entry.name).ino);
     }
     const numbers = { null: 3, zero: 5, full: 7, random: 8, urandom: 9 };
@@ -65,14 +66,26 @@ describe("devfs", () => {
     assert.equal(openDevice("null").sync(false), -EINVAL);
   });
 
-  it("says which descriptor the standard streams stand for, and does nothing itself", () => {
-    for (const [descriptor, name] of ["stdin", "stdout", "stderr"].entries()) {
-      assert.equal(aliasedDescriptor(find(name)), descriptor);
-      assert.equal(openDevice(name).read(0, new Uint8Array(1), 0, 1), -EIO);
-      assert.equal(openDevice(name).write(0, new Uint8Array(1), 0, 1), -EIO);
+  it("leads to what the process that asks has open, by links into /proc", () => {
+    const targets = [
+      ["fd", "/proc/self/fd"],
+      ["stdin", "/proc/self/fd/0"],
+      ["stdout", "/proc/self/fd/1"],
+      ["stderr", "/proc/self/fd/2"],
+    ] as const;
+    for (const [name, target] of targets) {
+      const link = find(name);
+      assert.equal(fs.readlink(link), target);
+      assert.equal(fs.open(link), -ELOOP);
+      assert.deepEqual([statOf(fs, link).mode, statOf(fs, link).size], [0o120777, target.length]);
     }
-    assert.equal(aliasedDescriptor(find("null")), undefined);
-    assert.equal(aliasedDescriptor(fs.root), undefined);
+    assert.equal(fs.readlink(find("null")), -EINVAL);
+  });
+
+  it("has a directory to mount shared memory on", () => {
+    const shm = find("shm");
+    assert.equal(statOf(fs, shm).mode, 0o040755);
+    assert.equal(fs.lookup(shm, bytes("x")), -ENOENT);
   });
 
   it("does not change", () => {

@@ -202,7 +202,7 @@ describe("large directories", () => {
 });
 
 describe("a removed directory", () => {
-  it("keeps its parent while it is open, and lets go of it then", () => {
+  it("keeps its parent for who stands in it, but no chain of removed ones", () => {
     const { fs } = make();
     const d = got(fs.mkdir(fs.root, bytes("d"), 0o755, owner));
     const file = got(fs.open(d, 0));
@@ -210,7 +210,13 @@ describe("a removed directory", () => {
     assert.equal(fs.parent(d), fs.root);
     assert.equal(file.entries(0, 10), -ENOENT);
     file.close();
-    assert.equal(fs.parent(d), -ENOENT);
+    assert.equal(fs.parent(d), fs.root);
     assert.equal(fs.open(d, 0), -ENOENT);
+    const a = got(fs.mkdir(fs.root, bytes("a"), 0o755, owner));
+    const b = got(fs.mkdir(a, bytes("b"), 0o755, owner));
+    const c = got(fs.mkdir(b, bytes("c"), 0o755, owner));
+    assert.deepEqual([fs.rmdir(b, bytes("c")), fs.rmdir(a, bytes("b")), fs.rmdir(fs.root, bytes("a"))], [0, 0, 0]);
+    assert.equal(fs.parent(c), b);
+    assert.equal(fs.parent(b), -ENOENT);
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EBADF, EMFILE } from "../../src/abi/errno.ts";
 import { O_RDONLY, O_RDWR, O_WRONLY } from "../../src/abi/fcntl.ts";
+import { S_IFIFO } from "../../src/abi/stat.ts";
 import { ALL_RIGHTS, DescriptorTable, OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Pipe, PipeReadEnd } from "../../src/kernel/pipe.ts";
 import { bytes, machine } from "./simulated.ts";
@@ -9,7 +10,11 @@ import { bytes, machine } from "./simulated.ts";
 const { kernel } = machine();
 
 function description(): OpenDescription {
-  return new OpenDescription(new PipeReadEnd(new Pipe(kernel.pipes, { uid: 0, gid: 0 })), undefined, O_RDONLY);
+  return new OpenDescription(
+    new PipeReadEnd(new Pipe(kernel.pipes, kernel.pipes.inode(S_IFIFO, 0o600, 0, { uid: 0, gid: 0 }))),
+    undefined,
+    O_RDONLY,
+  );
 }
 
 function isClosed(one: OpenDescription): boolean {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { E2BIG, EAGAIN, EINVAL, ENOENT, ENOEXEC, ENOTDIR, EPIPE, ESRCH } from "../../src/abi/errno.ts";
 import { O_RDONLY } from "../../src/abi/fcntl.ts";
 import { SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGUSR1 } from "../../src/abi/signal.ts";
+import { S_IFIFO } from "../../src/abi/stat.ts";
 import { BLOCKED, GONE } from "../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { write } from "../../src/kernel/operations/io.ts";
@@ -122,7 +123,7 @@ test("a child stays until it is reaped; its parent's end takes it along", () => 
 
 test("the end of one process wakes another through their pipe", () => {
   const made = machine();
-  const pipe = new Pipe(made.kernel.pipes, { uid: 0, gid: 0 });
+  const pipe = new Pipe(made.kernel.pipes, made.kernel.pipes.inode(S_IFIFO, 0o600, 0, { uid: 0, gid: 0 }));
   const reader = new OpenDescription(new PipeReadEnd(pipe), undefined, O_RDONLY);
   const writer = new OpenDescription(new PipeWriteEnd(pipe), undefined, 1);
   const one = spawn(made, { descriptors: [undefined, writer] });

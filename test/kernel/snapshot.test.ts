@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLOCK_MONOTONIC } from "../../src/abi/clock.ts";
 import { EAGAIN, ENOSYS } from "../../src/abi/errno.ts";
-import { AT_FDCWD, O_APPEND, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR } from "../../src/abi/fcntl.ts";
+import {
+  AT_FDCWD,
+  O_APPEND,
+  O_CREAT,
+  O_DIRECTORY,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  SEEK_CUR,
+} from "../../src/abi/fcntl.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import {
   SA_RESTART,
@@ -14,6 +24,7 @@ import {
   SIGUSR1,
   SIGUSR2,
 } from "../../src/abi/signal.ts";
+import { S_IFIFO } from "../../src/abi/stat.ts";
 import { WNOHANG } from "../../src/abi/wait.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import { restoreSnapshot as restoreFiles, takeSnapshot as takeFiles } from "../../src/fs/memfs/snapshot.ts";
@@ -21,10 +32,11 @@ import { BLOCKED, RESTART } from "../../src/kernel/contracts.ts";
 import { takeHandler } from "../../src/kernel/delivery.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import { makeDirectoryAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
+import { makeDirectoryAt, makeNodeAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
+import { setAllIds, setFileId } from "../../src/kernel/operations/identity.ts";
 import { close, duplicate, read, seek, write } from "../../src/kernel/operations/io.ts";
 import { exit } from "../../src/kernel/operations/lifecycle.ts";
-import { makePipe } from "../../src/kernel/operations/pipes.ts";
+import { makePipe, pipeSize, setPipeSize } from "../../src/kernel/operations/pipes.ts";
 import { type PollItem, poll } from "../../src/kernel/operations/poll.ts";
 import { setGroup, wait4 } from "../../src/kernel/operations/processes.ts";
 import { random } from "../../src/kernel/operations/random.ts";
@@ -290,6 +302,51 @@ test("calls that were woken, finished or under way are taken along", () => {
   assert.equal(textAt(to.process(1), 0, 2), "AB");
   assert.deepEqual(to.process(2).program.resumed, [99]);
   assert.deepEqual(to.process(3).program.resumed, [TRANSFER_BYTES * 2]);
+});
+
+test("FIFOs come back with their place, their size, what they hold and who waits for a partner", () => {
+  const from = original();
+  const [one, two] = [start(from), start(from)];
+  makeNodeAt(one.thread, AT_FDCWD, bytes("f"), S_IFIFO, 0o600, 0);
+  makeNodeAt(one.thread, AT_FDCWD, bytes("g"), S_IFIFO, 0o600, 0);
+  const both = openAt(one.thread, AT_FDCWD, bytes("f"), O_RDWR, 0, 0);
+  const reader = openAt(one.thread, AT_FDCWD, bytes("f"), O_RDONLY, 0, 0);
+  assert.equal(setPipeSize(one.thread, both, 8192), 8192);
+  put(one, both, "held");
+  const early = openAt(one.thread, AT_FDCWD, bytes("g"), O_RDONLY | O_NONBLOCK, 0, 0);
+  close(one.thread, early);
+  assert.equal(openAt(two.thread, AT_FDCWD, bytes("g"), O_WRONLY, 0, 0), BLOCKED);
+
+  const to = copyOf(from);
+  assert.deepEqual(takeSnapshot(to.kernel).pipes, takeSnapshot(from.made.kernel).pipes);
+  const [first, second] = [to.process(1), to.process(2)];
+  assert.equal(get(first, reader), "held");
+  assert.equal(pipeSize(first.thread, reader), 8192);
+  to.host.run(to.kernel);
+  assert.deepEqual(second.program.resumed, []);
+  const end = openAt(first.thread, AT_FDCWD, bytes("g"), O_RDONLY, 0, 0);
+  to.host.run(to.kernel);
+  const [fd = -1] = second.program.resumed;
+  assert.equal(put(second, fd, "met"), 3);
+  assert.equal(get(first, end), "met");
+  for (const number of [both, reader, end]) close(first.thread, number);
+  close(second.thread, fd);
+  assert.equal(to.kernel.pipes.fifos.size, 0);
+});
+
+test("who a process is comes back: real, effective, saved, since when, and what it has computed", () => {
+  const from = original();
+  const one = start(from);
+  setAllIds(one.thread, "group", 4, 5, 6);
+  setAllIds(one.thread, "user", 1, 2, 3);
+  setFileId(one.thread, "user", 1);
+  from.made.host.now += 25e6;
+  sleepUntil(one.thread, Infinity);
+  const { process } = copyOf(from).process(1);
+  assert.deepEqual(process.userIdentity, { real: 1, effective: 2, saved: 3 });
+  assert.deepEqual(process.groupIdentity, { real: 4, effective: 5, saved: 6 });
+  assert.deepEqual(process.credentials, { uid: 1, gid: 5, groups: [] });
+  assert.deepEqual([process.cpuNs, process.kernel.host.clock.monotonicNs() - process.startNs], [25e6, 25e6]);
 });
 
 test("standard streams are tied to the new host", () => {

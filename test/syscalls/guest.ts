@@ -9,6 +9,7 @@ import { O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } from "../../src/abi/fcntl.ts";
 import { type WasmMemory, wasm } from "../../src/engine/webassembly.ts";
 import { DeviceFileSystem } from "../../src/fs/devfs/devfs.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
+import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
 import type { ExitStatus, GuestCall, Outcome, Program } from "../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
@@ -82,6 +83,9 @@ export class Guest implements Program {
       dev,
       new DeviceFileSystem({ dev: 2, clock, random: (into, at, length) => into.fill(7, at, at + length) }),
     );
+    const proc = makeDirectories(context, bytes("/proc"), 0o555);
+    if (typeof proc === "number") throw new Error(`no /proc: ${proc}`);
+    this.mounts.mount(proc, new ProcFileSystem(3, () => this.kernel.facts));
     this.stdin = new InputStream(this.kernel, { consumed() {} }, { terminal });
     this.stdout = new OutputStream(this.kernel, this.sink, { terminal });
     const process = this.kernel.spawn(

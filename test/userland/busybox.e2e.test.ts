@@ -59,6 +59,19 @@ describe("busybox", { skip, timeout: 120_000 }, () => {
     await says("find /bin -name 'b*box'; ls -l /bin/busybox | cut -c1-10", "/bin/busybox\n-rwxr-xr-x\n");
   });
 
+  test("processes and the machine are seen through /proc", async () => {
+    const { stdout: list } = await sh("sleep 9 & ps -o pid,comm,args; kill $!");
+    assert.match(list, /^\s*\d+ sleep\s+sleep 9$/m);
+    assert.match((await sh("free")).stdout, /^Mem:\s+\d+\s+\d+\s+\d+/m);
+    assert.match((await sh("top -b -n1")).stdout, /^Mem: \d+K used.*^\s*PID.*\btop -b -n1$/ms);
+    assert.match((await sh("uptime")).stdout, /up 0 min, {2}load average: \d\.\d\d, /);
+    assert.match((await sh("df /tmp")).stdout, /^tmpfs\s+\d+\s+\d+\s+\d+\s+\d+% \/$/m);
+    await says("sleep 9 & sleep 0.1; pidof sleep | wc -w; killall sleep", "1\n");
+    await says("echo one > /tmp/o; cat /dev/fd/3 3< /tmp/o; echo two > /dev/stdout", "one\ntwo\n");
+    await says("mkfifo /tmp/p; echo through > /tmp/p & cat /tmp/p", "through\n");
+    await says("cut -d' ' -f2 /proc/self/stat; readlink /proc/self/exe", "(cut)\n/bin/busybox\n");
+  });
+
   test("a script is executed through its first line", async () => {
     await box.files.write("/tmp/s", "#!/bin/sh\necho from $0 with $1\n", { mode: 0o755 });
     await says("/tmp/s one", "from /tmp/s with one\n");

@@ -13,7 +13,7 @@ test("each clock is told to the nanosecond", () => {
   guest.must("clock_time_get", CLOCKID_MONOTONIC, (1n << 64n) - 1n, time);
   assert.equal(guest.u64(time), 1_234_567_891n);
   guest.must("clock_time_get", CLOCKID_PROCESS_CPUTIME_ID, 0n, time);
-  assert.equal(guest.u64(time), 42_000_000_007n);
+  assert.equal(guest.u64(time), 234_567_891n);
 });
 
 test("clocks have a resolution of a nanosecond", () => {

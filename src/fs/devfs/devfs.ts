@@ -1,11 +1,19 @@
 /**
- * Layer: fs/devfs. The file system on /dev: a fixed directory of devices. It must not know of descriptors and processes:
- * what /dev/stdin means is the kernel's matter (see aliasedDescriptor).
+ * Layer: fs/devfs. The file system on /dev: a fixed directory of devices, links into /proc and directories to mount on. It must
+ * not know of descriptors and processes.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EINVAL, ENOENT, ENOTDIR, EPERM } from "../../abi/errno.ts";
-import { DT_CHR, S_IFCHR, S_IFDIR } from "../../abi/stat.ts";
-import type { AttributeChanges, FileSystem, FileSystemStatistics, Inode, OpenFile, Stat } from "../../vfs/contracts.ts";
+import { EINVAL, ELOOP, ENOENT, ENOTDIR, EPERM } from "../../abi/errno.ts";
+import { DT_CHR, DT_DIR, DT_LNK, S_IFCHR, S_IFDIR, S_IFLNK } from "../../abi/stat.ts";
+import type {
+  AttributeChanges,
+  DirectoryEntry,
+  FileSystem,
+  FileSystemStatistics,
+  Inode,
+  OpenFile,
+  Stat,
+} from "../../vfs/contracts.ts";
 import type { Clock } from "../../wait/clock.ts";
 import type { DeviceKind, Random } from "./device.ts";
 import { DeviceFile, DeviceInode } from "./device.ts";
@@ -18,18 +26,39 @@ export interface DeviceFileSystemOptions {
   readonly random: Random;
 }
 
-/** Name, kind, major, minor, and the descriptor an alias stands for. */
-const DEVICES: readonly (readonly [string, DeviceKind, number, number, number?])[] = [
+/** Name, kind, major, minor. */
+const DEVICES: readonly (readonly [string, DeviceKind, number, number])[] = [
   ["null", "null", 1, 3],
   ["zero", "zero", 1, 5],
   ["full", "full", 1, 7],
   ["random", "random", 1, 8],
   ["urandom", "random", 1, 9],
   ["tty", "terminal", 5, 0],
-  ["stdin", "alias", 0, 0, 0],
-  ["stdout", "alias", 0, 0, 1],
-  ["stderr", "alias", 0, 0, 2],
 ];
+
+/** As every Linux has them (Documentation/admin-guide/devices.txt, "Compulsory links"). */
+const LINKS: readonly (readonly [string, string])[] = [
+  ["fd", "/proc/self/fd"],
+  ["stdin", "/proc/self/fd/0"],
+  ["stdout", "/proc/self/fd/1"],
+  ["stderr", "/proc/self/fd/2"],
+];
+
+/** Empty: something is mounted there. */
+const DIRECTORIES = ["shm"];
+
+class LinkInode implements Inode {
+  readonly fs: FileSystem;
+  readonly ino: number;
+  readonly type = S_IFLNK;
+  readonly target: ByteString;
+
+  constructor(fs: FileSystem, ino: number, target: string) {
+    this.fs = fs;
+    this.ino = ino;
+    this.target = target as ByteString;
+  }
+}
 
 /** Nothing can be made, removed or changed here: -EPERM. Times given to touch(1) are accepted and forgotten. */
 export class DeviceFileSystem implements FileSystem {
@@ -37,7 +66,7 @@ export class DeviceFileSystem implements FileSystem {
   readonly dev: number;
   readonly root: Inode;
   readonly #random: Random;
-  readonly #devices = new Map<string, DeviceInode>();
+  readonly #inodes = new Map<string, Inode>();
   readonly #seconds: number;
   readonly #nanoseconds: number;
 
@@ -49,38 +78,43 @@ export class DeviceFileSystem implements FileSystem {
     options.clock.wallTime(now);
     this.#seconds = now.seconds;
     this.#nanoseconds = now.nanoseconds;
-    for (const [name, kind, major, minor, descriptor] of DEVICES) {
-      const ino = this.#devices.size + 2;
-      this.#devices.set(name, new DeviceInode(this, ino, kind, (major << 8) | minor, descriptor));
+    for (const [name, kind, major, minor] of DEVICES) {
+      this.#inodes.set(name, new DeviceInode(this, this.#next, kind, (major << 8) | minor));
     }
+    for (const [name, target] of LINKS) this.#inodes.set(name, new LinkInode(this, this.#next, target));
+    for (const name of DIRECTORIES) this.#inodes.set(name, { fs: this, ino: this.#next, type: S_IFDIR });
+  }
+
+  get #next(): number {
+    return this.#inodes.size + 2;
   }
 
   lookup(directory: Inode, name: ByteString): Inode | number {
-    if (directory !== this.root) return -ENOTDIR;
-    return this.#devices.get(name) ?? -ENOENT;
+    if (directory.type !== S_IFDIR) return -ENOTDIR;
+    return directory === this.root ? (this.#inodes.get(name) ?? -ENOENT) : -ENOENT;
   }
 
   open(inode: Inode): OpenFile | number {
     if (inode instanceof DeviceInode) return new DeviceFile(inode, this.#random);
-    const entries = [...this.#devices].map(([name, device], index) => ({
-      name: name as ByteString,
-      ino: device.ino,
-      type: DT_CHR,
-      next: index + 1,
-    }));
+    if (inode.type !== S_IFDIR) return -ELOOP;
+    if (inode !== this.root) return new DeviceDirectoryFile(inode, []);
+    const entries = [...this.#inodes].map(([name, { ino, type }], index): DirectoryEntry => {
+      const entryType = type === S_IFCHR ? DT_CHR : type === S_IFLNK ? DT_LNK : DT_DIR;
+      return { name: name as ByteString, ino, type: entryType, next: index + 1 };
+    });
     return new DeviceDirectoryFile(inode, entries);
   }
 
   stat(inode: Inode, out: Stat): number {
-    const device = inode instanceof DeviceInode;
+    const { type } = inode;
     out.dev = this.dev;
     out.ino = inode.ino;
-    out.mode = device ? S_IFCHR | 0o666 : S_IFDIR | 0o755;
-    out.nlink = device ? 1 : 2;
+    out.mode = type | (type === S_IFCHR ? 0o666 : type === S_IFLNK ? 0o777 : 0o755);
+    out.nlink = type !== S_IFDIR ? 1 : inode === this.root ? 2 + DIRECTORIES.length : 2;
     out.uid = 0;
     out.gid = 0;
-    out.rdev = device ? inode.rdev : 0;
-    out.size = 0;
+    out.rdev = inode instanceof DeviceInode ? inode.rdev : 0;
+    out.size = inode instanceof LinkInode ? inode.target.length : 0;
     out.blocks = 0;
     out.atimeSeconds = this.#seconds;
     out.atimeNanoseconds = this.#nanoseconds;
@@ -101,11 +135,11 @@ export class DeviceFileSystem implements FileSystem {
   }
 
   statistics(): FileSystemStatistics {
-    return { blockSize: 4096, blocks: 0, blocksFree: 0, files: this.#devices.size + 1, filesFree: 0 };
+    return { blockSize: 4096, blocks: 0, blocksFree: 0, files: this.#inodes.size + 1, filesFree: 0 };
   }
 
-  readlink(): number {
-    return -EINVAL;
+  readlink(link: Inode): ByteString | number {
+    return link instanceof LinkInode ? link.target : -EINVAL;
   }
 
   create(): number {

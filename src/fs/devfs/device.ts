@@ -11,7 +11,7 @@ import type { DirectoryEntry, FileSystem, Inode, OpenFile } from "../../vfs/cont
 /** Fill [at, at + length) with unpredictable bytes. */
 export type Random = (into: Uint8Array, at: number, length: number) => void;
 
-export type DeviceKind = "null" | "zero" | "full" | "random" | "alias" | "terminal";
+export type DeviceKind = "null" | "zero" | "full" | "random" | "terminal";
 
 /** A character device. `minor` and `major` make its rdev. */
 export class DeviceInode implements Inode {
@@ -21,26 +21,18 @@ export class DeviceInode implements Inode {
   readonly kind: DeviceKind;
   /** Encoded as new_encode_dev() of the kernel does for small numbers: major << 8 | minor. */
   readonly rdev: number;
-  /** Opening it means: duplicate this descriptor of the process. Only for the kind "alias". */
-  readonly descriptor: number | undefined;
   readonly controllingTerminal: boolean;
 
-  constructor(fs: FileSystem, ino: number, kind: DeviceKind, rdev: number, descriptor?: number) {
+  constructor(fs: FileSystem, ino: number, kind: DeviceKind, rdev: number) {
     this.fs = fs;
     this.ino = ino;
     this.kind = kind;
     this.rdev = rdev;
-    this.descriptor = descriptor;
     this.controllingTerminal = kind === "terminal";
   }
 }
 
-/** Which descriptor of the opening process this inode stands for (/dev/stdin and friends), or undefined. */
-export function aliasedDescriptor(inode: Inode): number | undefined {
-  return inode instanceof DeviceInode ? inode.descriptor : undefined;
-}
-
-/** An open device. For an alias and the terminal it answers -EIO to everything: the kernel opens what is meant instead. */
+/** An open device. For the terminal it answers -EIO to everything: the kernel opens what is meant instead. */
 export class DeviceFile implements OpenFile {
   readonly inode: DeviceInode;
   readonly seekable = true;
@@ -63,14 +55,13 @@ export class DeviceFile implements OpenFile {
       case "random":
         this.#random(into, at, length);
         return length;
-      case "alias":
       case "terminal":
         return -EIO;
     }
   }
 
   write(_position: number, _from: Uint8Array, _at: number, length: number): number {
-    if (this.inode.kind === "alias" || this.inode.kind === "terminal") return -EIO;
+    if (this.inode.kind === "terminal") return -EIO;
     return this.inode.kind === "full" ? -ENOSPC : length;
   }
 

@@ -34,17 +34,18 @@ export class DirectoryData {
     return this.#byName.get(name)?.inode;
   }
 
-  /** The name must not be there. */
-  add(name: ByteString, inode: MemoryInode): void {
-    this.restore(name, inode, this.#nextCookie);
+  /** The name must not be there. The name as it is kept. */
+  add(name: ByteString, inode: MemoryInode): ByteString {
+    return this.restore(name, inode, this.#nextCookie);
   }
 
   /** Add with a cookie of a snapshot: at least nextCookie. */
-  restore(name: ByteString, inode: MemoryInode, cookie: number): void {
+  restore(name: ByteString, inode: MemoryInode, cookie: number): ByteString {
     const entry: NameEntry = { name: flat(name), cookie, inode };
     this.#nextCookie = cookie + 1;
     this.#byName.set(entry.name, entry);
     this.#inOrder.push(entry);
+    return entry.name;
   }
 
   /** Cookies below this one were in use before a snapshot. */
@@ -52,10 +53,11 @@ export class DirectoryData {
     this.#nextCookie = Math.max(this.#nextCookie, cookie);
   }
 
-  /** The name keeps its place and gets another inode. */
-  replace(name: ByteString, inode: MemoryInode): void {
+  /** The name, which is there, keeps its place and gets another inode. The name as it is kept. */
+  replace(name: ByteString, inode: MemoryInode): ByteString {
     const entry = this.#byName.get(name);
     if (entry !== undefined) entry.inode = inode;
+    return entry?.name ?? name;
   }
 
   remove(name: ByteString): void {

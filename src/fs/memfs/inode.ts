@@ -3,14 +3,14 @@
  * paths and permissions.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../../abi/stat.ts";
+import { S_IFDIR, type S_IFIFO, S_IFLNK, S_IFREG, type S_IFSOCK } from "../../abi/stat.ts";
 import type { FileSystem, Inode, Stat } from "../../vfs/contracts.ts";
 import type { WallTime } from "../../wait/clock.ts";
 import type { Budget } from "./budget.ts";
 import { DirectoryData } from "./directory-data.ts";
 import { FileData } from "./file-data.ts";
 
-export type MemoryInode = FileInode | DirectoryInode | LinkInode;
+export type MemoryInode = FileInode | DirectoryInode | LinkInode | SpecialInode;
 
 export class InodeBase {
   readonly fs: FileSystem;
@@ -23,6 +23,8 @@ export class InodeBase {
   nlink = 0;
   /** Open files on it. What has neither name nor open file is freed. */
   opens = 0;
+  /** The name it got last, and where: it may be gone, and others may lead to it too. */
+  named: { readonly directory: DirectoryInode; readonly name: ByteString } | undefined = undefined;
   /** Already given back to the budget. */
   freed = false;
   atimeSeconds = 0;
@@ -103,6 +105,8 @@ export class FileInode extends InodeBase implements Inode {
 export class DirectoryInode extends InodeBase implements Inode {
   readonly type = S_IFDIR;
   readonly names = new DirectoryData();
+  /** A directory was removed from here. */
+  remembered = false;
   /** The directory above; a removed one keeps it, the root is its own. */
   parent: DirectoryInode;
 
@@ -129,6 +133,27 @@ export class LinkInode extends InodeBase implements Inode {
 
   stat(out: Stat): void {
     this.statCommon(out, S_IFLNK, this.target.length, 0);
+  }
+}
+
+/** A FIFO or a socket: only a name; what it stands for is the kernel's. */
+export class SpecialInode extends InodeBase implements Inode {
+  readonly type: typeof S_IFIFO | typeof S_IFSOCK;
+
+  constructor(
+    fs: FileSystem,
+    ino: number,
+    type: typeof S_IFIFO | typeof S_IFSOCK,
+    mode: number,
+    uid: number,
+    gid: number,
+  ) {
+    super(fs, ino, mode, uid, gid);
+    this.type = type;
+  }
+
+  stat(out: Stat): void {
+    this.statCommon(out, this.type, 0, 0);
   }
 }
 

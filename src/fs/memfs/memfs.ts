@@ -16,11 +16,12 @@ import {
   ENOSPC,
   ENOTDIR,
   ENOTEMPTY,
+  ENXIO,
   EPERM,
   EXDEV,
 } from "../../abi/errno.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../abi/fcntl.ts";
-import { S_IFDIR, S_IFLNK, S_IFREG, S_ISGID } from "../../abi/stat.ts";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, S_ISGID } from "../../abi/stat.ts";
 import { FS_BYTES, FS_INODES } from "../../limits.ts";
 import type {
   AttributeChanges,
@@ -34,9 +35,9 @@ import type {
 import type { Clock, WallTime } from "../../wait/clock.ts";
 import { Budget } from "./budget.ts";
 import type { MemoryInode } from "./inode.ts";
-import { DirectoryInode, FileInode, InodeBase, LinkInode } from "./inode.ts";
+import { DirectoryInode, FileInode, InodeBase, LinkInode, SpecialInode } from "./inode.ts";
 import type { Keeper } from "./open-file.ts";
-import { OpenDirectory, OpenRegularFile } from "./open-file.ts";
+import { OpenDirectory, OpenRegularFile, OpenSpecialFile } from "./open-file.ts";
 
 export interface MemoryFileSystemOptions {
   readonly dev: number;
@@ -95,6 +96,14 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     return this.#add(parent, name, new DirectoryInode(this, this.nextIno++, bits, owner.uid, gid, parent));
   }
 
+  mknod(directory: Inode, name: ByteString, type: number, mode: number, owner: Owner): Inode | number {
+    if (type !== S_IFIFO && type !== S_IFSOCK) return -EPERM;
+    const parent = this.#mayAdd(directory, name);
+    if (typeof parent === "number") return parent;
+    const gid = groupIn(parent, owner);
+    return this.#add(parent, name, new SpecialInode(this, this.nextIno++, type, mode, owner.uid, gid));
+  }
+
   symlink(directory: Inode, name: ByteString, target: ByteString, owner: Owner): Inode | number {
     const parent = this.#mayAdd(directory, name);
     if (typeof parent === "number") return parent;
@@ -111,7 +120,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     if (target.nlink === 0) return -ENOENT;
     const parent = this.#mayAdd(directory, name);
     if (typeof parent === "number") return parent;
-    parent.names.add(name, target);
+    setName(parent, parent.names.add(name, target), target);
     target.nlink++;
     this.#changed(target);
     this.modified(parent);
@@ -152,8 +161,8 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     if ((flags & RENAME_EXCHANGE) !== 0) {
       if (target === undefined) return -ENOENT;
       if (target.type === S_IFDIR && isWithin(oldDirectory, target)) return -EINVAL;
-      oldDirectory.names.replace(oldName, target);
-      newDirectory.names.replace(newName, source);
+      setName(oldDirectory, oldDirectory.names.replace(oldName, target), target);
+      setName(newDirectory, newDirectory.names.replace(newName, source), source);
       adopt(oldDirectory, newDirectory, source);
       adopt(newDirectory, oldDirectory, target);
       this.#changed(target);
@@ -162,11 +171,11 @@ export class MemoryFileSystem implements FileSystem, Keeper {
         if (source.type !== S_IFDIR && target.type === S_IFDIR) return -EISDIR;
         if (source.type === S_IFDIR && target.type !== S_IFDIR) return -ENOTDIR;
         if (target.type === S_IFDIR && target.names.count > 0) return -ENOTEMPTY;
-        newDirectory.names.replace(newName, source);
+        setName(newDirectory, newDirectory.names.replace(newName, source), source);
         if (target.type === S_IFDIR) this.#unlinkedDirectory(newDirectory, target);
         else this.#unlinked(target);
       } else {
-        newDirectory.names.add(newName, source);
+        setName(newDirectory, newDirectory.names.add(newName, source), source);
       }
       oldDirectory.names.remove(oldName);
       adopt(oldDirectory, newDirectory, source);
@@ -193,6 +202,12 @@ export class MemoryFileSystem implements FileSystem, Keeper {
       if (inode.freed) return -ENOENT;
       inode.opens++;
       return new OpenDirectory(inode, this);
+    }
+    if (inode instanceof SpecialInode) {
+      if (inode.freed) return -ENOENT;
+      if (inode.type === S_IFSOCK) return -ENXIO;
+      inode.opens++;
+      return new OpenSpecialFile(inode, this);
     }
     return -ELOOP;
   }
@@ -224,10 +239,20 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     return 0;
   }
 
-  /** -ENOENT for a removed directory that is not open any more. */
+  /** Of a removed directory that is not open any more, as far as it is remembered: else -ENOENT. */
   parent(directory: Inode): Inode | number {
     if (!(directory instanceof DirectoryInode)) return -ENOTDIR;
-    return directory.freed ? -ENOENT : directory.parent;
+    return directory.freed ? (directory.named?.directory ?? -ENOENT) : directory.parent;
+  }
+
+  nameOf(inode: Inode): { readonly directory: Inode; readonly name: ByteString } | undefined {
+    if (!isOurs(this, inode) || inode.named === undefined) return undefined;
+    const { directory, name } = inode.named;
+    return directory.names.get(name) === inode ? inode.named : undefined;
+  }
+
+  lastNameOf(inode: Inode): { readonly directory: Inode; readonly name: ByteString } | undefined {
+    return isOurs(this, inode) ? inode.named : undefined;
   }
 
   statistics(): FileSystemStatistics {
@@ -276,7 +301,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     this.#stampNew(inode);
     if (inode.type === S_IFDIR) directory.nlink++;
     else inode.nlink = 1;
-    directory.names.add(name, inode);
+    setName(directory, directory.names.add(name, inode), inode);
     this.modified(directory);
     return inode;
   }
@@ -304,6 +329,9 @@ export class MemoryFileSystem implements FileSystem, Keeper {
   #unlinkedDirectory(parent: DirectoryInode, victim: DirectoryInode): void {
     parent.nlink--;
     victim.nlink = 0;
+    // Who remembers a removed directory is remembered by none: else a chain of them would live on in its last.
+    if (victim.remembered) victim.named = undefined;
+    parent.remembered = true;
     this.#changed(victim);
     this.#nameless(victim);
   }
@@ -321,12 +349,16 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     if (inode.type === S_IFREG) inode.data.truncate(0);
     else if (inode.type === S_IFLNK) this.budget.refundBytes(inode.target.length);
     // A chain of removed directories must not live on, charged to nobody, because somebody stands in the lowest.
-    else inode.parent = inode;
+    else if (inode.type === S_IFDIR) inode.parent = inode;
   }
 }
 
 function isOurs(fs: MemoryFileSystem, inode: Inode): inode is MemoryInode {
   return inode.fs === fs && inode instanceof InodeBase;
+}
+
+function setName(directory: DirectoryInode, name: ByteString, inode: MemoryInode): void {
+  inode.named = { directory, name };
 }
 
 /** A child moved from one directory to another. */

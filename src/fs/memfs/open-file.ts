@@ -2,12 +2,11 @@
  * Layer: fs/memfs. Open files and directories. It must not know of descriptors, offsets and access modes: the open file
  * description has those.
  */
-import { EINVAL, EISDIR, ENODEV, ENOENT, ENOTDIR } from "../../abi/errno.ts";
+import { EINVAL, EIO, EISDIR, ENODEV, ENOENT, ENOTDIR, ESPIPE } from "../../abi/errno.ts";
 import { POLLIN, POLLOUT } from "../../abi/poll.ts";
-import { DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK } from "../../abi/stat.ts";
 import type { DirectoryEntry, OpenFile } from "../../vfs/contracts.ts";
 import { APPEND } from "../../vfs/contracts.ts";
-import type { DirectoryInode, FileInode, MemoryInode } from "./inode.ts";
+import type { DirectoryInode, FileInode, MemoryInode, SpecialInode } from "./inode.ts";
 
 /** What an open file needs of its file system. */
 export interface Keeper {
@@ -125,7 +124,52 @@ export class OpenDirectory implements OpenFile {
   }
 }
 
+/** An open FIFO as far as the file system goes: it keeps the inode. Bytes go through what the kernel makes of it. */
+export class OpenSpecialFile implements OpenFile {
+  readonly inode: SpecialInode;
+  readonly seekable = false;
+  readonly waiters = undefined;
+  readonly #keeper: Keeper;
+
+  constructor(inode: SpecialInode, keeper: Keeper) {
+    this.inode = inode;
+    this.#keeper = keeper;
+  }
+
+  read(): number {
+    return -EIO;
+  }
+
+  write(): number {
+    return -EIO;
+  }
+
+  readiness(): number {
+    return 0;
+  }
+
+  available(): number {
+    return 0;
+  }
+
+  entries(): number {
+    return -ENOTDIR;
+  }
+
+  sync(): number {
+    return -EINVAL;
+  }
+
+  allocate(): number {
+    return -ESPIPE;
+  }
+
+  close(): void {
+    this.#keeper.closed(this.inode);
+  }
+}
+
 function entryType(inode: MemoryInode): number {
-  if (inode.type === S_IFDIR) return DT_DIR;
-  return inode.type === S_IFLNK ? DT_LNK : DT_REG;
+  // DT_ numbers are the type bits of modes, moved down (include/linux/fs_types.h).
+  return inode.type >>> 12;
 }

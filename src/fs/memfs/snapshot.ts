@@ -6,10 +6,10 @@
  */
 import type { ByteString } from "../../abi/byte-string.ts";
 import { NAME_MAX, PATH_MAX } from "../../abi/fcntl.ts";
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../../abi/stat.ts";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } from "../../abi/stat.ts";
 import type { Clock } from "../../wait/clock.ts";
 import type { MemoryInode } from "./inode.ts";
-import { DirectoryInode, FileInode, LinkInode } from "./inode.ts";
+import { DirectoryInode, FileInode, LinkInode, SpecialInode } from "./inode.ts";
 import { MemoryFileSystem } from "./memfs.ts";
 
 export interface PageSnapshot {
@@ -106,6 +106,7 @@ function describe(inode: MemoryInode): InodeSnapshot {
     return { ...common, size: inode.data.size, pages };
   }
   if (inode.type === S_IFLNK) return { ...common, target: inode.target };
+  if (inode.type !== S_IFDIR) return common;
   const names: NameSnapshot[] = [];
   inode.names.from(0, (entry, child) => {
     names.push({ name: entry.name, cookie: entry.cookie, ino: child.ino });
@@ -196,6 +197,7 @@ function rebuild(fs: MemoryFileSystem, described: InodeSnapshot): MemoryInode {
     check(fs.budget.chargeBytes(target.length), "with more bytes than it allows");
     return new LinkInode(fs, ino, uid, gid, target as ByteString);
   }
+  if (type === S_IFIFO || type === S_IFSOCK) return new SpecialInode(fs, ino, type, mode, uid, gid);
   check(type === S_IFDIR, "with an inode of unknown type");
   return new DirectoryInode(fs, ino, mode, uid, gid);
 }
@@ -211,7 +213,7 @@ function fill(
     check(child !== undefined && child !== fs.root, "with a name of nothing");
     check(isName(name) && directory.names.get(name) === undefined, "with a name that cannot be");
     check(isCount(cookie) && cookie >= directory.names.nextCookie, "with cookies out of order");
-    directory.names.restore(name, child, cookie);
+    child.named = { directory, name: directory.names.restore(name, child, cookie) };
     if (child.type === S_IFDIR) {
       check(child.parent === child, "with a directory of two names");
       child.parent = directory;

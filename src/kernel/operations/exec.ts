@@ -10,7 +10,7 @@ import { GONE, type Outcome, UNWIND } from "../contracts.ts";
 import { setMask, settleAll } from "../delivery.ts";
 import { copyOf, forgetProgram } from "../inheritance.ts";
 import { parked } from "../pending.ts";
-import { type Process, Thread } from "../process.ts";
+import { commandName, type Process, Thread } from "../process.ts";
 import type { Executable } from "../programs.ts";
 import type { SignalSet } from "../signal-set.ts";
 import { DISPOSITION_DEFAULT, SIGNALS } from "../signals.ts";
@@ -53,6 +53,7 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   process.threads = [];
   process.held.length = 0;
   const fresh = new Thread(process, process.pid);
+  fresh.name = commandName(request.path);
   fresh.mask.set(thread.mask.low, thread.mask.high);
   for (const info of thread.signals.infos) fresh.signals.add(info);
   process.entered = false;
@@ -103,6 +104,7 @@ export function spawnProgram(thread: Thread, request: SpawnRequest): Outcome {
   const { process: child, thread: childThread } = copyOf(thread, kernel.nextPid);
   child.descriptors.inherit(process.descriptors, true);
   const error = prepare(child, childThread, request) || begin(child, request);
+  childThread.name = commandName(request.path);
   if (error < 0) {
     child.descriptors.closeAll();
     return error;

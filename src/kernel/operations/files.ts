@@ -6,7 +6,7 @@
  * at the process's root and its descriptor is not looked at, as openat(2) says.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EACCES, EBADF, EINVAL, ENOENT, ENOTDIR, ENXIO } from "../../abi/errno.ts";
+import { EBADF, EINVAL, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import {
   AT_FDCWD,
   O_ACCMODE,
@@ -15,12 +15,10 @@ import {
   O_DSYNC,
   O_NONBLOCK,
   O_PATH,
-  O_RDONLY,
   O_SYNC,
   O_TRUNC,
-  O_WRONLY,
 } from "../../abi/fcntl.ts";
-import { DT_DIR, S_IFDIR, S_IFREG } from "../../abi/stat.ts";
+import { DT_DIR, S_IFDIR, S_IFIFO, S_IFREG } from "../../abi/stat.ts";
 import {
   setAttributes,
   readlinkAt as vfsReadlinkAt,
@@ -31,6 +29,7 @@ import type { AttributeChanges, DirectoryEntry, Stat } from "../../vfs/contracts
 import {
   linkAt as vfsLinkAt,
   makeDirectoryAt as vfsMakeDirectoryAt,
+  makeNodeAt as vfsMakeNodeAt,
   makeSymlinkAt as vfsMakeSymlinkAt,
 } from "../../vfs/create.ts";
 import type { Location } from "../../vfs/mounts.ts";
@@ -42,6 +41,7 @@ import type { Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
 import type { Process, Thread } from "../process.ts";
 import { afterBytes, beforeBytes } from "./io.ts";
+import { isPipeEnd, openEnd, openFifo } from "./pipes.ts";
 
 /** Entries one readDirectory answers at most. */
 export const DIRECTORY_ENTRIES = 1024;
@@ -72,7 +72,7 @@ export function openAt(
   const opened = vfsOpenAt(process, from, path, flags, mode & ~process.umask, walkFlags);
   if (typeof opened === "number") return opened;
   if ((flags & O_TRUNC) !== 0) afterBytes(thread, opened.file);
-  const { descriptor, controllingTerminal } = opened.location.inode;
+  const { controllingTerminal, type } = opened.location.inode;
   if (controllingTerminal === true) {
     opened.file.close();
     const terminal = process.kernel.terminals.get(process.session);
@@ -80,22 +80,13 @@ export function openAt(
     const description = new OpenDescription(terminal.file, undefined, flags & KEPT_FLAGS);
     return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
   }
-  if (descriptor !== undefined) {
-    opened.file.close();
-    return openAlias(process, descriptor, flags);
-  }
-  const description = new OpenDescription(opened.file, opened.location, flags & KEPT_FLAGS);
+  // A link of /proc led to something that stands on no mount.
+  const nowhere = opened.location.mount === process.kernel.pipes.mount;
+  if (isPipeEnd(opened.file)) return openEnd(thread, opened.file, undefined, flags);
+  if (type === S_IFIFO && !nowhere) return openFifo(thread, opened.location, opened.file, flags);
+  const location = nowhere ? undefined : opened.location;
+  const description = new OpenDescription(opened.file, location, flags & KEPT_FLAGS);
   return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
-}
-
-/** /dev/stdin and its kin. -ENOENT when that descriptor is closed, -EACCES when it does not allow what is asked. */
-function openAlias(process: Process, descriptor: number, flags: number): Outcome {
-  const description = process.descriptors.get(descriptor)?.description;
-  if (description === undefined) return -ENOENT;
-  const access = flags & O_ACCMODE;
-  if (access !== O_WRONLY && !description.readable) return -EACCES;
-  if (access !== O_RDONLY && !description.writable) return -EACCES;
-  return process.descriptors.install(description, (flags & O_CLOEXEC) !== 0);
 }
 
 /** fstat(2). */
@@ -163,6 +154,20 @@ export function makeDirectoryAt(
   const { process } = thread;
   const from = startOf(process, directoryFd, path, walkFlags);
   return typeof from === "number" ? from : vfsMakeDirectoryAt(process, from, path, mode & ~process.umask, walkFlags);
+}
+
+/** mknodat(2) of FIFOs and sockets' names. */
+export function makeNodeAt(
+  thread: Thread,
+  directoryFd: number,
+  path: ByteString,
+  type: number,
+  mode: number,
+  walkFlags: number,
+): Outcome {
+  const { process } = thread;
+  const from = startOf(process, directoryFd, path, walkFlags);
+  return typeof from === "number" ? from : vfsMakeNodeAt(process, from, path, type, mode & ~process.umask, walkFlags);
 }
 
 /** rmdir(2). */

@@ -154,7 +154,7 @@ function isSignal(signal: number): boolean {
 }
 
 function userSignal(from: Process, signal: number, code: number, value: number): SignalInfo {
-  return { signal, code, pid: from.pid, uid: from.credentials.uid, value, status: 0 };
+  return { signal, code, pid: from.pid, uid: from.userIdentity.real, value, status: 0 };
 }
 
 function send(from: Process, to: Process, info: SignalInfo): number {
@@ -165,8 +165,10 @@ function send(from: Process, to: Process, info: SignalInfo): number {
 }
 
 function maySignal(from: Process, to: Process, signal: number): boolean {
-  const { uid } = from.credentials;
-  return uid === 0 || uid === to.credentials.uid || (signal === SIGCONT && from.session === to.session);
+  const { real, effective } = from.userIdentity;
+  const target = to.userIdentity;
+  const same = [real, effective].some((id) => id === target.real || id === target.saved);
+  return effective === 0 || same || (signal === SIGCONT && from.session === to.session);
 }
 
 function done(thread: Thread, outcome: Outcome): Outcome {

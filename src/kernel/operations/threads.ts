@@ -19,6 +19,7 @@ export function spawnThread(thread: Thread, argument: number): Outcome {
   const made = new Thread(process, kernel.nextPid);
   made.mask.set(thread.mask.low, thread.mask.high);
   made.argument = argument;
+  made.name = thread.name;
   const error = program.prepareThread(made);
   if (error < 0) {
     process.threads.pop();
@@ -35,6 +36,7 @@ export function exitThread(thread: Thread, code: number): Outcome {
   if (process.threads.length <= 1 || thread.killed) return exit(thread, code);
   thread.killed = true;
   thread.exited = true;
+  process.kernel.scheduler.charge(process);
   process.threads.splice(process.threads.indexOf(thread), 1);
   releaseLocks(thread);
   clearNumber(thread);

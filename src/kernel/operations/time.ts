@@ -19,7 +19,7 @@ export function clockResolution(_thread: Thread, id: number, out: WallTime): Out
   return 0;
 }
 
-/** The time of a clock. The CPU clocks tell what the whole host process used. 0 or -EINVAL. */
+/** The time of a clock. The CPU clocks tell what the process used, a thread's too. 0 or -EINVAL. */
 export function clockRead(thread: Thread, id: number, out: WallTime): Outcome {
   const { clock } = thread.process.kernel.host;
   switch (id) {
@@ -31,7 +31,8 @@ export function clockRead(thread: Thread, id: number, out: WallTime): Outcome {
       return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
     case CLOCK_THREAD_CPUTIME_ID:
-      split(clock.cpuNs(), out);
+      thread.process.kernel.scheduler.charge(thread.process);
+      split(thread.process.cpuNs, out);
       return 0;
     default:
       return -EINVAL;

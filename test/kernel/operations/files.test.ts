@@ -33,6 +33,7 @@ import {
 import { DT_DIR, DT_REG, S_IFCHR, S_IFMT } from "../../../src/abi/stat.ts";
 import { DeviceFileSystem } from "../../../src/fs/devfs/devfs.ts";
 import { MemoryFileSystem } from "../../../src/fs/memfs/memfs.ts";
+import { ProcFileSystem } from "../../../src/fs/procfs/procfs.ts";
 import { OpenDescription } from "../../../src/kernel/descriptors.ts";
 import * as files from "../../../src/kernel/operations/files.ts";
 import * as io from "../../../src/kernel/operations/io.ts";
@@ -250,11 +251,16 @@ test("/dev/stdout is the process's own standard output", () => {
   const at = walk(thread.process, made.kernel.mounts.root, bytes("dev"), FOLLOW);
   assert.ok(typeof at === "object");
   made.kernel.mounts.mount(at, new DeviceFileSystem({ dev: 2, clock, random: () => {} }));
+  files.makeDirectoryAt(thread, AT_FDCWD, bytes("proc"), 0o755, 0);
+  const proc = walk(thread.process, made.kernel.mounts.root, bytes("proc"), FOLLOW);
+  assert.ok(typeof proc === "object");
+  made.kernel.mounts.mount(proc, new ProcFileSystem(3, () => made.kernel.facts));
   const fd = open("/dev/stdout", O_WRONLY);
   assert.ok(fd >= 0);
   assert.equal(put(fd, "to stdout"), 9);
   assert.equal(sink.text, "to stdout");
-  assert.equal(thread.process.descriptors.get(fd)?.description, thread.process.descriptors.get(1)?.description);
+  const [again, first] = [fd, 1].map((number) => thread.process.descriptors.get(number)?.description);
+  assert.ok(again?.file === first?.file && again !== first, "another description of the same stream");
   assert.equal(open("/dev/stdout", O_RDONLY), -EACCES);
   assert.equal(open("/dev/stdin", O_RDONLY), fd === 0 ? -EACCES : -ENOENT);
   const stat = emptyStat();

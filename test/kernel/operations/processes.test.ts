@@ -72,6 +72,7 @@ test("stops and continuations are news once, for who asked for them", () => {
     what: "stopped",
     status: { code: 0, signal: SIGSTOP },
     peakMemory: child.program.peakMemory,
+    cpuNs: 0,
   });
   assert.equal(wait4(parent.thread, pid, WNOHANG | WUNTRACED), 0);
   assert.equal(wait4(parent.thread, pid, WCONTINUED), BLOCKED);

@@ -1,0 +1,8 @@
+/** Layer: abi. Resource limits, from include/uapi/asm-generic/resource.h. No logic. */
+
+export const RLIMIT_STACK = 3;
+export const RLIMIT_CORE = 4;
+export const RLIMIT_NPROC = 6;
+export const RLIMIT_NOFILE = 7;
+export const RLIMIT_SIGPENDING = 11;
+export const RLIM_NLIMITS = 16;

@@ -1,0 +1,111 @@
+/**
+ * Layer: fs/procfs. Open files and directories. A file's text is made when it is read from its start, and kept while it is
+ * read on, unless it is long. It must not know what texts say.
+ */
+import { EINVAL, EIO, EISDIR, ENODEV, ENOTDIR } from "../../abi/errno.ts";
+import { POLLIN, POLLOUT } from "../../abi/poll.ts";
+import type { DirectoryEntry, Inode, OpenFile } from "../../vfs/contracts.ts";
+
+/** Longer texts are made anew for each read: what an open file keeps must stay small. */
+const KEPT_BYTES = 65_536;
+
+/** What stands in a file: one byte a character. -ESRCH where what it told of is gone. */
+export type Text = () => string | number;
+
+export class TextFile implements OpenFile {
+  readonly inode: Inode;
+  readonly seekable = true;
+  readonly waiters = undefined;
+  readonly #text: Text;
+  readonly #change: ((bytes: Uint8Array) => number) | undefined;
+  #kept: string | undefined;
+
+  constructor(inode: Inode, text: Text, change?: (bytes: Uint8Array) => number) {
+    this.inode = inode;
+    this.#text = text;
+    this.#change = change;
+  }
+
+  read(position: number, into: Uint8Array, at: number, length: number): number {
+    const text = position === 0 ? this.#text() : (this.#kept ?? this.#text());
+    if (typeof text === "number") return text;
+    this.#kept = text.length <= KEPT_BYTES ? text : undefined;
+    const count = Math.min(length, Math.max(0, text.length - position));
+    for (let i = 0; i < count; i++) into[at + i] = text.charCodeAt(position + i);
+    if (count === 0) this.#kept = undefined;
+    return count;
+  }
+
+  write(_position: number, from: Uint8Array, at: number, length: number): number {
+    return this.#change === undefined ? -EIO : this.#change(from.subarray(at, at + length));
+  }
+
+  readiness(): number {
+    return POLLIN | POLLOUT;
+  }
+
+  available(): number {
+    return 0;
+  }
+
+  entries(): number {
+    return -ENOTDIR;
+  }
+
+  sync(): number {
+    return -EINVAL;
+  }
+
+  allocate(): number {
+    return -ENODEV;
+  }
+
+  close(): void {
+    this.#kept = undefined;
+  }
+}
+
+/** Entries from a cookie on, at most so many. -ENOENT where what the directory told of is gone. */
+export type Listing = (from: number, limit: number) => readonly DirectoryEntry[] | number;
+
+export class ListedDirectory implements OpenFile {
+  readonly inode: Inode;
+  readonly seekable = true;
+  readonly waiters = undefined;
+  readonly #listing: Listing;
+
+  constructor(inode: Inode, listing: Listing) {
+    this.inode = inode;
+    this.#listing = listing;
+  }
+
+  read(): number {
+    return -EISDIR;
+  }
+
+  write(): number {
+    return -EISDIR;
+  }
+
+  readiness(): number {
+    return POLLIN | POLLOUT;
+  }
+
+  available(): number {
+    return 0;
+  }
+
+  entries(from: number, limit: number): readonly DirectoryEntry[] | number {
+    return this.#listing(from, limit);
+  }
+
+  sync(): number {
+    return -EINVAL;
+  }
+
+  allocate(): number {
+    return -ENODEV;
+  }
+
+  close(): void {}
+}
