@@ -13,10 +13,10 @@ import type { Entry } from "./entries/entry.ts";
 import { RUBY } from "./entries/ruby.ts";
 import { Gates } from "./gates.ts";
 import { type CallTables, GuestImage } from "./image.ts";
-import { MemoryPool, PAGE_BYTES } from "./memory-pool.ts";
-import { GuestProgram, type Resources } from "./program.ts";
+import { MemoryPool, PAGE_BYTES, type Recycled } from "./memory-pool.ts";
+import { GuestProgram } from "./program.ts";
 import type { RewrittenModule } from "./rewriter/rewrite.ts";
-import { type WasmMemory, wasm } from "./webassembly.ts";
+import { type WasmInstance, wasm } from "./webassembly.ts";
 
 /** Bytes V8 takes for one table element: 240 MB for ten million. */
 const ELEMENT_BYTES = 24;
@@ -84,60 +84,77 @@ export class Engine implements ProgramLoader, ForkDriver {
 
   /** -ENOEXEC: not an image, or its segments do not fit. -ENOMEM: more memory than allowed or left. -EAGAIN: too many. */
   load(process: Process, image: ProgramImage): Program | number {
-    return image instanceof GuestImage ? this.#load(process, image, 0) : -ENOEXEC;
+    return image instanceof GuestImage ? this.#load(process, image) : -ENOEXEC;
   }
 
   /** See ForkDriver. The thread's program must be down. */
   fork(process: Process, thread: Thread, original: Program): Program | number {
     if (!(original instanceof GuestProgram)) return -ENOSYS;
-    const copy = this.#load(process, original.image, original.pages);
+    const { image, pages } = original;
+    const copy = this.#make(process, image, pages, (maximum) => this.#pool.takeForCopy(pages, maximum, image));
     if (typeof copy === "number") return copy === -ENOEXEC ? -ENOMEM : copy;
     if (copy.copyFrom(original, thread)) return copy;
     copy.discard();
     return -ENOSYS;
   }
 
-  /** With at least this many pages of memory. */
-  #load(process: Process, image: GuestImage, pages: number): GuestProgram | number {
+  #load(process: Process, image: GuestImage): GuestProgram | number {
+    const { minimum } = image.report.memory;
+    return this.#make(process, image, minimum, (maximum) => {
+      const memory = this.#pool.take(minimum, maximum);
+      return memory === undefined ? undefined : { memory, used: 0, instance: undefined };
+    });
+  }
+
+  /** A program with so many pages of memory, which `take` finds. */
+  #make(
+    process: Process,
+    image: GuestImage,
+    pages: number,
+    take: (maximum: number) => Recycled | undefined,
+  ): GuestProgram | number {
     if (this.#dead) return -EAGAIN;
     const { memory: bounds, tableElements } = image.report;
     const tablePages = Math.ceil((tableElements * ELEMENT_BYTES) / PAGE_BYTES);
     const maximum = Math.min(bounds.maximum ?? MOST_PAGES, this.#pages - tablePages);
-    const minimum = Math.max(bounds.minimum, pages);
-    if (minimum > maximum) return -ENOMEM;
+    if (pages > maximum) return -ENOMEM;
     const slot = this.#gates.take();
     if (slot === undefined) return -EAGAIN;
-    const memory = this.#pool.take(minimum, maximum);
-    if (memory === undefined) {
+    const taken = take(maximum);
+    if (taken === undefined) {
       this.#gates.give(slot);
       return -ENOMEM;
     }
-    return this.#instantiate(process, image, slot, memory, maximum);
+    return this.#instantiate(process, image, slot, taken, maximum);
   }
 
   #instantiate(
     process: Process,
     image: GuestImage,
     slot: number,
-    memory: WasmMemory,
+    taken: Recycled,
     maximum: number,
   ): GuestProgram | number {
-    const giveBack = (): void => {
+    const giveBack = (instance?: WasmInstance): void => {
       this.#gates.give(slot);
-      this.#pool.give(memory, maximum);
-    };
-    const resources: Resources = {
-      gates: this.#gates,
-      slot,
-      memory,
-      released: (program) => {
-        this.#programs.delete(program);
-        giveBack();
-      },
-      fatal: (error) => this.#fatal(error),
+      const tenancy = instance !== undefined && image.servesAgain ? { image, instance } : undefined;
+      this.#pool.give(taken.memory, maximum, tenancy);
     };
     try {
-      const program = new GuestProgram(process, image, resources);
+      const instance = taken.instance ?? this.#gates.instantiate(image, taken.memory);
+      const used = taken.instance === undefined ? Math.max(taken.used, image.report.dataEnd) : taken.used;
+      const program = new GuestProgram(process, image, {
+        gates: this.#gates,
+        slot,
+        memory: taken.memory,
+        used,
+        instance,
+        released: (ended) => {
+          this.#programs.delete(ended);
+          giveBack(instance);
+        },
+        fatal: (error) => this.#fatal(error),
+      });
       this.#programs.add(program);
       return program;
     } catch (error) {

@@ -5,7 +5,7 @@
  */
 import type { GuestCall } from "../kernel/contracts.ts";
 import type { Step } from "./control.ts";
-import { SCAN_BYTES, scanOf } from "./page-scan.ts";
+import { clear, SCAN_BYTES, scanOf } from "./page-scan.ts";
 import { GLOBAL_EXPORT, type ModuleReport } from "./rewriter/report.ts";
 import type { WasmGlobal, WasmInstance, WasmMemory } from "./webassembly.ts";
 
@@ -84,23 +84,21 @@ export function copyGlobals(from: WasmInstance, to: WasmInstance): boolean {
 }
 
 /**
- * Copy a memory into a fresh one at least as long, which is zero from `filled` on. Zero pages above that are left untouched,
- * and so is [hole, holeEnd).
+ * Make a memory of the same size what another is. Above `used` the target is known to be zero: what is zero in both is left
+ * untouched there, and only looked at below.
  */
-export function copyMemory(from: WasmMemory, to: WasmMemory, filled: number, hole: number, holeEnd: number): void {
+export function copyMemory(from: WasmMemory, to: WasmMemory, used: number): void {
   const source = new Uint8Array(from.buffer);
   const target = new Uint8Array(to.buffer);
   const size = source.length;
-  const start = Math.min(size, Math.ceil(filled / SCAN_BYTES) * SCAN_BYTES);
-  target.set(source.subarray(0, start));
+  if (target.length !== size) throw new RangeError("a copy of another size");
+  const filled = Math.min(size, Math.ceil(used / SCAN_BYTES) * SCAN_BYTES);
   const scan = scanOf(from);
-  const copyPages = (first: number, end: number): void => {
-    for (let at = scan(first, end); at < end; at = scan(at, end)) {
-      const run = at;
-      while (at < end && scan(at, at + SCAN_BYTES) === at) at += SCAN_BYTES;
-      target.set(source.subarray(run, at), run);
-    }
-  };
-  copyPages(start, Math.max(start, hole));
-  copyPages(Math.max(start, holeEnd), size);
+  for (let at = 0; at < size; ) {
+    const start = scan.used(at, size);
+    if (at < filled) clear(to, at, Math.min(start, filled));
+    if (start === size) return;
+    at = scan.zero(start, size);
+    target.set(source.subarray(start, at), start);
+  }
 }

@@ -7,7 +7,8 @@ import { bind, type Callers, type CallSite } from "./binding.ts";
 import { ControlMemory, KILL, SLOT_BYTES } from "./control.ts";
 import { GATE_MODULE, HANDLERS, NO_STEP, RUN } from "./gate.ts";
 import type { GuestImage } from "./image.ts";
-import { type WasmFunction, wasm } from "./webassembly.ts";
+import { MEMORY_MODULE, MEMORY_NAME } from "./rewriter/report.ts";
+import { type WasmFunction, type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
 
 /** What a gate asks of the thread whose stack runs. */
 export interface Caller extends CallSite {
@@ -23,10 +24,10 @@ export interface Caller extends CallSite {
   calledTrap(index: number): void;
 }
 
-export interface Gate {
+interface Gate {
   /** The functions an instance of the image imports, by module. Frozen. */
   readonly imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** Call what `nextStage` names, on a stack of its own. Enter it through `Gates.enter`. */
+  /** Call what `nextStage` names, on a stack of its own. */
   readonly run: () => Promise<unknown>;
 }
 
@@ -67,8 +68,22 @@ export class Gates implements Callers {
     return entry();
   }
 
-  /** The gate of an image. Throws RangeError when the host has no room for it. */
-  of(image: GuestImage): Gate {
+  /** Enter the image's gate, which calls what the caller's `nextStage` names. */
+  run(slot: number, image: GuestImage): Promise<unknown> {
+    return this.enter(slot, this.#of(image).run);
+  }
+
+  /** An instance of an image over a memory. Throws what V8 throws when memory, segments or the host's space do not suffice. */
+  instantiate(image: GuestImage, memory: WasmMemory): WasmInstance {
+    const imports: Record<string, Record<string, unknown>> = Object.create(null);
+    Object.assign(imports, this.#of(image).imports);
+    const own: Record<string, unknown> = Object.assign(Object.create(null), imports[MEMORY_MODULE]);
+    own[MEMORY_NAME] = memory;
+    imports[MEMORY_MODULE] = Object.freeze(own);
+    return new wasm.Instance(image.module, Object.freeze(imports));
+  }
+
+  #of(image: GuestImage): Gate {
     const known = this.#gates.get(image);
     if (known !== undefined) return known;
     const instance = new wasm.Instance(image.gate, this.#imports(image));

@@ -30,15 +30,13 @@ import { NO_STEP } from "./gate.ts";
 import type { Caller, Gates } from "./gates.ts";
 import { readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
 import type { GuestImage } from "./image.ts";
-import { MEMORY_MODULE, MEMORY_NAME } from "./rewriter/report.ts";
 import { trapStatus } from "./traps.ts";
-import { type WasmFunction, type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
+import { type WasmFunction, type WasmInstance, wasm } from "./webassembly.ts";
 
 /** What a thread needs of its program. */
 export interface Surroundings {
   readonly image: GuestImage;
   readonly gates: Gates;
-  readonly linear: WasmMemory;
   readonly memory: GuestMemory;
   /** Whether the stack of any thread is on its way down or up. */
   readonly forking: boolean;
@@ -107,11 +105,11 @@ export class GuestThread implements Caller, EntryContext {
   /** What the gate calls next, before handlers of signals that wait. */
   #steps: NextStep[] = [];
 
-  /** Instantiate; no guest code runs. Throws what V8 throws when memory, segments or the host's space do not suffice. */
-  constructor(around: Surroundings, slot: number) {
+  /** With an instance of the image that runs nothing else, over the program's memory. */
+  constructor(around: Surroundings, slot: number, instance: WasmInstance) {
     this.#around = around;
     this.slot = slot;
-    this.#instance = new wasm.Instance(around.image.module, this.#imports());
+    this.#instance = instance;
     around.gates.seat(slot, this);
   }
 
@@ -277,7 +275,7 @@ export class GuestThread implements Caller, EntryContext {
     }
     this.#place = { name, args };
     this.#stage = "next";
-    await gates.enter(this.slot, gates.of(image).run);
+    await gates.run(this.slot, image);
     return 0;
   }
 
@@ -294,7 +292,7 @@ export class GuestThread implements Caller, EntryContext {
     this.#stage = "down";
     this.condemned = true;
     const { image, gates } = this.#around;
-    await gates.enter(this.slot, gates.of(image).run);
+    await gates.run(this.slot, image);
   }
 
   #export(name: string): WasmFunction {
@@ -534,17 +532,6 @@ export class GuestThread implements Caller, EntryContext {
     // Killed meanwhile: nobody else would resume it.
     if (this.#killed) this.#answer(0);
     return promise;
-  }
-
-  /** What an instance of the image imports: its gate's functions, and this program's memory. */
-  #imports(): Record<string, Record<string, unknown>> {
-    const { gates, image, linear } = this.#around;
-    const imports: Record<string, Record<string, unknown>> = Object.create(null);
-    Object.assign(imports, gates.of(image).imports);
-    const own: Record<string, unknown> = Object.assign(Object.create(null), imports[MEMORY_MODULE]);
-    own[MEMORY_NAME] = linear;
-    imports[MEMORY_MODULE] = Object.freeze(own);
-    return Object.freeze(imports);
   }
 
   calledTrap(index: number): void {

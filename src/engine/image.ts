@@ -4,6 +4,7 @@
  */
 import type { GuestCall, ProgramImage } from "../kernel/contracts.ts";
 import type { Entry } from "./entries/entry.ts";
+import { isForkable } from "./fork.ts";
 import { type GateEntry, gateModule } from "./gate.ts";
 import { ModuleRefused } from "./rewriter/refusal.ts";
 import {
@@ -34,6 +35,8 @@ export class GuestImage implements ProgramImage {
   readonly gate: WasmModule;
   /** How many i32 each export takes that answers nothing and takes three at most. */
   readonly #stages: ReadonlyMap<string, number>;
+  /** Whether its programs can be taken down and put up: without it fork(2) is -ENOSYS. */
+  readonly forkable: boolean;
 
   /** Throws ModuleRefused: V8 rejects it, an import is unknown or of another type, or it cannot be entered. */
   constructor(name: string, rewritten: RewrittenModule, entry: Entry, tables: CallTables) {
@@ -45,6 +48,12 @@ export class GuestImage implements ProgramImage {
     this.imports = matchImports(this.module, this.report, entry, tables);
     this.gate = gateModule(this.imports.map(({ gate }) => gate));
     this.#stages = stagesOf(this.report);
+    this.forkable = isForkable(this.report);
+  }
+
+  /** Whether an instance of it that a program has left can become a copy of another program. */
+  get servesAgain(): boolean {
+    return !this.report.mutatesTables && !this.report.dropsSegments;
   }
 
   /** Whether the gate can call this export with so many arguments at the bottom of a stack. */

@@ -2,16 +2,34 @@
  * Layer: engine. Linear memories, recycled within one kernel: making one costs little but drives the collector hard. It
  * must not know programs.
  *
- * A recycled memory is indistinguishable from a new one: zero over its whole size, and exactly as big as asked. Memories
- * cannot shrink, so one is handed out again only to a program that asks for at least what it has.
+ * What a program left in a memory stays there until the memory is handed out again: a new program gets it indistinguishable
+ * from a new one, zero over its whole size; a copy gets it as it is, because every byte of it is written before a guest runs.
+ * Either way it is exactly as big as asked. Memories cannot shrink, so one is handed out again only for at least what it has.
  */
-import { type WasmMemory, wasm } from "./webassembly.ts";
+import { clear } from "./page-scan.ts";
+import { type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
 
 export const PAGE_BYTES = 65_536;
+
+/** What a memory was made part of: the image and its instance, which can be another program's of the same image. */
+export interface Tenancy {
+  readonly image: object;
+  readonly instance: WasmInstance;
+}
+
+/** A memory for a copy. */
+export interface Recycled {
+  readonly memory: WasmMemory;
+  /** Above this it is zero: 0 for a new one. */
+  readonly used: number;
+  /** Of the image asked for, over this memory, if there was one. */
+  readonly instance: WasmInstance | undefined;
+}
 
 interface Idle {
   readonly memory: WasmMemory;
   readonly maximum: number;
+  readonly tenancy: Tenancy | undefined;
 }
 
 export class MemoryPool {
@@ -31,43 +49,72 @@ export class MemoryPool {
 
   /** A zeroed memory of `initial` pages. undefined when the host has none left. */
   take(initial: number, maximum: number): WasmMemory | undefined {
-    try {
-      const memory = this.#fitting(initial, maximum);
-      if (memory === undefined) return new wasm.Memory({ initial, maximum });
-      const missing = initial - memory.buffer.byteLength / PAGE_BYTES;
-      if (missing > 0) memory.grow(missing);
-      return memory;
-    } catch (error) {
-      if (error instanceof RangeError) return undefined;
-      throw error;
+    const idle = this.#fitting(initial, maximum);
+    if (idle === undefined) return fresh(initial, maximum);
+    clear(idle.memory, 0, idle.memory.buffer.byteLength);
+    return grown(idle.memory, initial);
+  }
+
+  /** A memory of `initial` pages of which every byte will be written; rather one that an instance of the image is over. */
+  takeForCopy(initial: number, maximum: number, image: object): Recycled | undefined {
+    const idle = this.#fitting(initial, maximum, image);
+    if (idle === undefined) {
+      const memory = fresh(initial, maximum);
+      return memory === undefined ? undefined : { memory, used: 0, instance: undefined };
     }
+    const used = idle.memory.buffer.byteLength;
+    const memory = grown(idle.memory, initial);
+    const instance = idle.tenancy?.image === image ? idle.tenancy.instance : undefined;
+    return memory === undefined ? undefined : { memory, used, instance };
   }
 
   /** Take a memory back that nothing runs on any more. Every view of it is detached. */
-  give(memory: WasmMemory, maximum: number): void {
+  give(memory: WasmMemory, maximum: number, tenancy?: Tenancy): void {
     const size = memory.buffer.byteLength;
-    const keep = this.#idleBytes + size <= this.#mostBytes;
-    if (keep) new Uint8Array(memory.buffer).fill(0);
     // Either detaches the buffer before; grow(0) would too, but visits every instance the memory ever served.
     memory.toResizableBuffer();
     memory.toFixedLengthBuffer();
-    if (!keep) return;
+    if (this.#idleBytes + size > this.#mostBytes) return;
     this.#idleBytes += size;
-    this.#idle.push({ memory, maximum });
+    this.#idle.push({ memory, maximum, tenancy });
   }
 
-  /** The biggest idle memory not above `initial`, out of the pool. */
-  #fitting(initial: number, maximum: number): WasmMemory | undefined {
+  /** The biggest idle memory not above `initial`, out of the pool; before all others one of the image. */
+  #fitting(initial: number, maximum: number, image?: object): Idle | undefined {
     let best = -1;
     let bestBytes = -1;
+    let bestServed = false;
     this.#idle.forEach((idle, i) => {
       const bytes = idle.memory.buffer.byteLength;
-      if (idle.maximum !== maximum || bytes > initial * PAGE_BYTES || bytes <= bestBytes) return;
+      const served = image !== undefined && idle.tenancy?.image === image;
+      if (idle.maximum !== maximum || bytes > initial * PAGE_BYTES) return;
+      if (served === bestServed ? bytes <= bestBytes : bestServed) return;
       best = i;
       bestBytes = bytes;
+      bestServed = served;
     });
     const [found] = best < 0 ? [] : this.#idle.splice(best, 1);
     if (found !== undefined) this.#idleBytes -= bestBytes;
-    return found?.memory;
+    return found;
+  }
+}
+
+function fresh(initial: number, maximum: number): WasmMemory | undefined {
+  try {
+    return new wasm.Memory({ initial, maximum });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function grown(memory: WasmMemory, pages: number): WasmMemory | undefined {
+  const missing = pages - memory.buffer.byteLength / PAGE_BYTES;
+  try {
+    if (missing > 0) memory.grow(missing);
+    return memory;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }

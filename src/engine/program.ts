@@ -11,20 +11,23 @@ import type { Process, Thread } from "../kernel/process.ts";
 import { UNWIND_BYTES } from "../limits.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
 import type { EntryContext } from "./entries/entry.ts";
-import { copyGlobals, copyMemory, isForkable } from "./fork.ts";
+import { copyGlobals, copyMemory } from "./fork.ts";
 import type { Gates } from "./gates.ts";
 import { type Down, GuestThread, type Surroundings } from "./guest-thread.ts";
 import type { GuestImage } from "./image.ts";
 import { PAGE_BYTES } from "./memory-pool.ts";
-import { SCAN_BYTES } from "./page-scan.ts";
 import { START_EXPORT } from "./rewriter/report.ts";
-import { type WasmMemory, wasm } from "./webassembly.ts";
+import { type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
 
 /** What a program has for its life. Everything is given back through `released`, once. */
 export interface Resources {
   readonly gates: Gates;
   readonly slot: number;
   readonly memory: WasmMemory;
+  /** Above this the memory is zero. */
+  readonly used: number;
+  /** The main thread's, over the memory. */
+  readonly instance: WasmInstance;
   released(program: GuestProgram): void;
   /** Our bug: the sandbox ends. */
   fatal(error: unknown): void;
@@ -37,7 +40,6 @@ export class GuestProgram implements Program, Surroundings {
   readonly linear: WasmMemory;
   readonly gates: Gates;
   readonly image: GuestImage;
-  readonly forkable: boolean;
   readonly #process: Process;
   readonly #resources: Resources;
   readonly #main: GuestThread;
@@ -54,14 +56,12 @@ export class GuestProgram implements Program, Surroundings {
   /** Where a copy goes on. */
   #copied: Down | undefined;
 
-  /** Instantiate; no guest code runs. Throws what V8 throws when memory, segments or the host's space do not suffice. */
   constructor(process: Process, image: GuestImage, resources: Resources) {
     this.#process = process;
     this.image = image;
     this.#resources = resources;
     this.gates = resources.gates;
     this.linear = resources.memory;
-    this.forkable = isForkable(image.report);
     const { memory } = resources;
     const isEnded = (): boolean => this.#state === "ended";
     this.memory = new GuestMemory({
@@ -69,7 +69,11 @@ export class GuestProgram implements Program, Surroundings {
         return isEnded() ? NO_BYTES : memory.buffer;
       },
     });
-    this.#main = new GuestThread(this, resources.slot);
+    this.#main = new GuestThread(this, resources.slot, resources.instance);
+  }
+
+  get forkable(): boolean {
+    return this.image.forkable;
   }
 
   get peakMemory(): number {
@@ -101,8 +105,7 @@ export class GuestProgram implements Program, Surroundings {
     const down = forking?.stackDown();
     const [from, to] = [forking?.instance, this.#main.instance];
     if (down === undefined || from === undefined || to === undefined || !copyGlobals(from, to)) return false;
-    const [unwound = 0, end = 0] = original.#unwindFree();
-    copyMemory(original.linear, this.linear, this.image.report.dataEnd, unwound, end);
+    copyMemory(original.linear, this.linear, this.#resources.used);
     this.#unwindAddress = original.#unwindAddress;
     this.#copied = down;
     return true;
@@ -127,16 +130,6 @@ export class GuestProgram implements Program, Surroundings {
     return [this.#unwindAddress, UNWIND_BYTES];
   }
 
-  /** The part of the unwind buffer that holds no frame: whole pages. What the guest made of its bounds is not believed. */
-  #unwindFree(): readonly number[] {
-    const start = this.#unwindAddress;
-    if (start === undefined) return [];
-    const end = start + UNWIND_BYTES;
-    const filled = this.memory.contains(start, UNWIND_BYTES) ? this.memory.view.getUint32(start, true) : end;
-    if (filled < start || filled > end) return [];
-    return [Math.ceil(filled / SCAN_BYTES) * SCAN_BYTES, end];
-  }
-
   start(): void {
     const [thread] = this.#process.threads;
     if (this.#state !== "new" || thread === undefined) throw new Error("a program is started twice");
@@ -158,7 +151,7 @@ export class GuestProgram implements Program, Surroundings {
     const slot = this.gates.take();
     if (slot === undefined) return -EAGAIN;
     try {
-      this.#threads.set(thread, new GuestThread(this, slot));
+      this.#threads.set(thread, new GuestThread(this, slot, this.gates.instantiate(this.image, this.linear)));
       this.#waiting.add(thread);
       return 0;
     } catch (error) {

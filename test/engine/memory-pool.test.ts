@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { MemoryPool, PAGE_BYTES } from "../../src/engine/memory-pool.ts";
-import type { WasmMemory } from "../../src/engine/webassembly.ts";
+import type { WasmInstance, WasmMemory } from "../../src/engine/webassembly.ts";
 
 function take(pool: MemoryPool, initial: number, maximum = 100): WasmMemory {
   const memory = pool.take(initial, maximum);
@@ -12,7 +12,7 @@ function take(pool: MemoryPool, initial: number, maximum = 100): WasmMemory {
 }
 
 describe("MemoryPool", () => {
-  it("hands a memory out again, zeroed over all it had grown to", () => {
+  it("hands a memory out again, zero over all it had grown to", () => {
     const pool = new MemoryPool(100 * PAGE_BYTES);
     const memory = take(pool, 2);
     memory.grow(3);
@@ -52,9 +52,31 @@ describe("MemoryPool", () => {
     }
   });
 
+  it("hands what is left in a memory to a copy alone, with the instance of its own image", () => {
+    const pool = new MemoryPool(100 * PAGE_BYTES);
+    const [image, other] = [{}, {}];
+    const instance: WasmInstance = { exports: {} };
+    const [small, big] = [take(pool, 2), take(pool, 3)];
+    for (const memory of [small, big]) new Uint8Array(memory.buffer).fill(9);
+    pool.give(small, 100, { image, instance });
+    pool.give(big, 100, { image: other, instance });
+    const copied = pool.takeForCopy(4, 100, image);
+    assert.deepEqual([copied?.memory === small, copied?.instance === instance], [true, true]);
+    assert.equal(copied?.used, 2 * PAGE_BYTES);
+    const bytes = new Uint8Array(small.buffer);
+    assert.deepEqual([bytes.length, bytes[0], bytes[2 * PAGE_BYTES]], [4 * PAGE_BYTES, 9, 0]);
+    const second = pool.takeForCopy(3, 100, image);
+    assert.deepEqual([second?.memory === big, second?.instance, second?.used], [true, undefined, 3 * PAGE_BYTES]);
+    const third = pool.takeForCopy(3, 100, image);
+    assert.deepEqual([third?.instance, third?.used, third?.memory.buffer.byteLength], [undefined, 0, 3 * PAGE_BYTES]);
+    pool.give(big, 100, { image, instance });
+    assert.equal(take(pool, 3), big);
+  });
+
   it("answers undefined for what cannot be had", () => {
     const pool = new MemoryPool(0);
     assert.equal(pool.take(65_537, 65_537), undefined);
     assert.equal(pool.take(3, 2), undefined);
+    assert.equal(pool.takeForCopy(3, 2, {}), undefined);
   });
 });

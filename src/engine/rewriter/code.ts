@@ -62,6 +62,8 @@ export class CodeReader {
   #states = 0;
   /** Whether any body changes a table. */
   mutatesTables = false;
+  /** Whether any body drops a segment. */
+  dropsSegments = false;
   /** Waits for memory with the drop of their answer after them: to be replaced. */
   readonly waits: Span[] = [];
 
@@ -316,6 +318,7 @@ export class CodeReader {
         this.#memory();
         break;
       case op.DATA:
+        this.dropsSegments = true;
         this.#data(start);
         break;
       case op.TWO_MEMORIES:
@@ -328,6 +331,7 @@ export class CodeReader {
         this.#index("table", spaces.tables);
         break;
       case op.ELEMENT:
+        this.dropsSegments = true;
         this.#index("element segment", spaces.elements);
         break;
       case op.TWO_TABLES:

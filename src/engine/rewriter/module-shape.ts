@@ -46,6 +46,8 @@ export class ModuleShape {
   bodies = 0;
   /** Whether a body changes a table; where bodies are not read, they may. */
   mutatesTables = true;
+  /** Whether a body drops a segment; where bodies are not read, they may. */
+  dropsSegments = true;
   /** Waits for memory, each with the drop after it: replaced by drops of what they were given. */
   waits: readonly Span[] = [];
   data = 0;

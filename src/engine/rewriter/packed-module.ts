@@ -66,6 +66,7 @@ function isReport(value: unknown): value is ModuleReport {
     typeof value.hasStart === "boolean" &&
     typeof value.hasNames === "boolean" &&
     typeof value.mutatesTables === "boolean" &&
+    typeof value.dropsSegments === "boolean" &&
     isCount(value.dataEnd)
   );
 }

@@ -40,6 +40,8 @@ export interface ModuleReport {
   readonly hasNames: boolean;
   /** Whether any instruction changes a table: such a program cannot be copied for fork. */
   readonly mutatesTables: boolean;
+  /** Whether any instruction drops a segment: an instance of such a program is not what it was when it began. */
+  readonly dropsSegments: boolean;
   /** No byte of memory at or above this address is filled at instantiation; 2^32 where that cannot be told. */
   readonly dataEnd: number;
 }

@@ -89,6 +89,7 @@ function reportOf(shape: ModuleShape, tables: readonly Table[]): ModuleReport {
     functions: shape.functionTypes.length,
     hasNames: shape.names.length > 0,
     mutatesTables: shape.mutatesTables,
+    dropsSegments: shape.dropsSegments,
     dataEnd: shape.dataEnd,
   };
 }

@@ -70,6 +70,7 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   const reader = new CodeReader(decoder, spaces, limits);
   for (let i = 0; i < bodies; i++) reader.body(shape.typeOf(imported + i));
   shape.mutatesTables = reader.mutatesTables;
+  shape.dropsSegments = reader.dropsSegments;
   shape.waits = reader.waits;
 }
 
