@@ -12,7 +12,7 @@ function take(pool: MemoryPool, initial: number, maximum = 100): WasmMemory {
 }
 
 describe("MemoryPool", () => {
-  it("hands a memory out again, zero over all it had grown to", () => {
+  it("hands a memory out again, zeroed over all it had grown to", () => {
     const pool = new MemoryPool(100 * PAGE_BYTES);
     const memory = take(pool, 2);
     memory.grow(3);
