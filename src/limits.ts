@@ -135,3 +135,6 @@ export const HOST_COHERENCE_MS = 1000;
 export const HOST_INLINE_BYTES = 64 * 1024;
 /** Bytes of one frame on the line to the file server, without its header. Enforced by both ends. */
 export const FILE_LINE_BYTES = 1024 * 1024 + 16_384;
+
+/** Bytes of the root file system of an isolate of `linden/lockdown`; ENOSPC beyond. Enforced by the host (tmpfs). */
+export const ISOLATE_BYTES = 10 * 1024 * 1024;

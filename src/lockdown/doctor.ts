@@ -4,11 +4,12 @@
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { landlockVersion } from "../host/landlock.unsafe.ts";
 import { noNewPrivileges } from "../host/process.unsafe.ts";
 import { probeKillProcess } from "../host/seccomp.unsafe.ts";
 import { errnoName } from "./failure.ts";
+import { findProgram, namespaceRemedy } from "./namespaces.ts";
 
 export type Layer = {
   readonly name: "seccomp" | "landlock" | "no_new_privs" | "user namespaces" | "bubblewrap" | "cgroups";
@@ -59,20 +60,6 @@ function newPrivileges(): Layer {
   return layer("no_new_privs", state, answer >= 0 ? "known to the kernel" : errnoName(answer), "a kernel 3.5 or newer");
 }
 
-function findProgram(name: string): string | undefined {
-  const directories = (process.env.PATH ?? "").split(delimiter).filter((each) => each.startsWith("/"));
-  return directories.map((each) => join(each, name)).find((path) => isExecutable(path));
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Whether a program succeeds, with nothing of this process's environment. */
 function succeeds(program: string, argv: readonly string[]): boolean {
   return spawnSync(program, argv, { env: {}, stdio: "ignore", timeout: PROBE_MS }).status === 0;
@@ -97,24 +84,6 @@ function namespaces(): Layer[] {
       bwrap === undefined ? "install bubblewrap (apt install bubblewrap)" : namespaceRemedy(),
     ),
   ];
-}
-
-/** The switches that distributions put in front of user namespaces, and the value that keeps them shut. */
-const SWITCHES: readonly (readonly [path: string, shut: string, remedy: string])[] = [
-  ["/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"],
-  ["/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"],
-  [
-    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-    "1",
-    "an AppArmor profile for bwrap, or sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-  ],
-];
-
-function namespaceRemedy(): string {
-  const shut = SWITCHES.filter(([path, value]) => read(path) === value).map(([, , remedy]) => remedy);
-  return shut.length > 0
-    ? shut.join("; ")
-    : "a kernel with CONFIG_USER_NS; in a container, a profile that allows unshare(2)";
 }
 
 function read(path: string): string | undefined {

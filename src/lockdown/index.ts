@@ -22,6 +22,8 @@ export {
   InvalidCondition,
   InvalidLimit,
   InvalidRuleSet,
+  IsolateFailed,
+  IsolateUnavailable,
   LandlockNoThreadSync,
   LandlockUnavailable,
   LockdownError,
@@ -61,6 +63,8 @@ export {
   writeLindenPolicy,
   writeMinijailPolicy,
 } from "./formats/index.ts";
+export { Isolate, type IsolateReport, type IsolateResult } from "./isolate/isolate.ts";
+export type { IsolateMount, IsolateOptions } from "./isolate/options.ts";
 export { type Policy, PolicyError, readPolicy } from "./policy.ts";
 export type { LimitValue, Resource, ResourceLimits } from "./resource-limits.ts";
 export { BasicCapabilities } from "./rulesets/basic.ts";

@@ -32,6 +32,12 @@ async function bundles(): Promise<string> {
 }
 let built: Promise<string> | undefined;
 
+/** The directory of a package with the built library: lockdown.js, boot.js, calls.js. */
+export function library(): Promise<string> {
+  built ??= bundles();
+  return built;
+}
+
 /** What every snippet finds: the library, fs, raw calls, and `say`, which writes a line of JSON to standard output. */
 const prologue = (directory: string) => `
 import * as fs from "node:fs";
@@ -80,8 +86,7 @@ export async function locked(
   code: string,
   { plain = false, env, options = [], input }: LockedOptions = {},
 ): Promise<Outcome> {
-  built ??= bundles();
-  const directory = await built;
+  const directory = await library();
   const argv = [
     "--disable-warning=ExperimentalWarning",
     ...(plain ? [] : ["--import", join(directory, "boot.js")]),

@@ -157,3 +157,9 @@ export class WorkerFailed extends LockdownError {
     this.inForce = inForce;
   }
 }
+
+/** This machine makes no isolates: bwrap is missing, or user namespaces are shut. Nothing was started. */
+export class IsolateUnavailable extends LockdownError {}
+
+/** An option of an isolate is wrong, or its file system could not be put together. None of its program has run. */
+export class IsolateFailed extends LockdownError {}
