@@ -3,11 +3,9 @@
  * system, users, processes, network. It must not know which tool makes them.
  */
 import { readlinkSync } from "node:fs";
-import { deserialize, serialize } from "node:v8";
-import { isMainThread } from "node:worker_threads";
+import { serialize } from "node:v8";
 import type { Capability } from "../capabilities.ts";
-import { IsolateFailed, LockdownError } from "../context/errors.ts";
-import { type ContextData, SafetyContext } from "../context/safety-context.ts";
+import { IsolateFailed } from "../context/errors.ts";
 import {
   bubblewrapArguments,
   type Ended,
@@ -16,6 +14,7 @@ import {
   namespacesOf,
   runBubblewrap,
 } from "./bubblewrap.ts";
+import { current, type Mark, mainHook } from "./hook.ts";
 import { checkedOptions, type IsolateOptions, MARK } from "./options.ts";
 import { visibleFiles } from "./visible.ts";
 
@@ -42,17 +41,6 @@ export type IsolateReport = {
  */
 export type IsolateResult = Ended & { readonly inForce: IsolateReport };
 
-type Mark = {
-  readonly name: string;
-  /** The caller's own namespaces: the isolate's are others. */
-  readonly outside: readonly (readonly [name: NamespaceName, link: string])[];
-  readonly context: ContextData | undefined;
-  /** Names of the environment that was asked for. */
-  readonly variables: readonly string[];
-};
-
-/** Exit status of an isolate whose hook did not run its function. */
-const NOT_RUN = 125;
 /** What execve(2) takes for one variable (MAX_ARG_STRLEN), less the name. */
 const MARK_BYTES = 128 * 1024 - 32;
 
@@ -104,55 +92,5 @@ export const Isolate = {
    * At the start of the program, awaited, once for each isolate it has. In the isolate of this name: locks the process as
    * `rules` said, runs the function and ends the process. Anywhere else it does nothing.
    */
-  async mainHook(name: string, work: () => unknown): Promise<void> {
-    const mark = current();
-    if (mark === undefined || mark.name !== name) return;
-    let status = NOT_RUN;
-    try {
-      demandInside(mark);
-      // Behind Landlock rules the process starts once more, and finds its mark again.
-      if (mark.context !== undefined) SafetyContext.fromData(mark.context).applyToAllThreads({ restart: true });
-      taken = true;
-      delete process.env[MARK];
-      if (!mark.variables.includes("PWD")) delete process.env.PWD; // bwrap's
-      status = 1;
-      await work();
-      status = 0;
-    } catch (error) {
-      console.error(error);
-    }
-    const wished = Number(process.exitCode);
-    process.exit(status === 0 && Number.isInteger(wished) ? wished : status);
-  },
+  mainHook,
 };
-
-let taken = false;
-let found: Mark | undefined;
-
-/** What this process was started for; undefined where it is no isolate. */
-function current(): Mark | undefined {
-  const text = process.env[MARK];
-  if (found !== undefined || text === undefined) return found;
-  try {
-    found = deserialize(Buffer.from(text, "base64url")) as Mark;
-  } catch {
-    throw new LockdownError(`${MARK} is in the environment and is not Linden's`);
-  }
-  return found;
-}
-
-// A program that never asks for its hook would run as if nothing were, and its caller would not know.
-if (process.env[MARK] !== undefined && isMainThread) {
-  process.once("exit", () => {
-    if (taken) return;
-    process.exitCode = NOT_RUN;
-    console.error("this isolate has not met its Isolate.mainHook");
-  });
-}
-
-/** A variable in the environment proves nothing: the namespaces must be others than the caller's. */
-function demandInside({ outside }: Mark): void {
-  const shared = outside.filter(([name, link]) => readlinkSync(`/proc/self/ns/${name}`) === link).map(([name]) => name);
-  if (outside.length > 0 && shared.length === 0) return;
-  throw new IsolateFailed(`this process is no isolate: it shares ${shared.join(", ") || "everything"} with its caller`);
-}
