@@ -96,6 +96,8 @@ export const MODULE_CONSTANT_OPERATIONS = 100;
 export const MODULE_NESTING = 10_000;
 /** Targets of one br_table. Enforced by the rewriter. */
 export const MODULE_BR_TABLE = 50_000;
+/** Loops and operations on ranges of memory, over all functions: each grows by some 20 bytes. Enforced by the rewriter. */
+export const MODULE_SAFEPOINTS = 1_000_000;
 /**
  * Sum, over all blocks and branches of one function, of the locals and operands alive there: what compilers keep in
  * memory, tens of bytes each. Enforced by the rewriter.

@@ -20,8 +20,6 @@ import { UsageError } from "./usage.ts";
 /** As timeout(1). */
 const EXIT_TIMEOUT = 124;
 const EXIT_KILLED = 137;
-/** Milliseconds a guest has to end after Ctrl-C. No guest of today's interface can catch a signal, so none is cut short. */
-const INTERRUPT_MS = 500;
 
 /** The exit status. `thread`: a launcher thread that was booted ahead. Throws LindenError and UsageError. */
 export async function run(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
@@ -109,7 +107,6 @@ function forwardSignals(child: SandboxProcess): Forwarding {
       }
       first = 128 + number;
       child.kill(name);
-      setTimeout(() => child.kill("SIGKILL"), INTERRUPT_MS).unref();
     });
   };
   forward("SIGINT", 2);

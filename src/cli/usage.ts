@@ -59,7 +59,7 @@ Environment (nothing of yours is handed in by itself):
 
 Limits:
   -m, --memory SIZE              linear memory of a process (default 512m)
-      --timeout TIME             wall time; a guest that does not yield ends with its sandbox
+      --timeout TIME             wall time; then the guest is killed, and the exit status is 124
       --cpu-time TIME            CPU time of the whole sandbox
       --max-output SIZE          standard output and error together (default: none)
       --disk SIZE                bytes of all files in the sandbox (default 256m)

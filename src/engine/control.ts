@@ -12,8 +12,11 @@ export const SIGNAL = 3;
 
 /** Bytes of one slot, and where in it things stand. */
 export const SLOT_BYTES = 64;
-/** With SIGNAL: 1 when the call is to be made again after the handlers. */
+/** With SIGNAL: whether the call is made again after the handlers: no, yes, or yes because it was no call but a safepoint. */
 export const RESTART_OFFSET = 4;
+export const NO_RESTART = 0;
+export const CALL_AGAIN = 1;
+export const AT_SAFEPOINT = 2;
 /** A 64-bit result as two words. */
 export const RESULT_OFFSET = 8;
 /** Of the guest function to call: its table index, three arguments, and what is told when it returns. */
@@ -72,8 +75,8 @@ export class ControlMemory {
     return this.#words[slot >> 2] ?? KILL;
   }
 
-  setRestart(slot: number, restart: boolean): void {
-    this.#words[(slot + RESTART_OFFSET) >> 2] = restart ? 1 : 0;
+  setRestart(slot: number, restart: number): void {
+    this.#words[(slot + RESTART_OFFSET) >> 2] = restart;
   }
 
   /** A 64-bit result: any integer a double carries exactly. */

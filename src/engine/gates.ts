@@ -7,8 +7,8 @@ import { bind, type Callers, type CallSite } from "./binding.ts";
 import { ControlMemory, KILL, SLOT_BYTES } from "./control.ts";
 import { GATE_MODULE, HANDLERS, NO_STEP, RUN } from "./gate.ts";
 import type { GuestImage } from "./image.ts";
-import { MEMORY_MODULE, MEMORY_NAME } from "./rewriter/report.ts";
-import { type WasmFunction, type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
+import { MEMORY_MODULE, MEMORY_NAME, SAFEPOINT_EXPORT } from "./rewriter/report.ts";
+import { type WasmFunction, type WasmInstance, type WasmMemory, type WasmTable, wasm } from "./webassembly.ts";
 
 /** What a gate asks of the thread whose stack runs. */
 export interface Caller extends CallSite {
@@ -20,6 +20,8 @@ export interface Caller extends CallSite {
   stepDone(words: readonly number[]): number;
   /** The function to call at the bottom of the stack. `answer` is what a suspension before it ended with, 0 otherwise. */
   nextStage(answer: number): number;
+  /** A program that makes no call comes by. The next filling of fuel. */
+  safepoint(): number;
   /** An import that is not offered was called. */
   calledTrap(index: number): void;
 }
@@ -27,6 +29,8 @@ export interface Caller extends CallSite {
 interface Gate {
   /** The functions an instance of the image imports, by module. Frozen. */
   readonly imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** What a safepoint of the image calls; undefined where it has none. */
+  readonly safepoint: WasmFunction | undefined;
   /** Call what `nextStage` names, on a stack of its own. */
   readonly run: () => Promise<unknown>;
 }
@@ -76,11 +80,14 @@ export class Gates implements Callers {
   /** An instance of an image over a memory. Throws what V8 throws when memory, segments or the host's space do not suffice. */
   instantiate(image: GuestImage, memory: WasmMemory): WasmInstance {
     const imports: Record<string, Record<string, unknown>> = Object.create(null);
-    Object.assign(imports, this.#of(image).imports);
+    const gate = this.#of(image);
+    Object.assign(imports, gate.imports);
     const own: Record<string, unknown> = Object.assign(Object.create(null), imports[MEMORY_MODULE]);
     own[MEMORY_NAME] = memory;
     imports[MEMORY_MODULE] = Object.freeze(own);
-    return new wasm.Instance(image.module, Object.freeze(imports));
+    const instance = new wasm.Instance(image.module, Object.freeze(imports));
+    if (gate.safepoint !== undefined) (instance.exports[SAFEPOINT_EXPORT] as WasmTable).set(0, gate.safepoint);
+    return instance;
   }
 
   #of(image: GuestImage): Gate {
@@ -93,7 +100,11 @@ export class Gates implements Callers {
       imports[module][name] = instance.exports[i];
     });
     for (const functions of Object.values(imports)) Object.freeze(functions);
-    const gate = { imports: Object.freeze(imports), run: wasm.promising(instance.exports[RUN] as WasmFunction) };
+    const gate: Gate = {
+      imports: Object.freeze(imports),
+      safepoint: instance.exports[image.imports.length] as WasmFunction | undefined,
+      run: wasm.promising(instance.exports[RUN] as WasmFunction),
+    };
     this.#gates.set(image, gate);
     return gate;
   }
@@ -103,6 +114,7 @@ export class Gates implements Callers {
     image.imports.forEach(({ call }, i) => {
       if (call !== undefined) handlers[i] = bind(call, this);
     });
+    handlers[image.imports.length] = (): number => this.current.safepoint();
     const gate: Record<string, unknown> = Object.create(null);
     gate.trapped = (index: number): void => this.current.calledTrap(index);
     gate.suspend = new wasm.Suspending(() => this.current.suspend());
@@ -140,6 +152,7 @@ function nobody(control: ControlMemory, fatal: (error: unknown) => void): Caller
     nextStep: () => refuse() + NO_STEP,
     stepDone: refuse,
     nextStage: () => refuse() + NO_STEP,
+    safepoint: refuse,
     calledTrap: () => void refuse(),
   };
 }

@@ -13,7 +13,7 @@ import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, RESTART, 
 import { endHandler, takeHandler } from "../kernel/delivery.ts";
 import type { Thread } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
-import { BLOCK, KILL, PROCEED, SIGNAL, type Step } from "./control.ts";
+import { AT_SAFEPOINT, BLOCK, CALL_AGAIN, KILL, NO_RESTART, PROCEED, SIGNAL, type Step } from "./control.ts";
 import { type EntryContext, GuestFault } from "./entries/entry.ts";
 import {
   forksInHandlers,
@@ -30,6 +30,7 @@ import { NO_STEP } from "./gate.ts";
 import type { Caller, Gates } from "./gates.ts";
 import { readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
 import type { GuestImage } from "./image.ts";
+import { Pace } from "./pace.ts";
 import { trapStatus } from "./traps.ts";
 import { type WasmFunction, type WasmInstance, wasm } from "./webassembly.ts";
 
@@ -83,6 +84,8 @@ class Ended extends Error {}
 
 /** A step that is no signal's handler. */
 const PLAIN_STEP: Step = { handler: -1, arguments: [0, 0, 0], maskLow: 0, maskHigh: 0, stackPointer: -1 };
+/** Safepoints of one fork: more than a stack of UNWIND_BYTES can need. */
+const FORK_LOOKS = 1000;
 const INT32_OR_UINT32 = [-0x8000_0000, 0xffff_ffff] as const;
 
 export class GuestThread implements Caller, EntryContext {
@@ -91,8 +94,8 @@ export class GuestThread implements Caller, EntryContext {
   /** Until the end: a reaped process may be remembered for long, its instance need not be. */
   #instance: WasmInstance | undefined;
   #thread: Thread | undefined;
-  /** The call the stack is suspended in; "gave way" when it is finished and the thread only gave way. */
-  #blocked: BlockedCall | "gave way" | undefined;
+  /** The call the stack is suspended in; the rest when it is finished, or none, and the thread only gave way. */
+  #blocked: BlockedCall | "gave way" | "safepoint" | undefined;
   #resolve: ((value: number) => void) | undefined;
   #killed = false;
   condemned = false;
@@ -102,6 +105,9 @@ export class GuestThread implements Caller, EntryContext {
   #stage: Stage = "next";
   /** The export the gate runs; undefined where it was entered by itself, and cannot be taken down. */
   #place: Place | undefined;
+  readonly #pace = new Pace();
+  /** Safepoints met since the stack began to come down. */
+  #forkLooks = 0;
   /** What the gate calls next, before handlers of signals that wait. */
   #steps: NextStep[] = [];
 
@@ -158,12 +164,11 @@ export class GuestThread implements Caller, EntryContext {
       return;
     }
     if (outcome === RESTART) {
-      this.#around.gates.control.setRestart(this.slot, true);
-      this.#setVerdict(SIGNAL);
+      this.#lookAfterSignals(CALL_AGAIN);
       this.#answer(0);
       return;
     }
-    const value = blocked === "gave way" ? outcome : this.#finish(blocked, outcome);
+    const value = typeof blocked === "string" ? outcome : this.#finish(blocked, outcome);
     if (value === BLOCKED) return;
     if (this.#killed || !this.thread.attention) {
       this.sharesMemory();
@@ -172,10 +177,10 @@ export class GuestThread implements Caller, EntryContext {
     }
     if (this.thread.process.stopped !== 0) {
       this.thread.process.kernel.yieldThread(this.thread, value);
-      this.#blocked = "gave way";
+      if (blocked !== "safepoint") this.#blocked = "gave way";
       return;
     }
-    this.#lookAfterSignals();
+    this.#lookAfterSignals(this.#again);
     this.#answer(value);
   }
 
@@ -183,7 +188,12 @@ export class GuestThread implements Caller, EntryContext {
   sharesMemory(): void {
     const { control } = this.#around.gates;
     if (this.#killed || this.thread.process.shares.length === 0) return;
-    if (control.verdict(this.slot) === PROCEED) this.#lookAfterSignals();
+    if (control.verdict(this.slot) === PROCEED) this.#lookAfterSignals(this.#again);
+  }
+
+  /** What becomes, after handlers, of the call the stack is suspended in. */
+  get #again(): number {
+    return this.#blocked === "safepoint" ? AT_SAFEPOINT : NO_RESTART;
   }
 
   /** What the guest gets for a call that was parked; BLOCKED when the codec parked it again. */
@@ -230,7 +240,7 @@ export class GuestThread implements Caller, EntryContext {
   attend(value: number): number {
     if (this.thread.process.stopped !== 0) return this.giveWay(value);
     this.putWide(value);
-    this.#lookAfterSignals();
+    this.#lookAfterSignals(NO_RESTART);
     return value;
   }
 
@@ -320,10 +330,11 @@ export class GuestThread implements Caller, EntryContext {
     view.setUint32(address, address + UNWIND_HEADER, true);
     view.setUint32(address + 4, address + bytes, true);
     this.#fork = { phase: "unwinding", call, passed: [] };
+    this.#forkLooks = 0;
     this.condemned = true;
     const step = { ...PLAIN_STEP, arguments: [address, 0, 0] as const };
     this.#steps = [{ parameters: 1, target: target as WasmFunction, step }];
-    this.#around.gates.control.setRestart(slot, false);
+    this.#around.gates.control.setRestart(slot, NO_RESTART);
     this.#setVerdict(SIGNAL);
     return 0;
   }
@@ -337,7 +348,7 @@ export class GuestThread implements Caller, EntryContext {
       if (target === undefined) return this.#die("a signal's handler that is gone");
       this.#steps = [{ parameters: passed.parameters, target, step: passed.step }];
       control.setResultWords(this.slot, passed.resultLow, passed.resultHigh);
-      control.setRestart(this.slot, passed.restart !== 0);
+      control.setRestart(this.slot, passed.restart);
       this.#setVerdict(SIGNAL);
       return passed.answer;
     }
@@ -347,7 +358,7 @@ export class GuestThread implements Caller, EntryContext {
     this.condemned = false;
     this.#steps = [{ parameters: 0, target: target as WasmFunction, step: PLAIN_STEP }];
     this.putWide(fork.outcome);
-    control.setRestart(this.slot, false);
+    control.setRestart(this.slot, NO_RESTART);
     this.#setVerdict(SIGNAL);
     return fork.outcome;
   }
@@ -411,8 +422,36 @@ export class GuestThread implements Caller, EntryContext {
     return this.#stageCall("rewinding", START_REWIND, [buffer[0]]);
   }
 
-  #lookAfterSignals(): void {
-    this.#around.gates.control.setRestart(this.slot, false);
+  /** The tank is empty: signals are looked after and others have their turn. The next filling. */
+  safepoint(): number {
+    const { thread } = this;
+    if (this.#killed || thread.killed) {
+      this.condemn();
+      return 0;
+    }
+    try {
+      const { kernel, stopped } = thread.process;
+      const fuel = this.#pace.next(kernel.host.clock.monotonicNs());
+      if (this.#fork !== undefined) return this.#busyInFork(fuel);
+      if (thread.attention && stopped === 0) this.#lookAfterSignals(AT_SAFEPOINT);
+      else if (stopped !== 0 || kernel.scheduler.timeIsUp()) {
+        this.giveWay(fuel);
+        this.#blocked = "safepoint";
+      }
+      return fuel;
+    } catch (error) {
+      return this.fault(error);
+    }
+  }
+
+  /** Frames take a moment to come down and go up; a guest that goes on working meanwhile has no fork in mind. */
+  #busyInFork(fuel: number): number {
+    this.#forkLooks += 1;
+    return this.#forkLooks > FORK_LOOKS ? this.#die("a program that goes on working in the middle of a fork") : fuel;
+  }
+
+  #lookAfterSignals(restart: number): void {
+    this.#around.gates.control.setRestart(this.slot, restart);
     this.#setVerdict(SIGNAL);
   }
 
@@ -454,7 +493,8 @@ export class GuestThread implements Caller, EntryContext {
       const [answer = 0, resultLow = 0, resultHigh = 0, restart = 0] = words.slice(8);
       const step: Step = { handler, arguments: [a, b, c], maskLow, maskHigh, stackPointer };
       if (handler === -1) return 1;
-      if (!forksInHandlers(this.#around.image.report)) return this.#putUpHandler(fork, parameters, step);
+      const through = restart !== AT_SAFEPOINT && forksInHandlers(this.#around.image.report);
+      if (!through) return this.#putUpHandler(fork, parameters, step);
       fork.passed.push({ parameters, step, answer, resultLow, resultHigh, restart });
       return 1;
     }

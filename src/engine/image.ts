@@ -17,6 +17,9 @@ import {
 import type { RewrittenModule } from "./rewriter/rewrite.ts";
 import { type WasmModule, wasm } from "./webassembly.ts";
 
+/** What safepoints call, behind the guest's imports in the gate: the next filling of fuel. */
+const SAFEPOINT: GateEntry = { module: MEMORY_MODULE, name: "safepoint", parameters: "", result: "i", traps: false };
+
 /** Codec tables by import module, made when a program first asks for one. */
 export type CallTables = ReadonlyMap<string, () => readonly GuestCall[]>;
 
@@ -46,7 +49,8 @@ export class GuestImage implements ProgramImage {
     entry.check(this.report);
     this.module = compile(rewritten.bytes);
     this.imports = matchImports(this.module, this.report, entry, tables);
-    this.gate = gateModule(this.imports.map(({ gate }) => gate));
+    const entries = this.imports.map(({ gate }) => gate);
+    this.gate = gateModule(this.report.hasSafepoints ? [...entries, SAFEPOINT] : entries);
     this.#stages = stagesOf(this.report);
     this.forkable = isForkable(this.report);
   }

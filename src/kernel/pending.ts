@@ -71,6 +71,8 @@ export interface PendingSleep extends PendingCall {
 export interface PendingYield extends PendingCall {
   readonly kind: "yield";
   readonly outcome: Outcome;
+  /** Whether it had used up its time: nobody is entered after it before the host's events have had their turn. */
+  readonly busy: boolean;
 }
 
 /** A long getrandom: a part each turn. */

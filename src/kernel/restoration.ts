@@ -257,7 +257,7 @@ class Restorer {
       case "sleep":
         return { ...parked(thread, this.#deadline(described.remainingNs)), kind: "sleep" };
       case "yield":
-        return { ...parked(thread), kind: "yield", outcome: described.outcome };
+        return { ...parked(thread), kind: "yield", outcome: described.outcome, busy: described.busy };
       case "random": {
         const { kind, address, length, filled } = described;
         check(filled >= 0 && filled <= length, "has filled more than it was asked to");

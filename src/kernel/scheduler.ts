@@ -221,10 +221,11 @@ export class Scheduler implements WakeSink {
   yieldThread(thread: Thread, outcome: Outcome): Outcome {
     if (thread.killed) return GONE;
     this.charge(thread.process);
-    const pending: Pending = { ...parked(thread), kind: "yield", outcome };
+    const busy = this.timeIsUp();
+    const pending: Pending = { ...parked(thread), kind: "yield", outcome, busy };
     thread.pending = pending;
     pending.woken = true;
-    this.#push(pending, this.timeIsUp());
+    this.#push(pending, busy);
     return BLOCKED;
   }
 
@@ -262,19 +263,23 @@ export class Scheduler implements WakeSink {
       this.#schedule(true);
       return;
     }
+    let busy = false;
     this.#dispatching = true;
     try {
       for (let entries = 0; entries < DISPATCH_ENTRIES; entries++) {
         const ready = this.#take();
         if (ready === undefined) break;
         this.#enter(ready);
+        // It will run, when this returns, for as long as it may. Two of its kind would share that, and always alike.
+        busy = ready.kind === "yield" && ready.busy;
+        if (busy) break;
         const look = entries % ENTRIES_PER_LOOK === ENTRIES_PER_LOOK - 1 || this.#callsLeft <= 0;
         if (look && this.timeIsUp()) break;
       }
     } finally {
       this.#dispatching = false;
     }
-    if (this.ready > 0) this.#schedule(this.timeIsUp());
+    if (this.ready > 0) this.#schedule(busy || this.timeIsUp());
   }
 
   #enter(ready: Ready): void {

@@ -125,7 +125,7 @@ export type PendingSnapshot =
       readonly remainingNs: number | undefined;
     }
   | { readonly kind: "sleep"; readonly remainingNs: number | undefined }
-  | { readonly kind: "yield"; readonly outcome: Outcome }
+  | { readonly kind: "yield"; readonly outcome: Outcome; readonly busy: boolean }
   | { readonly kind: "random"; readonly address: number; readonly length: number; readonly filled: number }
   | {
       readonly kind: "fill";
@@ -371,7 +371,7 @@ class Taker {
       case "sleep":
         return { kind: "sleep", remainingNs };
       case "yield":
-        return { kind: "yield", outcome: pending.outcome };
+        return { kind: "yield", outcome: pending.outcome, busy: pending.busy };
       case "random": {
         const { kind, address, length, filled } = pending;
         return { kind, address, length, filled };

@@ -128,7 +128,7 @@ export class GuestProcess implements ChannelOwner {
     return this.#over;
   }
 
-  /** Send a signal, 1 to 64; SIGKILL ends the whole sandbox if the guest does not yield. */
+  /** Send a signal, 1 to 64; SIGKILL ends the whole sandbox where the guest alone cannot be ended. */
   signal(number: number): void {
     if (this.#over) return;
     this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: number } });

@@ -10,7 +10,7 @@ export interface SpawnOptions {
   /** Added to the sandbox's own. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Wall time; the guest is killed after it. A guest that does not yield takes the whole sandbox with it. */
+  /** Wall time; the guest is killed after it, alone. One that cannot be interrupted takes the whole sandbox with it. */
   readonly timeout?: Duration;
   /** Standard output and error together. */
   readonly maxOutput?: Size;

@@ -33,7 +33,7 @@ export class SandboxProcess {
     this.#guest.resize(parseWindow(window));
   }
 
-  /** Send a signal, SIGTERM unless said otherwise. SIGKILL ends the whole sandbox when the guest does not yield. */
+  /** Send a signal, SIGTERM unless said otherwise. SIGKILL ends the whole sandbox where the guest alone cannot be ended. */
   kill(signal: string | number = "SIGTERM"): void {
     this.#guest.signal(parseSignal(signal));
   }

@@ -325,6 +325,7 @@ describe("rewrite: caps", () => {
   it("refuses each other excess", () => {
     refused(body([0x0e, 3, 0, 0, 0, 0]).build(), "limit brTable", { brTable: 2 });
     refused(body([0x01, 0x01, 0x01]).build(), "limit bodyBytes", { bodyBytes: 4 });
+    refused(body(code.loop(), code.loop()).build(), "limit safepoints", { safepoints: 1 });
     refused(body().build(), "limit bytes", { bytes: 10 });
     refused(body().build(), "limit functions", { functions: 0 });
     refused(body().build(), "limit types", { types: 0 });

@@ -2,6 +2,7 @@
 import type { WasmImportDescriptor, WasmMemory, WasmModule } from "../../src/engine/webassembly.ts";
 
 export interface Table {
+  readonly length: number;
   grow(elements: number): number;
 }
 

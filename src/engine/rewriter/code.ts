@@ -2,6 +2,7 @@
  * Layer: engine, rewriter. Reads function bodies, every instruction of them, so that nothing unknown, unbounded or out
  * of range passes. It checks structure, not types: V8 does that. It must not know how a module is written again.
  */
+import { type BodySites, bodySites, site } from "./body-sites.ts";
 import type { Decoder } from "./decoder.ts";
 import { featureOfOpcode, refuseFeature } from "./features.ts";
 import * as op from "./instructions.ts";
@@ -34,10 +35,14 @@ const IN_TRY_TABLE = 5;
 
 const ONE_RESULT: FunctionType = { parameters: "", results: "i" };
 const REF_FUNC = 0xd2;
+/** Calls by index that are noted of one module. */
+const CALLS_NOTED = 2_000_000;
 const DROP = 0x1a;
 /** Waits of one module that are replaced; a linker makes one. */
 const WAITS = 16;
 const TABLE_GET = 0x25;
+/** Of the prefix 0xfc: init, copy and fill of memories and tables. The length of their range is on top of the stack. */
+const RANGES = [8, 10, 11, 12, 14, 17];
 
 export class CodeReader {
   readonly #decoder: Decoder;
@@ -66,6 +71,11 @@ export class CodeReader {
   dropsSegments = false;
   /** Waits for memory with the drop of their answer after them: to be replaced. */
   readonly waits: Span[] = [];
+  /** What was noted of each body. */
+  readonly bodies: BodySites[] = [];
+  #sites: BodySites = bodySites(0, 0, 0, 0);
+  #safepoints = 0;
+  #callsLeft = CALLS_NOTED;
 
   constructor(decoder: Decoder, spaces: IndexSpaces, limits: RewriteLimits) {
     this.#decoder = decoder;
@@ -91,6 +101,7 @@ export class CodeReader {
     this.#declareLocals(type.parameters.length);
     this.#instructions();
     if (decoder.at !== end) decoder.malformed("bytes after the end of a function body");
+    this.#sites.end = end;
     decoder.end = outer;
   }
 
@@ -98,11 +109,15 @@ export class CodeReader {
     const decoder = this.#decoder;
     const start = decoder.at;
     let total = parameters;
-    for (let groups = decoder.u32(); groups > 0; groups--) {
+    const groups = decoder.u32();
+    const groupsAt = decoder.at;
+    for (let rest = groups; rest > 0; rest--) {
       total += decoder.u32();
       valueType(decoder);
       decoder.cap("locals", total, this.#limits.locals, start);
     }
+    this.#sites = bodySites(groups, groupsAt, decoder.at, total);
+    this.bodies.push(this.#sites);
     this.#locals = total;
     this.#localsSum += total;
     decoder.cap("localsSum", this.#localsSum, this.#limits.localsSum, start);
@@ -147,10 +162,17 @@ export class CodeReader {
 
   /** Everything but the five kinds that make up nine tenths of a body. */
   #rare(kind: number, opcode: number, start: number): void {
+    const decoder = this.#decoder;
     switch (kind) {
       case op.BLOCK:
+        this.#open(PLAIN, this.#blockType());
+        break;
       case op.LOOP:
         this.#open(PLAIN, this.#blockType());
+        this.#sites.hasLoops = true;
+        this.#addSite(decoder.at, false);
+        // The safepoint is a branch.
+        this.#remember();
         break;
       case op.IF:
         this.#open(IN_IF, this.#blockType());
@@ -250,10 +272,14 @@ export class CodeReader {
         break;
       case op.FUNCTION: {
         const index = this.#index("function", spaces.functionTypes.length);
-        if (opcode !== REF_FUNC) this.#called(spaces.functionTypes[index] ?? 0);
+        if (opcode === REF_FUNC) break;
+        if (this.#callsLeft-- > 0) this.#sites.calls.push(index);
+        else this.#sites.openCalls += 1;
+        this.#called(spaces.functionTypes[index] ?? 0);
         break;
       }
       case op.CALL_INDIRECT:
+        this.#sites.openCalls += 1;
         this.#called(this.#index("type", spaces.types.length));
         this.#index("table", spaces.tables);
         break;
@@ -362,7 +388,18 @@ export class CodeReader {
       refuseFeature(decoder, "unknown", what, start);
     }
     this.#height += effects[opcode] ?? 0;
+    if (prefix === op.PREFIX_MISC && RANGES.includes(opcode)) {
+      this.#sites.hasBulk = true;
+      this.#addSite(start, true);
+      this.#remember();
+    }
     this.#plain(kind, -1, start);
+  }
+
+  #addSite(at: number, bulk: boolean): void {
+    this.#safepoints += 1;
+    this.#decoder.cap("safepoints", this.#safepoints, this.#limits.safepoints, at);
+    this.#sites.sites.push(site(at, bulk));
   }
 
   #index(what: string, count: number): number {

@@ -3,7 +3,7 @@ import { constantExpression } from "./constant-expression.ts";
 import type { Decoder } from "./decoder.ts";
 import { refuseFeature } from "./features.ts";
 import type { Limits, ModuleShape } from "./module-shape.ts";
-import { RESERVED_PREFIX, START_EXPORT } from "./report.ts";
+import { RESERVED_PREFIX, SAFEPOINT_EXPORT, START_EXPORT } from "./report.ts";
 import type { RewriteLimits } from "./rewrite-limits.ts";
 import { functionType, referenceType, valueType } from "./value-types.ts";
 
@@ -172,6 +172,7 @@ export const readExports: Read = (decoder, shape, limits) => {
     if (name.startsWith(RESERVED_PREFIX)) {
       if (shape.rewritten) {
         if (name === START_EXPORT) shape.start = entry.index;
+        if (name === SAFEPOINT_EXPORT) shape.hasSafepoints = true;
         continue;
       }
       const remedy = `rename it: "${RESERVED_PREFIX}" is what Linden adds`;

@@ -1,4 +1,5 @@
 /** Layer: engine, rewriter. What has been read of a module so far. It must not know how sections are read or written. */
+import type { BodySites } from "./body-sites.ts";
 import type { ExportedFunction, ImportedFunction } from "./report.ts";
 import type { FunctionType } from "./value-types.ts";
 
@@ -50,6 +51,10 @@ export class ModuleShape {
   dropsSegments = true;
   /** Waits for memory, each with the drop after it: replaced by drops of what they were given. */
   waits: readonly Span[] = [];
+  /** Where safepoints go, by body; empty where bodies are not read. */
+  sites: readonly BodySites[] = [];
+  /** Of a module Linden wrote: whether it has safepoints, whose additions stand at the ends of the index spaces. */
+  hasSafepoints = false;
   data = 0;
   /** Where the active data segment that reaches highest ends; 2^32 where an offset is no plain constant. */
   dataEnd = 0;

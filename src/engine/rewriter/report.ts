@@ -11,6 +11,8 @@ export const START_EXPORT = "linden:start";
 export const TABLE_EXPORT = "linden:table";
 /** Mutable global N is `linden:global:N`. */
 export const GLOBAL_EXPORT = "linden:global:";
+/** A table of one element, for the function that safepoints call: () -> i32, the next filling of fuel. */
+export const SAFEPOINT_EXPORT = "linden:safepoint";
 
 export interface ImportedFunction {
   readonly module: string;
@@ -42,6 +44,8 @@ export interface ModuleReport {
   readonly mutatesTables: boolean;
   /** Whether any instruction drops a segment: an instance of such a program is not what it was when it began. */
   readonly dropsSegments: boolean;
+  /** Whether it comes to the engine now and then though it makes no call. A module without functions has no need to. */
+  readonly hasSafepoints: boolean;
   /** No byte of memory at or above this address is filled at instantiation; 2^32 where that cannot be told. */
   readonly dataEnd: number;
 }

@@ -17,6 +17,7 @@ import {
   MODULE_NESTING,
   MODULE_PARAMETERS,
   MODULE_RESULTS,
+  MODULE_SAFEPOINTS,
   MODULE_TABLE_ELEMENTS,
   MODULE_TABLES,
   MODULE_TAG_PARAMETERS,
@@ -48,6 +49,7 @@ export interface RewriteLimits {
   readonly localsSum: number;
   readonly nesting: number;
   readonly brTable: number;
+  readonly safepoints: number;
 }
 
 export const DEFAULT_LIMITS: RewriteLimits = {
@@ -73,4 +75,5 @@ export const DEFAULT_LIMITS: RewriteLimits = {
   localsSum: MODULE_LOCALS_SUM,
   nesting: MODULE_NESTING,
   brTable: MODULE_BR_TABLE,
+  safepoints: MODULE_SAFEPOINTS,
 };

@@ -3,8 +3,8 @@
  * again. Pure. It must not know kernels, instances or files.
  *
  * What changes: the memory is imported as `linden` `memory` and never shared, tables are given a maximum, tables and
- * mutable globals are exported under reserved names, `start` becomes an export, and custom sections go except function
- * names. No index moves.
+ * mutable globals are exported under reserved names, `start` becomes an export, safepoints are put into bodies, and custom
+ * sections go except function names. No index moves.
  */
 import * as declarations from "./declarations.ts";
 import { Decoder } from "./decoder.ts";
@@ -12,8 +12,17 @@ import { Encoder } from "./encoder.ts";
 import { refuseFeature } from "./features.ts";
 import { ModuleShape, type Span, type Table } from "./module-shape.ts";
 import { readNames, writeNames } from "./names.ts";
-import { GLOBAL_EXPORT, MEMORY_MODULE, MEMORY_NAME, type ModuleReport, START_EXPORT, TABLE_EXPORT } from "./report.ts";
+import {
+  GLOBAL_EXPORT,
+  MEMORY_MODULE,
+  MEMORY_NAME,
+  type ModuleReport,
+  SAFEPOINT_EXPORT,
+  START_EXPORT,
+  TABLE_EXPORT,
+} from "./report.ts";
 import { DEFAULT_LIMITS, type RewriteLimits } from "./rewrite-limits.ts";
+import * as safepoints from "./safepoints.ts";
 import * as segments from "./segments.ts";
 import { typeCode } from "./value-types.ts";
 
@@ -55,7 +64,7 @@ const READERS = new Map([
   [10, segments.readCode],
   [11, segments.readData],
 ]);
-/** Checked to the last byte and copied, because nothing in them changes. */
+/** Checked to the last byte and copied; globals and code with additions. */
 const COPIED = new Set([13, 6, 9, 10, 11]);
 const NO_MEMORY = { minimum: 0, maximum: 0 };
 
@@ -66,6 +75,7 @@ const NO_MEMORY = { minimum: 0, maximum: 0 };
 export function rewrite(bytes: Uint8Array, caps: Partial<RewriteLimits> = {}): RewrittenModule {
   const limits = { ...DEFAULT_LIMITS, ...caps };
   const shape = read(bytes, limits, new ModuleShape());
+  shape.hasSafepoints = shape.sites.length > 0;
   const tables = clampTables(shape.tables, limits.tableElements);
   return { bytes: write(bytes, shape, tables), report: reportOf(shape, tables) };
 }
@@ -76,7 +86,7 @@ export function rewrite(bytes: Uint8Array, caps: Partial<RewriteLimits> = {}): R
  */
 export function inspect(bytes: Uint8Array): ModuleReport {
   const shape = read(bytes, DEFAULT_LIMITS, new ModuleShape(true));
-  return reportOf(shape, shape.tables);
+  return reportOf(shape, shape.hasSafepoints ? shape.tables.slice(0, -1) : shape.tables);
 }
 
 function reportOf(shape: ModuleShape, tables: readonly Table[]): ModuleReport {
@@ -86,10 +96,11 @@ function reportOf(shape: ModuleShape, tables: readonly Table[]): ModuleReport {
     memory: shape.memory ?? NO_MEMORY,
     tableElements: tables.reduce((sum, table) => sum + (table.maximum ?? 0), 0),
     hasStart: shape.start !== undefined,
-    functions: shape.functionTypes.length,
+    functions: shape.functionTypes.length - (shape.rewritten && shape.hasSafepoints ? safepoints.ADDED_FUNCTIONS : 0),
     hasNames: shape.names.length > 0,
     mutatesTables: shape.mutatesTables,
     dropsSegments: shape.dropsSegments,
+    hasSafepoints: shape.hasSafepoints,
     dataEnd: shape.dataEnd,
   };
 }
@@ -168,20 +179,19 @@ function write(bytes: Uint8Array, shape: ModuleShape, tables: readonly Table[]):
     const span = shape.copied.get(id);
     if (span !== undefined) out.section(id, bytes.subarray(span[0], span[1]));
   };
+  const added = shape.hasSafepoints ? additions(shape) : undefined;
   out.section(1, writeTypes(shape));
   out.section(2, writeImports(shape));
-  const declared = shape.functionTypes.slice(shape.imports.length);
-  const functions = new Encoder(declared.length * 2 + 8).u32(declared.length);
-  for (const type of declared) functions.u32(type);
-  out.section(3, functions);
-  if (tables.length > 0) out.section(4, writeTables(tables));
+  out.section(3, writeFunctions(shape, added));
+  out.section(4, writeTables(tables, added));
   copy(13);
-  copy(6);
+  if (added === undefined) copy(6);
+  else out.section(6, writeGlobals(bytes, shape));
   out.section(7, writeExports(shape));
   copy(9);
   if (shape.dataCount !== undefined) out.section(12, new Encoder(8).u32(shape.dataCount));
-  const code = shape.copied.get(10);
-  if (code !== undefined) out.section(10, withoutWaits(bytes, code, shape.waits));
+  if (added === undefined) copy(10);
+  else out.section(10, safepoints.writeCode(withoutWaits(bytes, shape.waits), shape.sites, added));
   copy(11);
   if (shape.names.length > 0) out.section(0, writeNames(bytes, shape));
   return out.bytes().slice();
@@ -191,32 +201,63 @@ const DROP = 0x1a;
 const NOP = 0x01;
 
 /** On a memory that is not shared a wait traps; each becomes three drops of its operands, of the same length. */
-function withoutWaits(bytes: Uint8Array, [start, end]: Span, waits: readonly Span[]): Uint8Array {
-  const code = bytes.subarray(start, end);
-  if (waits.length === 0) return code;
-  const patched = code.slice();
+function withoutWaits(bytes: Uint8Array, waits: readonly Span[]): Uint8Array {
+  if (waits.length === 0) return bytes;
+  const patched = bytes.slice();
   for (const [from, to] of waits) {
-    patched.fill(NOP, from - start, to - start);
-    patched.fill(DROP, from - start, from - start + 3);
+    patched.fill(NOP, from, to);
+    patched.fill(DROP, from, from + 3);
   }
   return patched;
 }
 
+function additions(shape: ModuleShape): safepoints.Additions {
+  return {
+    type: shape.types.length,
+    function: shape.functionTypes.length,
+    table: shape.tables.length,
+    global: shape.globals.length,
+    imported: shape.imports.length,
+  };
+}
+
 function outputSize(shape: ModuleShape): number {
-  let size = 65_536 + shape.functionTypes.length * 2;
+  let size = 65_536 + shape.functionTypes.length * 64;
   for (const [start, end] of shape.copied.values()) size += end - start;
   for (const { span } of shape.names) size += span[1] - span[0] + 8;
   return size;
 }
 
 function writeTypes(shape: ModuleShape): Encoder {
-  const out = new Encoder().u32(shape.types.length);
+  const out = new Encoder().u32(shape.types.length + (shape.hasSafepoints ? safepoints.ADDED_TYPES : 0));
   for (const { parameters, results } of shape.types) {
     out.byte(0x60).u32(parameters.length);
     for (const type of parameters) out.byte(typeCode(type));
     out.u32(results.length);
     for (const type of results) out.byte(typeCode(type));
   }
+  if (shape.hasSafepoints) safepoints.writeAddedTypes(out);
+  return out;
+}
+
+function writeFunctions(shape: ModuleShape, added: safepoints.Additions | undefined): Encoder {
+  const declared = shape.functionTypes.slice(shape.imports.length);
+  const out = new Encoder(declared.length * 2 + 8);
+  out.u32(declared.length + (added === undefined ? 0 : safepoints.ADDED_FUNCTIONS));
+  for (const type of declared) out.u32(type);
+  if (added !== undefined) safepoints.writeAddedFunctions(out, added);
+  return out;
+}
+
+/** The globals as they stand, and the one safepoints add. */
+function writeGlobals(bytes: Uint8Array, shape: ModuleShape): Encoder {
+  const [start, end] = shape.copied.get(6) ?? [0, 0];
+  const out = new Encoder(end - start + 16).u32(shape.globals.length + 1);
+  // Behind the count, which may be written longer than it needs to be.
+  let at = start;
+  while (at < end && (bytes[at] ?? 0) >= 0x80) at += 1;
+  out.raw(bytes.subarray(Math.min(at + 1, end), end));
+  safepoints.writeAddedGlobal(out);
   return out;
 }
 
@@ -235,8 +276,8 @@ function writeImports(shape: ModuleShape): Encoder {
   return maximum === undefined ? out.byte(0).u32(minimum) : out.byte(1).u32(minimum).u32(maximum);
 }
 
-function writeTables(tables: readonly Table[]): Encoder {
-  const out = new Encoder().u32(tables.length);
+function writeTables(tables: readonly Table[], added: safepoints.Additions | undefined): Encoder {
+  const out = new Encoder().u32(tables.length + (added === undefined ? 0 : 1));
   for (const { type, minimum, maximum } of tables) {
     out
       .byte(typeCode(type))
@@ -244,6 +285,7 @@ function writeTables(tables: readonly Table[]): Encoder {
       .u32(minimum)
       .u32(maximum ?? minimum);
   }
+  if (added !== undefined) safepoints.writeAddedTable(out);
   return out;
 }
 
@@ -256,6 +298,7 @@ function writeExports(shape: ModuleShape): Encoder {
   shape.globals.forEach((mutable, i) => {
     if (mutable) entries.push({ name: GLOBAL_EXPORT + i, kind: 3, index: i });
   });
+  if (shape.hasSafepoints) entries.push({ name: SAFEPOINT_EXPORT, kind: 1, index: shape.tables.length });
   const out = new Encoder(entries.length * 32 + 8).u32(entries.length);
   for (const { name, kind, index } of entries) out.name(name).byte(kind).u32(index);
   return out;

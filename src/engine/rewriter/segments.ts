@@ -72,6 +72,7 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   shape.mutatesTables = reader.mutatesTables;
   shape.dropsSegments = reader.dropsSegments;
   shape.waits = reader.waits;
+  shape.sites = reader.bodies;
 }
 
 /** Segment kinds: 0 active in memory 0, 1 passive, 2 active in a named memory. */
