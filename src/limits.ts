@@ -39,6 +39,8 @@ export const OUTPUT_BYTES = 64 * 1024 * 1024;
 export const WALL_MS: number | undefined = undefined;
 /** Seconds of CPU time of one cell; undefined is no limit. Enforced by the host (RLIMIT_CPU) and the caller. */
 export const CPU_SECONDS: number | undefined = undefined;
+/** Locks on files, of all processes together; ENOLCK beyond. Enforced by the kernel. */
+export const LOCKS = 16_384;
 /** Bytes a pipe holds, as pipe(7). Enforced by the kernel. */
 export const PIPE_BYTES = 65_536;
 /** Bytes a pipe may be made to hold with F_SETPIPE_SZ, as fs.pipe-max-size; EPERM beyond. Enforced by the kernel. */

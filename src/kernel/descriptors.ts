@@ -7,6 +7,7 @@ import { EBADF, EMFILE } from "../abi/errno.ts";
 import { O_ACCMODE, O_PATH, O_RDONLY, O_WRONLY } from "../abi/fcntl.ts";
 import type { OpenFile } from "../vfs/contracts.ts";
 import type { Location } from "../vfs/mounts.ts";
+import type { LockTable } from "./locks.ts";
 
 /** Every right there is: what a descriptor has until a codec narrows it. */
 export const ALL_RIGHTS = 0xffff_ffff;
@@ -25,6 +26,8 @@ export class OpenDescription {
   flags: number;
   /** Bytes from the start for files, a cookie of readDirectory for directories. */
   offset = 0;
+  /** Where it holds locks, which go with it. */
+  locks: LockTable | undefined = undefined;
   #references = 0;
 
   constructor(file: OpenFile, location: Location | undefined, flags: number) {
@@ -46,7 +49,9 @@ export class OpenDescription {
 
   release(): void {
     this.#references -= 1;
-    if (this.#references === 0) this.file.close();
+    if (this.#references > 0) return;
+    this.locks?.releaseAll(this.file.inode, this);
+    this.file.close();
   }
 }
 
@@ -66,17 +71,24 @@ export class Descriptor {
   }
 }
 
+/** Hears of each number that is closed, before its description may be. */
+export interface DescriptorOwner {
+  closed(description: OpenDescription): void;
+}
+
 /** A dense array: numbers are chosen by guests, and a Map of chosen numbers can be made slow. */
 export class DescriptorTable {
   /** RLIMIT_NOFILE: numbers 0 to limit - 1. */
   readonly limit: number;
+  readonly #owner: DescriptorOwner | undefined;
   readonly #entries: (Descriptor | undefined)[] = [];
   /** No free number lies below this one. */
   #lowest = 0;
   #open = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, owner?: DescriptorOwner) {
     this.limit = limit;
+    this.#owner = owner;
   }
 
   /** How many descriptors are open. */
@@ -117,7 +129,7 @@ export class DescriptorTable {
     this.#entries[fd] = undefined;
     this.#open -= 1;
     if (fd < this.#lowest) this.#lowest = fd;
-    entry.description.release();
+    this.#release(entry.description);
     return 0;
   }
 
@@ -131,7 +143,7 @@ export class DescriptorTable {
     this.#entries[from] = undefined;
     this.#open -= 1;
     if (from < this.#lowest) this.#lowest = from;
-    old.description.release();
+    this.#release(old.description);
     return 0;
   }
 
@@ -142,7 +154,7 @@ export class DescriptorTable {
     const old = this.get(fd);
     if (old !== undefined) this.#open -= 1;
     this.#put(fd, new Descriptor(description, closeOnExec));
-    old?.description.release();
+    if (old !== undefined) this.#release(old.description);
     return fd;
   }
 
@@ -177,6 +189,11 @@ export class DescriptorTable {
       const entry = this.#entries[fd];
       if (entry !== undefined) yield [fd, entry];
     }
+  }
+
+  #release(description: OpenDescription): void {
+    this.#owner?.closed(description);
+    description.release();
   }
 
   #put(fd: number, entry: Descriptor): void {

@@ -6,6 +6,7 @@ import type { Mount } from "../vfs/mounts.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
 import type { Kernel } from "./kernel.ts";
 import { LoadAverage } from "./load-average.ts";
+import type { Lock } from "./locks.ts";
 import { Process } from "./process.ts";
 import { ProcessView } from "./process-view.ts";
 import { MACHINE, RELEASE, SYSNAME, VERSION } from "./version.ts";
@@ -55,9 +56,15 @@ export class Facts {
     return this.#kernel.mounts.list();
   }
 
-  get locks(): string {
-    return "";
+  get locks(): readonly LockView[] {
+    return [...this.#kernel.locks].map(({ inode, lock }) => ({ ...lock, dev: inode.fs.dev, ino: inode.ino }));
   }
+}
+
+/** A lock and its file. */
+export interface LockView extends Omit<Lock, "owner"> {
+  readonly dev: number;
+  readonly ino: number;
 }
 
 /** The machine as a whole. */

@@ -17,6 +17,7 @@ import type { OpenDescription } from "./descriptors.ts";
 import { Facts } from "./facts.ts";
 import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
+import { LockTable } from "./locks.ts";
 import { PipeFileSystem } from "./pipefs.ts";
 import { commandName, Process, Thread } from "./process.ts";
 import { Programs } from "./programs.ts";
@@ -92,6 +93,7 @@ export class Kernel {
   /** Who makes a call now: whoever makes the calls says so before each. */
   caller: Thread | undefined = undefined;
   readonly facts: Facts;
+  readonly locks: LockTable;
   readonly #exits: ExitListener | undefined;
   /** By number; the numbers are given here, in rising order, so no guest chooses them. */
   readonly #processes = new Map<number, Process>();
@@ -109,6 +111,7 @@ export class Kernel {
     this.programs = new Programs(this);
     this.shared = new SharedMemory(this, options.sharedMemory);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
+    this.locks = new LockTable(this.scheduler);
     this.facts = new Facts(this);
   }
 
@@ -307,6 +310,7 @@ export class Kernel {
     process.timers.forgetAll();
     process.held.length = 0;
     process.descriptors.closeAll();
+    process.holdsRecords = false;
     const { parent } = process;
     const watched = this.#stoppedGroups(process);
     for (const child of process.children) {

@@ -2,10 +2,11 @@
  * Layer: kernel. Blocked calls as plain data, and how each is continued. A record holds its open file and kernel copies
  * of its arguments, never a view, a closure or a descriptor number. It must not know when it is continued.
  */
-import { EAGAIN, ECHILD, EFAULT, EINTR, EPIPE, ETIMEDOUT } from "../abi/errno.ts";
+import { EAGAIN, EBADF, ECHILD, EFAULT, EINTR, EPIPE, ETIMEDOUT } from "../abi/errno.ts";
 import { SIGPIPE } from "../abi/signal.ts";
 import { VMIN } from "../abi/termios.ts";
 import { TRANSFER_BYTES } from "../limits.ts";
+import { sameInode } from "../vfs/mounts.ts";
 import type { Timed } from "../wait/deadlines.ts";
 import type { Waiter } from "../wait/wait-queue.ts";
 import { type ChildSelection, takeChild } from "./children.ts";
@@ -14,6 +15,7 @@ import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
+import { type Lock, remember } from "./locks.ts";
 import { PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import type { Thread } from "./process.ts";
 import { scan } from "./readiness.ts";
@@ -145,7 +147,15 @@ export interface PendingOpen extends PendingCall {
   readonly seen: number;
 }
 
+/** flock, F_SETLKW: others hold what stands in the way. */
+export interface PendingLock extends PendingCall {
+  readonly kind: "lock";
+  readonly description: OpenDescription;
+  readonly lock: Lock;
+}
+
 export type Pending =
+  | PendingLock
   | PendingOpen
   | PendingFill
   | PendingRead
@@ -195,6 +205,8 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
   switch (pending.kind) {
     case "open":
       return attemptOpen(pending);
+    case "lock":
+      return attemptLock(pending);
     case "read":
       return pending.description.file instanceof TerminalFile
         ? attemptTerminal(kernel, pending, pending.description.file)
@@ -263,6 +275,7 @@ function interruption(pending: Pending): Outcome {
       if (pending.deadlineNs !== Infinity) return -EINTR;
       break;
     case "open":
+    case "lock":
     case "read":
     case "wait":
       break;
@@ -270,6 +283,18 @@ function interruption(pending: Pending): Outcome {
       return -EINTR;
   }
   return restarts(pending.thread) ? RESTART : -EINTR;
+}
+
+function attemptLock({ thread, description, lock }: PendingLock): Outcome {
+  const { kernel, descriptors } = thread.process;
+  const { inode } = description.file;
+  // Nobody could give it up any more: another thread closed the file meanwhile.
+  const open =
+    lock.kind !== "process" || [...descriptors].some(([, one]) => sameInode(one.description.file.inode, inode));
+  if (!open) return -EBADF;
+  const outcome = kernel.locks.take(inode, lock);
+  if (outcome === 0) remember(kernel.locks, lock);
+  return outcome === -EAGAIN ? BLOCKED : outcome;
 }
 
 function attemptOpen({ thread, description, closeOnExec, seen }: PendingOpen): Outcome {

@@ -177,10 +177,20 @@ export class ProcessView {
       text: this.#textOf(description),
       offset: description.offset,
       flags: description.flags | (closeOnExec ? O_CLOEXEC : 0) | (description.location === undefined ? 0 : O_LARGEFILE),
-      more: "",
+      locks: this.#locksOf(description),
       readable: description.readable,
       writable: description.writable,
     };
+  }
+
+  /** What it holds on a descriptor's file, as fdinfo tells. */
+  #locksOf(description: OpenDescription) {
+    const process = this.#process;
+    const { inode } = description.file;
+    const held = process.kernel.locks.of(inode)?.held ?? [];
+    return held
+      .filter(({ owner }) => owner === process || owner === description)
+      .map((lock) => ({ ...lock, dev: inode.fs.dev, ino: inode.ino }));
   }
 
   get cwd(): Location {

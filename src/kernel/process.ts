@@ -10,7 +10,7 @@ import { WaitQueue } from "../wait/wait-queue.ts";
 import { AddressSpace } from "./address-space.ts";
 import type { ChildEvent } from "./children.ts";
 import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
-import { DescriptorTable } from "./descriptors.ts";
+import { type DescriptorOwner, DescriptorTable, type OpenDescription } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Pending, PendingFutex, PendingPoll } from "./pending.ts";
 import type { Ready } from "./scheduler.ts";
@@ -58,7 +58,7 @@ export const ENVIRONMENT_PATH = "/proc/self/environ";
 const NO_MEMORY = new ArrayBuffer(0);
 
 /** Path walks take a process as it stands for their context. */
-export class Process implements WalkContext {
+export class Process implements WalkContext, DescriptorOwner {
   readonly kernel: Kernel;
   readonly pid: number;
   /** Who will be told of its end; undefined once that process is gone, or when the host spawned it. */
@@ -90,6 +90,8 @@ export class Process implements WalkContext {
   startNs: number;
   cpuNs = 0;
   childrenCpuNs = 0;
+  /** It has taken record locks, and may hold some. */
+  holdsRecords = false;
   /** Permission bits taken from every new file, 0 to 0o777. */
   umask: number;
   readonly descriptors: DescriptorTable;
@@ -155,7 +157,12 @@ export class Process implements WalkContext {
     this.groupIdentity = { real: gid, effective: gid, saved: gid };
     this.startNs = kernel.host.clock.monotonicNs();
     this.umask = options.umask;
-    this.descriptors = new DescriptorTable(options.descriptors);
+    this.descriptors = new DescriptorTable(options.descriptors, this);
+  }
+
+  /** fcntl(2): closing any descriptor of a file gives up all the process's records on it. */
+  closed({ file }: OpenDescription): void {
+    if (this.holdsRecords) this.kernel.locks.releaseAll(file.inode, this);
   }
 
   attach(program: Program): void {

@@ -11,6 +11,7 @@ import type { ProgramImage } from "./contracts.ts";
 import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
+import { type Lock, remember } from "./locks.ts";
 import { type Pending, parked } from "./pending.ts";
 import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { type PipeFileSystem, StreamInode } from "./pipefs.ts";
@@ -20,7 +21,9 @@ import { SignalSet } from "./signal-set.ts";
 import { SIGNALS } from "./signals.ts";
 import type {
   DescriptionSnapshot,
+  HeldLockSnapshot,
   KernelSnapshot,
+  LockSnapshot,
   PendingSnapshot,
   PlaceSnapshot,
   ProcessSnapshot,
@@ -55,6 +58,7 @@ export function restoreSnapshot(snapshot: KernelSnapshot, options: RestorationOp
   const restorer = new Restorer(kernel, options, snapshot);
   for (const described of snapshot.processes) restorer.process(described);
   restorer.restoreHolders(snapshot);
+  for (const lock of snapshot.locks) restorer.lock(lock);
   kernel.nextPid = snapshot.nextPid;
   kernel.pipes.nextIno = Math.max(snapshot.nextIno, kernel.pipes.nextIno);
   return kernel;
@@ -219,7 +223,8 @@ class Restorer {
     check(!thread.killed, "has a blocked call in a process that ends");
     const pending = this.#pending(thread, described);
     thread.pending = pending;
-    if (pending.kind === "read" || pending.kind === "write" || pending.kind === "open") pending.description.acquire();
+    if (pending.kind === "read" || pending.kind === "write" || pending.kind === "open" || pending.kind === "lock")
+      pending.description.acquire();
     if (pending.kind === "fill") pending.description?.acquire();
     if (pending.kind === "poll") for (const description of pending.descriptions) description?.acquire();
     this.#kernel.scheduler.wake(pending);
@@ -227,6 +232,11 @@ class Restorer {
 
   #pending(thread: Thread, described: PendingSnapshot): Pending {
     switch (described.kind) {
+      case "lock": {
+        const { kind, lock } = described;
+        const description = this.#numbered(described.description);
+        return { ...parked(thread), kind, description, lock: this.#lock(lock, thread.process) };
+      }
       case "open": {
         const { kind, closeOnExec, seen } = described;
         return { ...parked(thread), kind, description: this.#numbered(described.description), closeOnExec, seen };
@@ -285,6 +295,24 @@ class Restorer {
       case "fork":
         return { ...parked(thread), kind: "fork", unwound: true };
     }
+  }
+
+  /** Put a lock back that somebody holds. */
+  lock(described: HeldLockSnapshot): void {
+    const { locks } = this.#kernel;
+    const process = described.kind === "process" ? this.#kernel.process(described.owner) : undefined;
+    check(described.kind !== "process" || process !== undefined, "has a lock of nobody");
+    const lock = this.#lock(described, process);
+    const { inode } = this.#numbered(described.description).file;
+    check(locks.take(inode, lock) === 0, "has locks that stand in each other's way");
+    remember(locks, lock);
+  }
+
+  #lock({ kind, owner, exclusive, start, end, pid }: LockSnapshot, process: Process | undefined): Lock {
+    check(start >= 0 && end > start, "has a lock on nothing");
+    const holder = kind === "process" ? process : this.#numbered(owner);
+    check(holder !== undefined, "has a lock of nobody");
+    return { kind, owner: holder, exclusive, start, end, pid };
   }
 
   #deadline(remainingNs: number | undefined): number {

@@ -161,6 +161,9 @@ export class Scheduler implements WakeSink {
   repark(pending: Pending): void {
     pending.woken = false;
     switch (pending.kind) {
+      case "lock":
+        this.#kernel.locks.waitersOf(pending.description.file.inode).add(pending);
+        break;
       case "open":
       case "read":
       case "write":
@@ -197,6 +200,10 @@ export class Scheduler implements WakeSink {
       this.#setAlarm();
     }
     switch (pending.kind) {
+      case "lock":
+        this.#kernel.locks.waitEnded(pending.description.file.inode);
+        pending.description.release();
+        break;
       case "open":
       case "read":
       case "write":

@@ -4,12 +4,14 @@
  * know where the data goes.
  */
 
-import type { Location } from "../vfs/mounts.ts";
+import type { Inode } from "../vfs/contracts.ts";
+import { type Location, sameInode } from "../vfs/mounts.ts";
 import { BytesFile } from "./bytes-file.ts";
 import type { ChildSelection } from "./children.ts";
 import type { ExitStatus, Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Lock, LockKind } from "./locks.ts";
 import type { Pending, PollItem } from "./pending.ts";
 import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
@@ -102,7 +104,22 @@ export interface DescriptorSnapshot {
 export type SignalWords = readonly [low: number, high: number];
 
 /** `remainingNs` from when the snapshot was taken; undefined without a deadline. */
+/** A lock: `owner` is a process's number, or for the other kinds that of a description. The description tells the file. */
+export interface LockSnapshot {
+  readonly kind: LockKind;
+  readonly owner: number;
+  readonly exclusive: boolean;
+  readonly start: number;
+  readonly end: number;
+  readonly pid: number;
+}
+
+export interface HeldLockSnapshot extends LockSnapshot {
+  readonly description: number;
+}
+
 export type PendingSnapshot =
+  | { readonly kind: "lock"; readonly description: number; readonly lock: LockSnapshot }
   | { readonly kind: "open"; readonly description: number; readonly closeOnExec: boolean; readonly seen: number }
   | {
       readonly kind: "read";
@@ -234,6 +251,7 @@ export interface KernelSnapshot {
   readonly descriptions: readonly DescriptionSnapshot[];
   readonly shared: readonly SharedFileSnapshot[];
   readonly processes: readonly ProcessSnapshot[];
+  readonly locks: readonly HeldLockSnapshot[];
 }
 
 /** Copy everything. No guest may be running: take it between dispatches. The kernel may go on afterwards. */
@@ -241,6 +259,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
   const taker = new Taker(kernel);
   const processes = kernel.processes.map((process) => taker.process(process));
   for (const terminal of kernel.terminals.values()) taker.terminal(terminal);
+  const locks = [...kernel.locks].map(({ inode, lock }) => taker.lock(inode, lock));
   const { pipes, streams, terminals, descriptions, shared } = taker;
   return {
     version: 1,
@@ -252,6 +271,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
     descriptions,
     shared,
     processes,
+    locks,
   };
 }
 
@@ -349,6 +369,10 @@ class Taker {
     const left = pending.deadlineNs - this.#now;
     const remainingNs = left === Infinity ? undefined : Math.max(0, left);
     switch (pending.kind) {
+      case "lock": {
+        const { kind, description, lock } = pending;
+        return { kind, description: this.#description(description), lock: this.#lock(lock) };
+      }
       case "open": {
         const { kind, closeOnExec, seen } = pending;
         return { kind, description: this.#description(pending.description), closeOnExec, seen };
@@ -395,6 +419,22 @@ class Taker {
       case "fork":
         return { kind: "fork" };
     }
+  }
+
+  /** What somebody has open on a locked file: its owner, or a process that holds records. */
+  lock(inode: Inode, lock: Lock): HeldLockSnapshot {
+    const { owner } = lock;
+    const open =
+      "threads" in owner
+        ? [...owner.descriptors].find(([, { description }]) => sameInode(description.file.inode, inode))?.[1]
+            .description
+        : owner;
+    if (open === undefined) throw new SnapshotError("A lock is held on a file its owner has not open.");
+    return { ...this.#lock(lock), description: this.#description(open) };
+  }
+
+  #lock({ kind, owner, exclusive, start, end, pid }: Lock): LockSnapshot {
+    return { kind, owner: "threads" in owner ? owner.pid : this.#description(owner), exclusive, start, end, pid };
   }
 
   #description(description: OpenDescription): number {

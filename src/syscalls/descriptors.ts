@@ -1,12 +1,11 @@
 /**
- * Layer: syscalls. Descriptors: close, dup, fcntl, ioctl, flock, pipes.
+ * Layer: syscalls. Descriptors: close, dup, fcntl, ioctl, pipes.
  */
-import { EFAULT, EINVAL, ENOTTY, EOVERFLOW } from "../abi/errno.ts";
+import { EFAULT, EINVAL, ENOTTY } from "../abi/errno.ts";
 import * as fcntl from "../abi/fcntl.ts";
 import * as ioctl from "../abi/ioctl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import {
-  checkLockable,
   checkOpen,
   closeRange,
   duplicateTo,
@@ -19,6 +18,7 @@ import { close, duplicate } from "../kernel/operations/io.ts";
 import { makePipe, pipeSize, setPipeSize } from "../kernel/operations/pipes.ts";
 import type { Thread } from "../kernel/process.ts";
 import { long } from "./call.ts";
+import { getLock, setLock } from "./locks.ts";
 import { terminalIoctl } from "./terminal.ts";
 
 export function sys_close(thread: Thread, fd: number): Outcome {
@@ -61,10 +61,7 @@ export function sys_pipe2(thread: Thread, address: number, flags: number): Outco
   return 0;
 }
 
-/**
- * fcntl(2). Deviations: record locks are the only process's own and always granted; leases, notification and owners
- * are EINVAL.
- */
+/** fcntl(2). Deviation: leases, notification and owners are EINVAL. */
 export function sys_fcntl(thread: Thread, fd: number, command: number, low: number, high: number): Outcome {
   switch (command) {
     case fcntl.F_DUPFD:
@@ -80,11 +77,13 @@ export function sys_fcntl(thread: Thread, fd: number, command: number, low: numb
       return setStatusFlags(thread, fd, low);
     case fcntl.F_GETLK:
     case fcntl.F_OFD_GETLK:
+      return getLock(thread, fd, command === fcntl.F_OFD_GETLK, low >>> 0, high);
     case fcntl.F_SETLK:
     case fcntl.F_SETLKW:
+      return setLock(thread, fd, "process", command === fcntl.F_SETLKW, low >>> 0, high);
     case fcntl.F_OFD_SETLK:
     case fcntl.F_OFD_SETLKW:
-      return recordLock(thread, fd, command, low >>> 0, high);
+      return setLock(thread, fd, "description", command === fcntl.F_OFD_SETLKW, low >>> 0, high);
     case fcntl.F_GETPIPE_SZ:
       return pipeSize(thread, fd);
     case fcntl.F_SETPIPE_SZ:
@@ -94,37 +93,6 @@ export function sys_fcntl(thread: Thread, fd: number, command: number, low: numb
       return closed < 0 ? closed : -EINVAL;
     }
   }
-}
-
-/** struct flock: type i16, whence i16, start i64 @8, length i64 @16, pid i32 @24. */
-const FLOCK_BYTES = 32;
-
-/** Nobody else is there to hold a lock: asking finds none, setting succeeds. */
-function recordLock(thread: Thread, fd: number, command: number, address: number, high: number): Outcome {
-  const { memory } = thread.process;
-  const closed = checkOpen(thread, fd);
-  if (closed < 0) return closed;
-  if (high !== 0 || !memory.contains(address, FLOCK_BYTES)) return -EFAULT;
-  const { view } = memory;
-  const type = view.getInt16(address, true);
-  const whence = view.getInt16(address + 2, true);
-  const [start, length] = [memory.i64(address + 8), memory.i64(address + 16)];
-  if (type < fcntl.F_RDLCK || type > fcntl.F_UNLCK || whence < 0 || whence > fcntl.SEEK_END) return -EINVAL;
-  if (whence === fcntl.SEEK_SET && (start < 0 || start + length < 0)) return -EINVAL;
-  if (!Number.isSafeInteger(start + length)) return -EOVERFLOW;
-  if (command === fcntl.F_GETLK || command === fcntl.F_OFD_GETLK) {
-    if (type === fcntl.F_UNLCK) return -EINVAL;
-    view.setInt16(address, fcntl.F_UNLCK, true);
-    return 0;
-  }
-  return type === fcntl.F_UNLCK ? 0 : checkLockable(thread, fd, type === fcntl.F_WRLCK);
-}
-
-/** flock(2). Deviation: always granted, for nobody else is there. */
-export function sys_flock(thread: Thread, fd: number, operation: number): Outcome {
-  const how = operation & ~fcntl.LOCK_NB;
-  if (how !== fcntl.LOCK_SH && how !== fcntl.LOCK_EX && how !== fcntl.LOCK_UN) return -EINVAL;
-  return checkOpen(thread, fd);
 }
 
 /** ioctl(2): what terminal.ts knows, FIONREAD, FIONBIO, FIOCLEX and FIONCLEX. Everything else is ENOTTY. */

@@ -12,6 +12,7 @@ import * as files from "./files.ts";
 import * as futex from "./futex.ts";
 import * as identity from "./identity.ts";
 import * as io from "./io.ts";
+import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as poll from "./poll.ts";
 import * as processes from "./processes.ts";
@@ -56,8 +57,8 @@ const DESCRIPTORS = [
   full("dup3", descriptors.sys_dup3),
   full("pipe", descriptors.sys_pipe),
   partial("pipe2", "O_DIRECT is EINVAL", descriptors.sys_pipe2),
-  partial("fcntl", "record locks are always granted; leases and owners are EINVAL", descriptors.sys_fcntl),
-  faked("flock", "locks are always granted", descriptors.sys_flock),
+  partial("fcntl", "leases, notification and owners are EINVAL", descriptors.sys_fcntl),
+  full("flock", locks.sys_flock),
   partial(
     "ioctl",
     "FIO*; of terminals attributes, size, foreground group, session, flush and flow",

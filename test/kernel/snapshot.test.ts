@@ -36,6 +36,7 @@ import { makeDirectoryAt, makeNodeAt, openAt, unlinkAt } from "../../src/kernel/
 import { setAllIds, setFileId } from "../../src/kernel/operations/identity.ts";
 import { close, duplicate, read, seek, write } from "../../src/kernel/operations/io.ts";
 import { exit } from "../../src/kernel/operations/lifecycle.ts";
+import { lockFile, lockRecord } from "../../src/kernel/operations/locks.ts";
 import { makePipe, pipeSize, setPipeSize } from "../../src/kernel/operations/pipes.ts";
 import { type PollItem, poll } from "../../src/kernel/operations/poll.ts";
 import { setGroup, wait4 } from "../../src/kernel/operations/processes.ts";
@@ -332,6 +333,37 @@ test("FIFOs come back with their place, their size, what they hold and who waits
   for (const number of [both, reader, end]) close(first.thread, number);
   close(second.thread, fd);
   assert.equal(to.kernel.pipes.fifos.size, 0);
+});
+
+test("locks come back with their holders, and so do those who wait for them", () => {
+  const from = original();
+  const [one, two, three] = [start(from), start(from), start(from)];
+  const whole = { start: 0, end: Infinity };
+  const open = (who: Running): number => openAt(who.thread, AT_FDCWD, bytes("f"), O_RDWR | O_CREAT, 0o600, 0);
+  const [a, b, c] = [open(one), open(two), open(three)];
+  const record = { kind: "process", how: "exclusive", start: 5, end: 10 } as const;
+  const own = { kind: "description", how: "shared", start: 20, end: Infinity } as const;
+  assert.equal(lockRecord(one.thread, a, record, false), 0);
+  assert.equal(lockRecord(one.thread, a, own, false), 0);
+  assert.equal(lockFile(one.thread, a, "exclusive", false), 0);
+  assert.equal(lockRecord(two.thread, b, { ...record, ...whole }, true), BLOCKED);
+  assert.equal(lockFile(three.thread, c, "shared", true), BLOCKED);
+
+  const to = copyOf(from);
+  assert.deepEqual(takeSnapshot(to.kernel).locks, takeSnapshot(from.made.kernel).locks);
+  const [first, second, third] = [to.process(1), to.process(2), to.process(3)];
+  to.host.run(to.kernel);
+  assert.deepEqual([...second.program.resumed, ...third.program.resumed], []);
+  assert.equal(lockRecord(first.thread, a, { ...record, how: "none", ...whole }, false), 0);
+  to.host.run(to.kernel);
+  assert.deepEqual(second.program.resumed, []);
+  // The description's own and flock's go with it.
+  close(first.thread, a);
+  to.host.run(to.kernel);
+  assert.deepEqual([...second.program.resumed, ...third.program.resumed], [0, 0]);
+  close(second.thread, b);
+  close(third.thread, c);
+  assert.ok(to.kernel.locks.idle);
 });
 
 test("who a process is comes back: real, effective, saved, since when, and what it has computed", () => {

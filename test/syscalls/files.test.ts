@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EOVERFLOW, ERANGE } from "../../src/abi/errno.ts";
+import { EBADF, EFAULT, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EOVERFLOW, ERANGE } from "../../src/abi/errno.ts";
 import * as fcntl from "../../src/abi/fcntl.ts";
 import { S_IFREG } from "../../src/abi/stat.ts";
 import { GONE } from "../../src/kernel/contracts.ts";
@@ -81,10 +81,14 @@ test("fcntl's record locks and their sums", () => {
   assert.equal(guest.call("fcntl", fd, fcntl.F_SETLK, BigInt(lock)), 0);
   assert.equal(guest.call("fcntl", fd, fcntl.F_GETLK, BigInt(lock)), 0);
   assert.equal(guest.memory.view.getInt16(lock, true), fcntl.F_UNLCK);
-  set(fcntl.F_WRLCK, 2 ** 53 - 1, 2 ** 53 - 1);
+  set(fcntl.F_WRLCK, 2 ** 53, 1);
   assert.equal(guest.call("fcntl", fd, fcntl.F_SETLK, BigInt(lock)), -EOVERFLOW);
+  set(fcntl.F_RDLCK, 2 ** 53 - 1, -(2 ** 54));
+  assert.equal(guest.call("fcntl", fd, fcntl.F_SETLK, BigInt(lock)), -EINVAL);
+  assert.equal(guest.call("fcntl", fd, fcntl.F_SETLK, 2n ** 32n), -EFAULT);
+  set(fcntl.F_WRLCK, 2 ** 53 - 1, 2 ** 53 - 1);
+  assert.equal(guest.call("fcntl", fd, fcntl.F_SETLK, BigInt(lock)), 0);
   assert.equal(guest.call("fcntl", 99, fcntl.F_GETLK, BigInt(lock)), -EBADF);
-  assert.equal(guest.call("fcntl", guest.open("f", fcntl.O_RDONLY), fcntl.F_SETLK, BigInt(lock)), -EOVERFLOW);
   set(fcntl.F_WRLCK, 0, 1);
   assert.equal(guest.call("fcntl", guest.open("f", fcntl.O_RDONLY), fcntl.F_SETLK, BigInt(lock)), -EBADF);
 });

@@ -41,6 +41,17 @@ export interface MappingFacts {
   readonly inode: Inode | undefined;
 }
 
+/** A lock on [start, end) of a file; Infinity is its end, wherever that is. */
+export interface LockFacts {
+  readonly kind: "process" | "description" | "flock";
+  readonly exclusive: boolean;
+  readonly start: number;
+  readonly end: number;
+  readonly pid: number;
+  readonly dev: number;
+  readonly ino: number;
+}
+
 export interface DescriptorFacts {
   /** Where it leads. */
   readonly place: Location;
@@ -49,8 +60,8 @@ export interface DescriptorFacts {
   /** Bytes; access mode and status flags, O_CLOEXEC among them. */
   readonly offset: number;
   readonly flags: number;
-  /** Further lines of fdinfo, each with its newline. */
-  readonly more: string;
+  /** Held through it: a process's records on its file, or the description's own locks. */
+  readonly locks: readonly LockFacts[];
   readonly readable: boolean;
   readonly writable: boolean;
 }
@@ -147,6 +158,5 @@ export interface KernelFacts {
   mayInspect(caller: WalkContext, pid: number): boolean;
   readonly mounts: readonly Mount[];
   readonly machine: MachineFacts;
-  /** Lines of /proc/locks. */
-  readonly locks: string;
+  readonly locks: readonly LockFacts[];
 }

@@ -1,7 +1,7 @@
 /**
  * Layer: fs/procfs. Small forms in which the kernel writes numbers: as fs/proc/*.c of Linux print them. It must not know facts.
  */
-import type { SignalWords } from "./facts.ts";
+import type { LockFacts, SignalWords } from "./facts.ts";
 
 /** USER_HZ. */
 const NS_PER_TICK = 10_000_000;
@@ -31,6 +31,15 @@ export function signalWord({ low, high }: SignalWords): string {
 /** A signal set as a decimal of 31 bits: all that /proc/<pid>/stat has room for. */
 export function oldSignalWord({ low }: SignalWords): number {
   return low & 0x7fff_ffff;
+}
+
+const LOCK_WORDS = { process: "POSIX ", description: "OFDLCK", flock: "FLOCK " } as const;
+
+/** A line of /proc/locks after its number. */
+export function lockLine({ kind, exclusive, start, end, pid, dev, ino }: LockFacts): string {
+  const last = end === Infinity ? "EOF" : String(end - 1);
+  const how = exclusive ? "WRITE" : "READ";
+  return `${LOCK_WORDS[kind]} ADVISORY  ${how} ${pid} 00:${hex(dev, 2)}:${ino} ${start} ${last}\n`;
 }
 
 /** Seconds with two decimals. */

@@ -3,7 +3,7 @@
  * proc_stat(5), proc_sys(5) and their kin). It must not know how they are read.
  */
 import type { KernelFacts, MachineFacts } from "./facts.ts";
-import { hundredths, sizeLine, ticks } from "./lines.ts";
+import { hundredths, lockLine, sizeLine, ticks } from "./lines.ts";
 
 function meminfo({ memoryTotal, memoryUsed, fileBytes }: MachineFacts): string {
   const free = Math.max(0, memoryTotal - memoryUsed);
@@ -86,7 +86,7 @@ export const MACHINE_FILES: ReadonlyMap<string, (facts: KernelFacts) => string> 
   ["partitions", () => ""],
   ["swaps", () => "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"],
   ["diskstats", () => ""],
-  ["locks", ({ locks }) => locks],
+  ["locks", ({ locks }) => locks.map((lock, i) => `${i + 1}: ${lockLine(lock)}`).join("")],
   ["sys/kernel/ostype", ({ machine }) => `${machine.sysname}\n`],
   ["sys/kernel/osrelease", ({ machine }) => `${machine.release}\n`],
   ["sys/kernel/version", ({ machine }) => `${machine.version}\n`],

@@ -5,7 +5,7 @@
 
 import type { Mount } from "../../vfs/mounts.ts";
 import type { Identities, MappingFacts, ProcessFacts, TaskFacts } from "./facts.ts";
-import { hex, kibibytes, oldSignalWord, signalWord, ticks } from "./lines.ts";
+import { hex, kibibytes, lockLine, oldSignalWord, signalWord, ticks } from "./lines.ts";
 import { mountNumber } from "./mount-files.ts";
 
 const PAGE = 4096;
@@ -196,5 +196,6 @@ export function fdinfoText(process: ProcessFacts, fd: number, mounts: readonly M
   if (one === undefined) return undefined;
   const { mount, inode } = one.place;
   const flags = one.flags.toString(8);
-  return `pos:\t${one.offset}\nflags:\t0${flags}\nmnt_id:\t${mountNumber(mounts, mount)}\nino:\t${inode.ino}\n${one.more}`;
+  const locks = one.locks.map((lock, i) => `lock:\t${i + 1}: ${lockLine(lock)}`).join("");
+  return `pos:\t${one.offset}\nflags:\t0${flags}\nmnt_id:\t${mountNumber(mounts, mount)}\nino:\t${inode.ino}\n${locks}`;
 }

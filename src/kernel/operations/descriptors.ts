@@ -75,10 +75,3 @@ export function readableBytes(thread: Thread, fd: number): Outcome {
 export function checkOpen(thread: Thread, fd: number): Outcome {
   return thread.process.descriptors.get(fd) === undefined ? -EBADF : 0;
 }
-
-/** Whether a lock of this kind may be asked for: F_SETLK wants a descriptor open for it. 0 or -EBADF. */
-export function checkLockable(thread: Thread, fd: number, exclusive: boolean): Outcome {
-  const description = thread.process.descriptors.get(fd)?.description;
-  if (description === undefined) return -EBADF;
-  return (exclusive ? description.writable : description.readable) ? 0 : -EBADF;
-}
