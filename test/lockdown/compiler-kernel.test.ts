@@ -5,32 +5,13 @@ import { AUDIT_ARCH, callNumbers, hostArchitecture } from "../../src/host/call-n
 import { SECCOMP_RET_ALLOW, simulate } from "../../src/lockdown/bpf.ts";
 import { compile } from "../../src/lockdown/compiler.ts";
 import { readPolicy } from "../../src/lockdown/policy.ts";
+import { pick, randomRules, WORDS } from "./random-policies.ts";
 import { bundle } from "./toy.ts";
 
 /** Calls that look at none of their arguments, change nothing and never fail: what they answer tells what the filter said. */
 const HARMLESS = ["getppid", "getuid", "geteuid", "getgid", "getegid", "getpgrp", "sched_yield"];
 const ROUNDS = 14;
 const CALLS = 7200;
-
-let seed = 20261121;
-function random(below: number): number {
-  seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
-  return Math.floor((seed / 2 ** 32) * below);
-}
-function pick<T>(list: readonly T[]): T {
-  return list[random(list.length)] ?? assert.fail("an empty list");
-}
-const WORDS = [
-  "0x0",
-  "0x1",
-  "0x2",
-  "0x3",
-  "0xffffffff",
-  "0x100000000",
-  "0x100000001",
-  "0xffffffffffffffff",
-  "0x8000000000000000",
-];
 
 test("the kernel and the simulator agree on random policies and calls", async () => {
   const architecture = hostArchitecture();
@@ -39,21 +20,7 @@ test("the kernel and the simulator agree on random policies and calls", async ()
   const toy = await bundle("./toy-filtered.ts");
   for (let round = 0; round < ROUNDS; round++) {
     // getppid and its like never answer an error by themselves, so any errno is the filter's.
-    const syscalls = Array.from({ length: 10 + random(150) }, () => ({
-      syscall: pick(names),
-      why: "a random rule",
-      args: Array.from({ length: 1 + random(2) }, () => {
-        const arg = random(6);
-        const shape = random(5);
-        if (shape === 3) return { arg, ne: pick(WORDS) };
-        if (shape === 4) return { arg, [pick(["lt", "le", "gt", "ge"])]: pick(WORDS.slice(1, -2)) };
-        if (shape === 0) return { arg, bits: 32, eq: `0x${(BigInt(pick(WORDS)) & 0xffffffffn).toString(16)}` };
-        if (shape === 1) return { arg, in: [pick(WORDS), pick(WORDS)] };
-        const mask = BigInt(pick(WORDS)) | 1n;
-        return { arg, mask: `0x${mask.toString(16)}`, eq: `0x${(BigInt(pick(WORDS)) & mask).toString(16)}` };
-      }),
-      action: pick<unknown>(["allow", { errno: pick(["EPERM", "EACCES", "ENOSYS", "EINVAL"]) }]),
-    }));
+    const syscalls = randomRules(names);
     const program = compile(readPolicy({ about: "random", default: "allow", syscalls }), architecture);
     const calls = Array.from({ length: CALLS }, () => ({
       number: numbers.get(pick(names)) ?? assert.fail("no such call"),
