@@ -166,13 +166,44 @@ function restartWithout(keep: bigint | undefined): void {
   const mark = `rings:${keep ?? ""}`;
   if (takeMark(mark) !== undefined) return;
   if (countRings() === 0 && (keep === undefined || (heldByAll() & ~keep) === 0n)) return;
-  restartBehind(() => giveUp(keep), { mark });
+  restartAfter((took) => giveUp(keep, took), { mark });
 }
 
 /** What the thread that is about to execute the engine anew gives up. Throws LockFailed naming the step. */
-function giveUp(keep: bigint | undefined): void {
-  layPrefilter();
-  if (keep !== undefined) dropCapabilities(keep, demandZero);
+function giveUp(keep: bigint | undefined, took: (step: string) => void): void {
+  layPrefilter(took);
+  if (keep === undefined) return;
+  dropCapabilities(keep, demandZero);
+  took("capabilities");
+}
+
+/** Restarts behind `restrict`. What fails after a step was taken is a LockIncomplete: only this thread is bound then. */
+function restartAfter(
+  restrict: (took: (step: string) => void) => void,
+  options: { readonly mark: string; readonly message?: string },
+): never {
+  const steps: string[] = [];
+  try {
+    return restartBehind(() => restrict((step) => steps.push(step)), options);
+  } catch (error) {
+    if (steps.length === 0) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LockIncomplete("the restart", reason, {
+      scope: "this thread",
+      noNewPrivileges: true,
+      limits: [],
+      capabilities: undefined,
+      steps,
+      ruleSets: [],
+      nodeRuntime: false,
+      seccomp: undefined,
+      landlock: undefined,
+      holes: [
+        "everything but these steps: the program did not start anew, and its rules were not put in force. It must end: its " +
+          "event loop may not use its rings any more",
+      ],
+    });
+  }
 }
 
 /** Throws CapabilitiesNoThreadSync when any thread holds a capability that is not to be kept. */
@@ -256,11 +287,12 @@ function restartWith(wishes: LandlockWishes, mark: string, keep: bigint | undefi
   const prepared = LandlockPlan.prepare({ ...wishes, files: [...wishes.files, ...engine] });
   try {
     const message = engine.map(({ rule }) => `${rule.path}: ${rule.accessRules.join(", ")}`).join("\n");
-    return restartBehind(
-      () => {
-        giveUp(keep);
+    return restartAfter(
+      (took) => {
+        giveUp(keep, took);
         const result = prepared.restrict(false);
         if (result !== 0) throw new LockdownError(`Landlock: ${errnoName(result)}`);
+        took("Landlock");
       },
       { mark, message },
     );

@@ -7,9 +7,14 @@ import { compile } from "../compiler.ts";
 import { demand } from "../failure.ts";
 import { readPolicy } from "../policy.ts";
 
-/** Lays the prefilter on the calling thread, for what it executes next. Throws LockFailed naming the step. */
-export function layPrefilter(): void {
+/**
+ * Lays the prefilter on the calling thread, for what it executes next. Throws LockFailed naming the step; `took` hears of
+ * each that was taken.
+ */
+export function layPrefilter(took: (step: string) => void = () => {}): void {
   const program = compile(readPolicy(data), hostArchitecture());
   demand("no_new_privs", setNoNewPrivileges());
+  took("no_new_privs");
   demand("seccomp prefilter", installFilter(program, false));
+  took("seccomp prefilter");
 }
