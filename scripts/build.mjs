@@ -39,6 +39,7 @@ const outputs = [
   { ...shared, format: "esm", entryPoints: { "lockdown-worker": "src/lockdown/context/worker-main.ts" } },
   { ...lockedPrograms, entryPoints: { "launcher-thread": "src/lockdown/launch/launcher-thread.ts" } },
   { ...lockedPrograms, entryPoints: { "learn-stage": "src/lockdown/learn/stage.ts" } },
+  { ...lockedPrograms, entryPoints: { "lockdown-watcher": "src/lockdown/learn/watcher.ts" } },
   { ...lockedPrograms, entryPoints: { cell: "src/cell/main.ts" } },
   { ...lockedPrograms, entryPoints: { fileserver: "src/fileserver/main.ts" } },
 ];

@@ -180,6 +180,7 @@ async function audit(policyFile: string, refuse: boolean, file: string, program:
   const written = loadPolicy(policyFile);
   const audited = new Audit(written, {
     refuse,
+    inForce: written.ruleSets.map(({ use }) => use),
     tell: (finding) => say(`${refuse ? "refused" : "would refuse"}: ${findingText(finding)}`),
   });
   const status = statusOf(await listen(file, program, audited));

@@ -23,6 +23,8 @@ const POLLIN = 1;
 const POLLHUP = 16;
 /** From include/uapi/asm-generic/signal.h. */
 const SIGPIPE = 13;
+/** From include/uapi/linux/prctl.h: "Yama". */
+const PR_SET_PTRACER = 0x59616d61;
 const EINVAL = -22;
 const INSTRUCTION_BYTES = 8;
 
@@ -184,12 +186,20 @@ export function restoreBrokenPipeSignal(): number {
 
 /** Unknown to every kernel as an option of prctl(2), and its word: EINVAL, unless somebody listens. "LKDN", "here". */
 export const SIGN = [0x4c4b444en, 0x68657265n] as const;
-/** What a listener answers to the sign. */
-export const LISTENING = 1;
+/** What is answered to the sign: by who learns, and locks nothing; and by who tells and refuses, under a lock. */
+export const LEARNING = 1;
+export const WATCHING = 2;
 
-/** Says "the lock goes here" to a listener. False where nobody listens. */
-export function signHere(): boolean {
+/** Says "the lock goes here" to whoever listens, and answers what he answered; -errno where nobody does. */
+export function signHere(): number {
   // SAFETY: words by value, an option that no kernel knows: -EINVAL and nothing happens, or a listener's answer; -EPERM and
   // its like come from an earlier lock. Calling thread. Audited 2026-11-22.
-  return namedCall("prctl", ...SIGN, 0, 0, 0) === LISTENING;
+  return namedCall("prctl", ...SIGN, 0, 0, 0);
+}
+
+/** Lets one process look at this one's memory where Yama forbids it. 0; -EINVAL where there is no Yama, and no need. */
+export function allowTracer(process: number): number {
+  // SAFETY: words by value; sets this process's one allowed tracer, which still needs the same user. -EINVAL: no Yama, or no
+  // such process. Audited 2026-11-22.
+  return namedCall("prctl", PR_SET_PTRACER, process, 0, 0, 0);
 }

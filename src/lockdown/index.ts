@@ -38,7 +38,9 @@ export {
   WorkerFailed,
 } from "./context/errors.ts";
 export { access, type FileRight, LandlockPortRule, LandlockRule, type PortRight } from "./context/landlock-rule.ts";
+export { type LockWithOptions, lockWith } from "./context/lock-with.ts";
 export { LockedWorker, type WorkerPlan } from "./context/locked-worker.ts";
+export type { RefusalLog } from "./context/refusal-log.ts";
 export {
   type CapabilityReport,
   type LandlockReport,

@@ -28,6 +28,15 @@ async function bundles(): Promise<string> {
     format: "esm",
     logLevel: "error",
   });
+  await build({
+    entryPoints: { "lockdown-watcher": join(home, "src/lockdown/learn/watcher.ts") },
+    outdir,
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    logLevel: "error",
+  });
   return outdir;
 }
 let built: Promise<string> | undefined;

@@ -26,6 +26,7 @@ import {
 } from "./errors.ts";
 import { LandlockPlan, type LandlockWishes, THREAD_SYNC_VERSION } from "./landlock-plan.ts";
 import { layPrefilter } from "./prefilter.ts";
+import { type RefusalLog, Watcher } from "./refusal-log.ts";
 import type { CapabilityReport, LandlockReport, LimitReport, LockReport, SeccompReport } from "./report.ts";
 import { restartBehind, takeMark } from "./restart.ts";
 import { countRings } from "./rings.ts";
@@ -43,6 +44,8 @@ export type ApplyPlan = {
   readonly limits: readonly CheckedLimit[];
   /** The capabilities to keep, as a set; undefined: leave them as they are. */
   readonly capabilities: bigint | undefined;
+  /** Where refused calls are told; absent: nowhere. */
+  readonly log?: RefusalLog | undefined;
   /** Throws when a ring would walk around the filter. */
   readonly demandNoRings: () => void;
 };
@@ -93,6 +96,7 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
     return simulate(program, { number: known, audit: AUDIT_ARCH[architecture], args: [0n, 0n, 0n, 0n, 0n, 0n] });
   };
   if (plan.warmUp) warmUp(verdict("read") === SECCOMP_RET_ALLOW);
+  const watcher = startWatcher(plan);
   const refused = HARMLESS.find((name) => (verdict(name) & 0xffff0000) >>> 0 === SECCOMP_RET_ERRNO);
 
   const steps: string[] = staged === undefined ? [] : ["Landlock (before the restart)"];
@@ -113,6 +117,7 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
     holes: holes(plan, landlockReport),
   });
   const fail = (step: string, reason: string): never => {
+    watcher?.dismiss();
     if (steps.length === 0) throw new LockdownError(`${step}: ${reason}; nothing was changed`);
     throw new LockIncomplete(step, reason, report());
   };
@@ -147,6 +152,13 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
     landlock?.close();
   }
   if (program === undefined || plan.policy === undefined) return report();
+  if (watcher !== undefined) {
+    const listened = compile(watcher.admitted(plan.policy), architecture, { listened: true });
+    const { installed, handed } = watcher.install(listened, everyThread);
+    demand("seccomp filter", installed);
+    if (handed !== 0) fail("log of refusals", `the watcher does not answer: ${errnoName(handed)}`);
+    return report(seccompReport(plan.policy, listened, `the watcher, process ${watcher.pid}, answered`));
+  }
   const installed = calls.installFilter(program, everyThread);
   if (installed > 0 && landlockReport === undefined) throw new ThreadsDiverged(installed);
   demand(
@@ -156,6 +168,13 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   const tried =
     refused === undefined ? undefined : tryRefused(refused, number(refused) ?? -1, verdict(refused), calls, fail);
   return report(seccompReport(plan.policy, program, tried));
+}
+
+/** Throws where there is nothing to tell of. */
+function startWatcher({ log, policy, ruleSets }: ApplyPlan): Watcher | undefined {
+  if (log === undefined) return undefined;
+  if (policy === undefined) throw new LockdownError("log: there is no filter whose refusals could be told");
+  return Watcher.start(log, policy, ruleSets);
 }
 
 /**

@@ -16,6 +16,7 @@ import { InvalidLimit, LockdownError, NoRulesEnabled, UnsupportedPlatform } from
 import type { LandlockWishes } from "./landlock-plan.ts";
 import { moduleOfFunction, runLocked } from "./locked-worker.ts";
 import { fromPortable, type PortableRuleSet } from "./portable.ts";
+import type { RefusalLog } from "./refusal-log.ts";
 import type { LockReport } from "./report.ts";
 import { demandNoRings } from "./rings.ts";
 import { RuleBook } from "./rule-book.ts";
@@ -31,6 +32,11 @@ export type ApplyOptions = {
    * runs twice.
    */
   readonly restart?: boolean;
+  /**
+   * Tells every call that is refused, with its arguments and the rule set that would have allowed it: true on standard
+   * error, or a file to add to. A process of its own does it, started here. Only where a refused call answers an errno.
+   */
+  readonly log?: RefusalLog;
 };
 
 /** A context as plain data. */
@@ -250,7 +256,7 @@ export class SafetyContext {
     return book;
   }
 
-  #apply(scope: LockReport["scope"], { restart = false }: ApplyOptions): LockReport {
+  #apply(scope: LockReport["scope"], { restart = false, log }: ApplyOptions): LockReport {
     if (process.platform !== "linux")
       throw new UnsupportedPlatform(`seccomp and Landlock are Linux's; this is ${process.platform}`);
     if (this.#applied)
@@ -268,6 +274,7 @@ export class SafetyContext {
       landlock: this.#landlock(book),
       limits: this.#limits,
       capabilities: this.#capabilities,
+      log,
       demandNoRings,
     };
     const report = applyPlan(plan);

@@ -8,6 +8,7 @@ import { isMainThread } from "node:worker_threads";
  */
 export function warmUp(readsStandardInput: boolean): void {
   randomFill(new Uint8Array(1), () => {});
+  new Date(0).getTimezoneOffset(); // the engine reads the time zone's file when it is first asked for a local time
   if (!isMainThread) return; // a Worker's streams are messages to the main thread
   touch(() => process.stdout);
   touch(() => process.stderr);

@@ -3,13 +3,14 @@
  * would allow it. It must not print.
  */
 import { ENOSYS, EPERM } from "../../abi/errno.ts";
+import { LEARNING } from "../../host/notifications.unsafe.ts";
 import { RuleBook } from "../context/rule-book.ts";
 import type { WrittenPolicy } from "../formats/format.ts";
 import { namedRuleSet, RULE_SET_NAMES } from "../formats/rule-set-names.ts";
 import { type Action, actionText, type Rule } from "../policy.ts";
 import { callText } from "./call-text.ts";
+import type { HeardCall, Listener, Word } from "./hearing.ts";
 import { Locked } from "./learner.ts";
-import type { HeardCall, Listener, Word } from "./supervisor.ts";
 import { holds } from "./uses.ts";
 
 /** Different refusals that are told in full; beyond them only their number is. */
@@ -25,6 +26,8 @@ export type Finding = {
   readonly verdict: string;
   /** The rule set whose rule refuses; undefined: no rule holds, it is the policy's default. */
   readonly refusedBy: string | undefined;
+  /** The rule sets in force. */
+  readonly inForce: readonly string[];
   /** The narrowest built-in rule set that would allow it, if there is one. */
   readonly wouldAllow: string | undefined;
 };
@@ -32,6 +35,8 @@ export type Finding = {
 export type AuditOptions = {
   /** Refuse what the policy refuses, instead of telling only. */
   readonly refuse: boolean;
+  /** The names of the rule sets in force, for whoever reads what is told. */
+  readonly inForce: readonly string[];
   readonly tell: (finding: Finding) => void;
 };
 
@@ -52,10 +57,9 @@ export class Audit implements Listener {
     this.#locked = from === "lock" ? new Locked() : undefined;
   }
 
-  started(): void {}
-
-  signed(process: number): void {
+  signed(process: number): number {
     this.#locked?.add(process);
+    return LEARNING;
   }
 
   heard(call: HeardCall): Word {
@@ -88,15 +92,17 @@ export class Audit implements Listener {
       task: call.task,
       verdict: actionText(action),
       refusedBy: rule === undefined ? undefined : (rule.origin ?? "syscalls"),
+      inForce: this.#options.inForce,
       wouldAllow: ruleSetFor(call.syscall, call.args),
     });
   }
 }
 
-/** "openat(AT_FDCWD, "/etc/shadow", …): errno EPERM (1); no rule set in force allows it, SystemIO.allowOpenReadonly would". */
-export function findingText({ text, process, task, verdict, refusedBy, wouldAllow }: Finding): string {
+/** One line: the call with its arguments, who made it, what is said to it, and which rule set would have allowed it. */
+export function findingText({ text, process, task, verdict, refusedBy, inForce, wouldAllow }: Finding): string {
   const who = process === task ? `process ${process}` : `process ${process}, thread ${task}`;
-  const by = refusedBy === undefined ? "no rule set in force allows it" : `${refusedBy} refuses it`;
+  const sets = inForce.length === 0 ? "no rule" : `no rule set in force (${inForce.join(", ")})`;
+  const by = refusedBy === undefined ? `${sets} allows it` : `${refusedBy} refuses it`;
   const cure = wouldAllow === undefined ? "and no built-in one would" : `${wouldAllow} would allow it`;
   return `${text} in ${who}: ${verdict}; ${by}, ${cure}`;
 }

@@ -3,7 +3,7 @@ import { type CallName, callNames, callOf, type Role } from "../../abi/calls.ts"
 import * as fcntl from "../../abi/fcntl.ts";
 import { readMemory } from "../../host/notifications.unsafe.ts";
 import { ADDRESS_ARGUMENTS } from "./arguments.ts";
-import type { HeardCall } from "./supervisor.ts";
+import type { HeardCall } from "./hearing.ts";
 
 const NAMES: ReadonlySet<string> = new Set(callNames());
 /** The longest path, with its NUL: PATH_MAX, include/uapi/linux/limits.h. */
@@ -49,7 +49,7 @@ function word(call: HeardCall, role: Role, index: number, value: bigint): string
     case "dirfd":
       return int === fcntl.AT_FDCWD ? "AT_FDCWD" : String(int);
     case "mode":
-      return `0${(int >>> 0).toString(8)}`;
+      return int === 0 ? "0" : `0${(int >>> 0).toString(8)}`;
     case "size":
     case "count":
     case "count64":

@@ -4,8 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { ENOSYS } from "../../abi/errno.ts";
+import { LEARNING } from "../../host/notifications.unsafe.ts";
+import type { HeardCall, Listener, Word } from "./hearing.ts";
 import { Recording } from "./recording.ts";
-import type { HeardCall, Listener, Word } from "./supervisor.ts";
 
 export class Learner implements Listener {
   readonly recording = new Recording();
@@ -15,12 +16,11 @@ export class Learner implements Listener {
   readonly unnamed = new Set<string>();
   readonly #locked = new Locked();
 
-  started(): void {}
-
-  signed(process: number): void {
+  signed(process: number): number {
     if (this.from === "start") this.recording.clear();
     this.from = "lock";
     this.#locked.add(process);
+    return LEARNING;
   }
 
   heard(call: HeardCall): Word {

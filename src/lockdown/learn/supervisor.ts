@@ -3,50 +3,15 @@
  * last of them has ended. It must not know what the calls are for.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
-import { callNumbers, hostArchitecture } from "../../host/call-numbers.ts";
-import {
-  answer,
-  awaitNotification,
-  LISTENING,
-  letGo,
-  type Notification,
-  receiveNotification,
-  refuse,
-  SIGN,
-  takeDescriptor,
-} from "../../host/notifications.unsafe.ts";
+import { takeDescriptor } from "../../host/notifications.unsafe.ts";
 import { LockdownError } from "../context/errors.ts";
 import { errnoName } from "../failure.ts";
+import { hearAll, type Listener } from "./hearing.ts";
 
-/** How long the event loop may wait for us, in milliseconds: signals and the program's end are heard in between. */
-const TURN_MS = 20;
 /** How long the stage may take to lay its filter. */
 const STAGE_MS = 20_000;
-
-/** A call that a listened-to program makes. It waits while the listener looks. */
-export type HeardCall = {
-  /** Its name; "call 9999" where this architecture has none. */
-  readonly syscall: string;
-  readonly task: number;
-  readonly process: number;
-  readonly args: readonly bigint[];
-  readonly listener: number;
-  readonly id: bigint;
-};
-
-/** What becomes of a call: made as if nobody listened, or answered with an errno. */
-export type Word = "go on" | { readonly errno: number };
-
-export type Listener = {
-  /** The program runs now: calls from here on are its own. */
-  started(): void;
-  /** The program said that its lock goes here: what it did before does not count. The process that said so. */
-  signed(process: number): void;
-  heard(call: HeardCall): Word;
-};
 
 export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
@@ -77,7 +42,7 @@ export async function listen(file: string, argv: readonly string[], listener: Li
     const queue = await takeListener(child, () => over !== undefined);
     if (queue !== undefined) {
       try {
-        started = await serve(queue, child.pid ?? 0, listener);
+        started = await hearAll(queue, listener, child.pid);
       } finally {
         closeSync(queue);
       }
@@ -122,64 +87,4 @@ function listenerOf(pid: number): number | undefined {
     // It has ended, or a descriptor was closed in between: asked again.
   }
   return undefined;
-}
-
-const names = new Map([...callNumbers(hostArchitecture())].map(([name, number]) => [number, name] as const));
-
-/** Until no process is left under the filter. Whether the program was started at all. */
-async function serve(queue: number, program: number, listener: Listener): Promise<boolean> {
-  let started = false;
-  let turnAt = performance.now() + TURN_MS;
-  for (;;) {
-    const state = awaitNotification(queue, TURN_MS);
-    if (state === "ended") return started;
-    if (state === "ready") {
-      const heard = receiveNotification(queue);
-      if (heard !== undefined && started) hear(queue, heard, listener);
-      else if (heard !== undefined) {
-        // The stage's own last steps: its exec is the program's beginning.
-        if (heard.task === program && names.get(heard.number) === "execve") {
-          started = true;
-          listener.started();
-        }
-        letGo(queue, heard.id);
-      }
-    }
-    if (performance.now() < turnAt) continue;
-    await turn();
-    turnAt = performance.now() + TURN_MS;
-  }
-}
-
-function hear(queue: number, { id, task, number, args }: Notification, listener: Listener): void {
-  const syscall = names.get(number) ?? `call ${number}`;
-  const process = processOf(task);
-  if (syscall === "prctl" && args[0] === SIGN[0] && args[1] === SIGN[1]) {
-    listener.signed(process);
-    answer(queue, id, BigInt(LISTENING));
-    return;
-  }
-  let word: Word = "go on";
-  try {
-    word = listener.heard({ syscall, task, process, args, listener: queue, id });
-  } finally {
-    if (word === "go on") letGo(queue, id);
-    else refuse(queue, id, word.errno);
-  }
-}
-
-const processes = new Map<number, number>();
-
-/** The process a thread belongs to. A number that is used anew for another one's thread is told wrongly, which only a message shows. */
-function processOf(task: number): number {
-  const known = processes.get(task);
-  if (known !== undefined) return known;
-  let found = task;
-  try {
-    found = Number(/^Tgid:\t(\d+)$/m.exec(readFileSync(`/proc/${task}/status`, "latin1"))?.[1] ?? task);
-  } catch {
-    // It is gone.
-  }
-  processes.set(task, found);
-  return found;
 }
