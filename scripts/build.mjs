@@ -40,6 +40,7 @@ const outputs = [
   { ...lockedPrograms, entryPoints: { "launcher-thread": "src/lockdown/launch/launcher-thread.ts" } },
   { ...lockedPrograms, entryPoints: { "learn-stage": "src/lockdown/learn/stage.ts" } },
   { ...lockedPrograms, entryPoints: { "lockdown-watcher": "src/lockdown/learn/watcher.ts" } },
+  { ...lockedPrograms, entryPoints: { "jail-stage": "src/lockdown/jail/stage.ts" } },
   { ...lockedPrograms, entryPoints: { cell: "src/cell/main.ts" } },
   { ...lockedPrograms, entryPoints: { fileserver: "src/fileserver/main.ts" } },
 ];

@@ -19,6 +19,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, ()
   ["guests", async () => (await import("./guests.ts")).guests],
   ["doctor", async () => (await import("./doctor.ts")).doctor],
   ["explain", async () => (await import("./explain.ts")).explain],
+  ["jail", async () => (await import("./jail.ts")).jail],
   ["convert", async () => (await import("./convert.ts")).convert],
   ["learn", async () => (await import("./learn.ts")).learn],
   ["cc", async () => (await import("./cc.ts")).compiler("c")],

@@ -21,6 +21,7 @@ Commands:
   guests                list the installed guests
   doctor                say which layers this machine can give, and how to get the rest
   explain [POLICY]      say what a policy allows and why; without one, Linden's own cell
+  jail PROGRAM [ARGS…]  run a native program in a jail of the kernel's: namespaces, Landlock, seccomp, limits
   convert POLICY        a seccomp policy in another format: Linden's, Docker's, OCI's, Minijail's, BPF
   learn -- PROGRAM      run a native program and write the policy it needs; --audit tries one out
   cc, c++               compile C for the sandbox: a clang with its own C library
