@@ -18,6 +18,10 @@ export const O_NOFOLLOW = 0o400000;
 export const O_CLOEXEC = 0o2000000;
 export const O_SYNC = 0o4010000;
 export const O_PATH = 0o10000000;
+/** O_DIRECTORY is part of it. */
+export const O_TMPFILE = 0o20200000;
+/** Everything open(2) knows: openat2(2) refuses the rest (VALID_OPEN_FLAGS of include/linux/fcntl.h). */
+export const O_VALID = 0o37777703;
 
 export const FD_CLOEXEC = 1;
 
@@ -32,6 +36,35 @@ export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_EMPTY_PATH = 0x1000;
+
+/** openat2(2), include/uapi/linux/openat2.h. */
+export const RESOLVE_NO_XDEV = 0x01;
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
+export const RESOLVE_IN_ROOT = 0x10;
+export const RESOLVE_CACHED = 0x20;
+
+/** memfd_create(2), include/uapi/linux/memfd.h. */
+export const MFD_CLOEXEC = 1;
+export const MFD_ALLOW_SEALING = 2;
+export const MFD_NOEXEC_SEAL = 8;
+export const MFD_EXEC = 0x10;
+
+/** fallocate(2), include/uapi/linux/falloc.h. */
+export const FALLOC_FL_KEEP_SIZE = 1;
+export const FALLOC_FL_PUNCH_HOLE = 2;
+
+/** splice(2), include/linux/splice.h. */
+export const SPLICE_F_NONBLOCK = 2;
+export const SPLICE_F_ALL = 0xf;
+
+/** setxattr(2), include/uapi/linux/xattr.h, include/uapi/linux/limits.h. */
+export const XATTR_CREATE = 1;
+export const XATTR_REPLACE = 2;
+export const XATTR_NAME_MAX = 255;
+export const XATTR_SIZE_MAX = 65_536;
+export const XATTR_LIST_MAX = 65_536;
 
 /** renameat2(2) flags, include/uapi/linux/fs.h. */
 export const RENAME_NOREPLACE = 1;
@@ -66,6 +99,9 @@ export const F_OFD_SETLKW = 38;
 export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETPIPE_SZ = 1031;
 export const F_GETPIPE_SZ = 1032;
+export const F_ADD_SEALS = 1033;
+export const F_GET_SEALS = 1034;
+export const F_SEAL_SEAL = 1;
 export const F_RDLCK = 0;
 export const F_WRLCK = 1;
 export const F_UNLCK = 2;

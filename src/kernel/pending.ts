@@ -154,7 +154,15 @@ export interface PendingLock extends PendingCall {
   readonly lock: Lock;
 }
 
+/** A call that is made again once its file is ready for any of `events`. */
+export interface PendingAgain extends PendingCall {
+  readonly kind: "again";
+  readonly description: OpenDescription;
+  readonly events: number;
+}
+
 export type Pending =
+  | PendingAgain
   | PendingLock
   | PendingOpen
   | PendingFill
@@ -207,6 +215,8 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return attemptOpen(pending);
     case "lock":
       return attemptLock(pending);
+    case "again":
+      return (pending.description.file.readiness() & pending.events) !== 0 ? RESTART : BLOCKED;
     case "read":
       return pending.description.file instanceof TerminalFile
         ? attemptTerminal(kernel, pending, pending.description.file)
@@ -274,6 +284,7 @@ function interruption(pending: Pending): Outcome {
     case "futex":
       if (pending.deadlineNs !== Infinity) return -EINTR;
       break;
+    case "again":
     case "open":
     case "lock":
     case "read":

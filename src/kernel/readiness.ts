@@ -14,7 +14,7 @@ export function scan(items: readonly PollItem[], descriptions: readonly (OpenDes
     const description = descriptions[i];
     if (item.fd < 0) item.revents = 0;
     else if (description === undefined) item.revents = POLLNVAL;
-    else item.revents = description.file.readiness() & (item.events | POLLERR | POLLHUP);
+    else item.revents = description.file.readiness() & (item.events | POLLERR | POLLHUP | POLLNVAL);
     if (item.revents !== 0) ready += 1;
   }
   return ready;

@@ -3,6 +3,7 @@
  * is allowed, to miss a wake is not. It must not know where the data came from; what does not fit together is refused.
  */
 import type { ByteString } from "../abi/byte-string.ts";
+import { O_PATH } from "../abi/fcntl.ts";
 import { S_IFIFO } from "../abi/stat.ts";
 import type { Inode, OpenFile } from "../vfs/contracts.ts";
 import type { Location, Mount } from "../vfs/mounts.ts";
@@ -12,6 +13,7 @@ import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
+import { PathFile } from "./path-file.ts";
 import { type Pending, parked } from "./pending.ts";
 import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { type PipeFileSystem, StreamInode } from "./pipefs.ts";
@@ -223,15 +225,17 @@ class Restorer {
     check(!thread.killed, "has a blocked call in a process that ends");
     const pending = this.#pending(thread, described);
     thread.pending = pending;
-    if (pending.kind === "read" || pending.kind === "write" || pending.kind === "open" || pending.kind === "lock")
-      pending.description.acquire();
-    if (pending.kind === "fill") pending.description?.acquire();
+    if ("description" in pending) pending.description?.acquire();
     if (pending.kind === "poll") for (const description of pending.descriptions) description?.acquire();
     this.#kernel.scheduler.wake(pending);
   }
 
   #pending(thread: Thread, described: PendingSnapshot): Pending {
     switch (described.kind) {
+      case "again": {
+        const { kind, events } = described;
+        return { ...parked(thread), kind, description: this.#numbered(described.description), events };
+      }
       case "lock": {
         const { kind, lock } = described;
         const description = this.#numbered(described.description);
@@ -363,7 +367,8 @@ class Restorer {
     }
     const location = described.kind === "place" ? this.#location(described.place) : undefined;
     let file: OpenFile | number | undefined;
-    if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
+    if (location !== undefined && (flags & O_PATH) !== 0) file = new PathFile(location.inode);
+    else if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
     else if (described.kind === "stream") file = streams[described.index];
     else if (described.kind === "terminal") file = terminals[described.index]?.file;
     else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());

@@ -66,11 +66,22 @@ export class RingBuffer {
 
   /** A copy of what it holds. */
   contents(): Uint8Array {
-    const out = new Uint8Array(this.#size);
-    const first = Math.min(this.#size, this.#bytes.length - this.#start);
+    return this.peek(this.#size);
+  }
+
+  /** A copy of up to `most` bytes, which stay. */
+  peek(most: number): Uint8Array {
+    const out = new Uint8Array(Math.min(most, this.#size));
+    const first = Math.min(out.length, this.#bytes.length - this.#start);
     copy(this.#bytes, this.#start, out, 0, first);
-    copy(this.#bytes, 0, out, first, this.#size - first);
+    copy(this.#bytes, 0, out, first, out.length - first);
     return out;
+  }
+
+  /** Take out as many bytes, which it holds. */
+  drop(length: number): void {
+    this.#size -= length;
+    this.#start = this.#size === 0 ? 0 : (this.#start + length) % this.#bytes.length;
   }
 
   #grow(needed: number): void {

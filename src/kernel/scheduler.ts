@@ -164,6 +164,7 @@ export class Scheduler implements WakeSink {
       case "lock":
         this.#kernel.locks.waitersOf(pending.description.file.inode).add(pending);
         break;
+      case "again":
       case "open":
       case "read":
       case "write":
@@ -204,6 +205,7 @@ export class Scheduler implements WakeSink {
         this.#kernel.locks.waitEnded(pending.description.file.inode);
         pending.description.release();
         break;
+      case "again":
       case "open":
       case "read":
       case "write":

@@ -57,14 +57,19 @@ export class SharedMemory {
   }
 
   /** A file without a name in the hidden file system, open for reading and writing. -ENOMEM. */
-  unnamed(size: number, mode: number, owner: { readonly uid: number; readonly gid: number }): OpenDescription | number {
+  unnamed(
+    size: number,
+    mode: number,
+    owner: { readonly uid: number; readonly gid: number },
+    name = UNNAMED,
+  ): OpenDescription | number {
     const { mount } = this;
     if (mount === undefined) return -ENOMEM;
     const { fs } = mount;
-    const inode = fs.create(fs.root, UNNAMED, mode, owner);
+    const inode = fs.create(fs.root, name, mode, owner);
     if (typeof inode === "number") return -ENOMEM;
     const file = fs.open(inode, CONTENT_FLAGS);
-    fs.unlink(fs.root, UNNAMED);
+    fs.unlink(fs.root, name);
     if (typeof file === "number") return -ENOMEM;
     const description = new OpenDescription(file, { mount, inode }, CONTENT_FLAGS);
     if (fs.setattr(inode, { size }) === 0) return description;

@@ -119,6 +119,7 @@ export interface HeldLockSnapshot extends LockSnapshot {
 }
 
 export type PendingSnapshot =
+  | { readonly kind: "again"; readonly description: number; readonly events: number }
   | { readonly kind: "lock"; readonly description: number; readonly lock: LockSnapshot }
   | { readonly kind: "open"; readonly description: number; readonly closeOnExec: boolean; readonly seen: number }
   | {
@@ -369,6 +370,10 @@ class Taker {
     const left = pending.deadlineNs - this.#now;
     const remainingNs = left === Infinity ? undefined : Math.max(0, left);
     switch (pending.kind) {
+      case "again": {
+        const { kind, description, events } = pending;
+        return { kind, description: this.#description(description), events };
+      }
       case "lock": {
         const { kind, description, lock } = pending;
         return { kind, description: this.#description(description), lock: this.#lock(lock) };

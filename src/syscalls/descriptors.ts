@@ -1,7 +1,7 @@
 /**
  * Layer: syscalls. Descriptors: close, dup, fcntl, ioctl, pipes.
  */
-import { EFAULT, EINVAL, ENOTTY } from "../abi/errno.ts";
+import { EBADF, EFAULT, EINVAL, ENOTTY, EPERM } from "../abi/errno.ts";
 import * as fcntl from "../abi/fcntl.ts";
 import * as ioctl from "../abi/ioctl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
@@ -9,7 +9,9 @@ import {
   checkOpen,
   closeRange,
   duplicateTo,
+  fileSystemOf,
   getCloseOnExec,
+  isPathOnly,
   readableBytes,
   setCloseOnExec,
 } from "../kernel/operations/descriptors.ts";
@@ -86,6 +88,12 @@ export function sys_fcntl(thread: Thread, fd: number, command: number, low: numb
       return setLock(thread, fd, "description", command === fcntl.F_OFD_SETLKW, low >>> 0, high);
     case fcntl.F_GETPIPE_SZ:
       return pipeSize(thread, fd);
+    case fcntl.F_GET_SEALS:
+      return seals(thread, fd);
+    case fcntl.F_ADD_SEALS: {
+      const held = seals(thread, fd);
+      return held < 0 ? held : -EPERM;
+    }
     case fcntl.F_SETPIPE_SZ:
       return setPipeSize(thread, fd, low >>> 0);
     default: {
@@ -95,10 +103,17 @@ export function sys_fcntl(thread: Thread, fd: number, command: number, low: numb
   }
 }
 
+/** F_GET_SEALS: files in memory take none, which is a seal of its own (memfd_create(2)). -EINVAL for any other. */
+function seals(thread: Thread, fd: number): Outcome {
+  const kind = fileSystemOf(thread, fd);
+  return typeof kind === "number" ? kind : kind === "memfs" ? fcntl.F_SEAL_SEAL : -EINVAL;
+}
+
 /** ioctl(2): what terminal.ts knows, FIONREAD, FIONBIO, FIOCLEX and FIONCLEX. Everything else is ENOTTY. */
 export function sys_ioctl(thread: Thread, fd: number, request: number, argument: number): Outcome {
   const { memory } = thread.process;
   const at = argument >>> 0;
+  if (isPathOnly(thread, fd)) return -EBADF;
   const answer = terminalIoctl(thread, fd, request >>> 0, at);
   if (answer !== undefined) return answer;
   switch (request >>> 0) {

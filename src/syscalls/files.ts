@@ -16,6 +16,7 @@ import {
   makeSymlinkAt,
   openAt,
   readlinkAt,
+  readlinkFd,
   removeDirectoryAt,
   renameAt,
   setAttributesAt,
@@ -42,7 +43,7 @@ export function sys_open(thread: Thread, path: number, flags: number, mode: numb
   return sys_openat(thread, AT_FDCWD, path, flags, mode);
 }
 
-/** openat(2). Deviation: O_PATH is EINVAL and O_TMPFILE EISDIR; O_DIRECT and O_ASYNC change nothing. */
+/** openat(2). Deviation: O_DIRECT and O_ASYNC change nothing. */
 export function sys_openat(thread: Thread, fd: number, path: number, flags: number, mode: number): Outcome {
   const name = pathAt(thread.process, path);
   if (typeof name === "number") return name;
@@ -125,7 +126,6 @@ export function sys_link(thread: Thread, oldPath: number, newPath: number): Outc
   return sys_linkat(thread, AT_FDCWD, oldPath, AT_FDCWD, newPath, 0);
 }
 
-/** linkat(2). Deviation: AT_EMPTY_PATH is EINVAL. */
 export function sys_linkat(
   thread: Thread,
   oldFd: number,
@@ -134,11 +134,13 @@ export function sys_linkat(
   newPath: number,
   flags: number,
 ): Outcome {
-  if ((flags & ~fcntl.AT_SYMLINK_FOLLOW) !== 0) return -EINVAL;
+  if ((flags & ~(fcntl.AT_SYMLINK_FOLLOW | fcntl.AT_EMPTY_PATH)) !== 0) return -EINVAL;
   const from = pathAt(thread.process, oldPath);
   if (typeof from === "number") return from;
   const to = pathAt(thread.process, newPath);
-  return typeof to === "number" ? to : linkAt(thread, oldFd, from, flags === 0 ? 0 : FOLLOW, newFd, to, 0);
+  if (typeof to === "number") return to;
+  if (from === "" && (flags & fcntl.AT_EMPTY_PATH) === 0) return -ENOENT;
+  return linkAt(thread, oldFd, from, (flags & fcntl.AT_SYMLINK_FOLLOW) === 0 ? 0 : FOLLOW, newFd, to, 0);
 }
 
 export function sys_symlink(thread: Thread, target: number, path: number): Outcome {
@@ -162,7 +164,7 @@ export function sys_readlinkat(thread: Thread, fd: number, path: number, buffer:
   if (length <= 0) return -EINVAL;
   const name = pathAt(process, path);
   if (typeof name === "number") return name;
-  const target = readlinkAt(thread, fd, name, 0);
+  const target = name === "" ? readlinkFd(thread, fd) : readlinkAt(thread, fd, name, 0);
   if (typeof target === "number") return target;
   const cut = target.slice(0, length) as ByteString;
   if (!process.memory.contains(buffer >>> 0, cut.length)) return -EFAULT;
@@ -234,7 +236,7 @@ function change(thread: Thread, fd: number, path: number, flags: number, changes
   const name = pathAt(thread.process, path);
   if (typeof name === "number") return name;
   const empty = name === "" && (flags & fcntl.AT_EMPTY_PATH) !== 0;
-  if (empty && fd !== AT_FDCWD) return setTimesFd(thread, fd, changes);
+  if (empty && fd !== AT_FDCWD) return setTimesFd(thread, fd, changes, false, true);
   return setAttributesAt(thread, fd, empty ? (HERE as ByteString) : name, following(flags), changes);
 }
 
@@ -314,7 +316,7 @@ function setTimes(thread: Thread, fd: number, path: number, times: Times | numbe
   const name = pathAt(thread.process, path);
   if (typeof name === "number") return name;
   if (name === "" && (flags & fcntl.AT_EMPTY_PATH) !== 0) {
-    return fd === AT_FDCWD ? -ENOENT : setTimesFd(thread, fd, times?.changes ?? {}, times?.touch ?? true);
+    return fd === AT_FDCWD ? -ENOENT : setTimesFd(thread, fd, times?.changes ?? {}, times?.touch ?? true, true);
   }
   if (times === undefined) return statAt(thread, fd, name, following(flags), stat);
   return setAttributesAt(thread, fd, name, following(flags), times.changes, times.touch);

@@ -1,11 +1,14 @@
 /**
  * Layer: syscalls. Bytes through descriptors: read, write and their kin, lseek, fsync, sendfile, copy_file_range.
  */
-import { EFAULT, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import { EBADF, EFAULT, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import * as fcntl from "../abi/fcntl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { checkOpen } from "../kernel/operations/descriptors.ts";
-import { allocate, pread, pwrite, read, seek, sync, write } from "../kernel/operations/io.ts";
+import { getStatusFlags } from "../kernel/operations/files.ts";
+import { type Allocation, allocate, pread, pwrite, read, seek, sync, write } from "../kernel/operations/io.ts";
+import { pipeSize } from "../kernel/operations/pipes.ts";
+import { splice, tee } from "../kernel/operations/splice.ts";
 import { copyRange, type Positions, sendFile } from "../kernel/operations/transfer.ts";
 import type { Thread } from "../kernel/process.ts";
 import { long, single, vector } from "./call.ts";
@@ -145,7 +148,13 @@ export function sys_readahead(thread: Thread, fd: number): Outcome {
   return checkOpen(thread, fd);
 }
 
-/** fallocate(2). Deviation: only mode 0; holes and the rest are EOPNOTSUPP. */
+const HOW = new Map<number, Allocation>([
+  [0, "grow"],
+  [fcntl.FALLOC_FL_KEEP_SIZE, "keep size"],
+  [fcntl.FALLOC_FL_KEEP_SIZE | fcntl.FALLOC_FL_PUNCH_HOLE, "punch"],
+]);
+
+/** fallocate(2): what tmpfs does. Everything else is EOPNOTSUPP there too. */
 export function sys_fallocate(
   thread: Thread,
   fd: number,
@@ -157,8 +166,9 @@ export function sys_fallocate(
 ): Outcome {
   const closed = checkOpen(thread, fd);
   if (closed < 0) return closed;
-  if (mode !== 0) return -EOPNOTSUPP;
-  return allocate(thread, fd, long(offsetLow, offsetHigh), long(lengthLow, lengthHigh));
+  const how = HOW.get(mode);
+  if (how === undefined) return -EOPNOTSUPP;
+  return allocate(thread, fd, long(offsetLow, offsetHigh), long(lengthLow, lengthHigh), how);
 }
 
 const positions: Positions = { from: undefined, to: undefined };
@@ -206,4 +216,39 @@ export function sys_copy_file_range(
   putPosition(thread, inAt >>> 0, "from");
   putPosition(thread, outAt >>> 0, "to");
   return outcome;
+}
+
+/** splice(2). Both positions are checked before anything moves. */
+export function sys_splice(
+  thread: Thread,
+  inFd: number,
+  inAt: number,
+  outFd: number,
+  outAt: number,
+  count: number,
+  flags: number,
+): Outcome {
+  if ((flags & ~fcntl.SPLICE_F_ALL) !== 0) return -EINVAL;
+  const error = takePosition(thread, inAt >>> 0, "from") || takePosition(thread, outAt >>> 0, "to");
+  if (error < 0) return error;
+  const outcome = splice(thread, inFd, outFd, positions, count >>> 0, flags);
+  if (outcome < 0) return outcome;
+  putPosition(thread, inAt >>> 0, "from");
+  putPosition(thread, outAt >>> 0, "to");
+  return outcome;
+}
+
+export function sys_tee(thread: Thread, inFd: number, outFd: number, count: number, flags: number): Outcome {
+  return (flags & ~fcntl.SPLICE_F_ALL) !== 0 ? -EINVAL : tee(thread, inFd, outFd, count >>> 0, flags);
+}
+
+/** vmsplice(2): into a pipe as writev, out of one as readv; pages are not given away. */
+export function sys_vmsplice(thread: Thread, fd: number, address: number, count: number, flags: number): Outcome {
+  if ((flags & ~fcntl.SPLICE_F_ALL) !== 0) return -EINVAL;
+  const error = iovecs(thread, fd, address, count);
+  if (error < 0) return error;
+  if (pipeSize(thread, fd) < 0) return -EBADF;
+  return (getStatusFlags(thread, fd) & fcntl.O_ACCMODE) === fcntl.O_RDONLY
+    ? read(thread, fd, vector)
+    : write(thread, fd, vector);
 }

@@ -3,17 +3,19 @@
  * calls and docs/syscalls.md are made. Types and numbers are those of abi/calls.ts.
  */
 import { callNames, callOf, IMPORT_ALIASES, importName, signatureOf } from "../abi/calls.ts";
-import { EOPNOTSUPP, EPERM } from "../abi/errno.ts";
+import { EPERM } from "../abi/errno.ts";
 import type { GuestCall } from "../kernel/contracts.ts";
 import * as children from "./children.ts";
 import * as descriptors from "./descriptors.ts";
 import * as directories from "./directories.ts";
+import * as attributes from "./extended-attributes.ts";
 import * as files from "./files.ts";
 import * as futex from "./futex.ts";
 import * as identity from "./identity.ts";
 import * as io from "./io.ts";
 import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
+import * as opening from "./opening.ts";
 import * as poll from "./poll.ts";
 import * as processes from "./processes.ts";
 import { absent, by, faked, full, partial, refused, type Syscall } from "./row.ts";
@@ -36,7 +38,7 @@ const BYTES = by("kernel, file server", [
   full("pwritev", io.sys_pwritev),
   partial("preadv2", "RWF_NOWAIT is EOPNOTSUPP", io.sys_preadv2),
   partial("pwritev2", "RWF_NOWAIT and RWF_APPEND are EOPNOTSUPP", io.sys_pwritev2),
-  partial("lseek", "SEEK_DATA and SEEK_HOLE take a file for data throughout", io.sys_lseek),
+  partial("lseek", "a file of a host's directory is data throughout", io.sys_lseek),
   full("fsync", io.sys_fsync),
   full("fdatasync", io.sys_fdatasync),
   faked("sync", "descriptors are synced by fsync alone", io.sys_sync),
@@ -44,7 +46,10 @@ const BYTES = by("kernel, file server", [
   faked("sync_file_range", "descriptors are synced by fsync alone", io.sys_sync_file_range),
   faked("readahead", "reads run ahead by themselves", io.sys_readahead),
   faked("fadvise64", "advice changes nothing", descriptors.sys_fadvise64),
-  partial("fallocate", "only mode 0", io.sys_fallocate),
+  partial("fallocate", "as on tmpfs; without holes on a host's directory", io.sys_fallocate),
+  full("splice", io.sys_splice),
+  full("tee", io.sys_tee),
+  partial("vmsplice", "copies", io.sys_vmsplice),
   full("sendfile", io.sys_sendfile),
   full("copy_file_range", io.sys_copy_file_range),
 ]);
@@ -71,8 +76,10 @@ const DESCRIPTORS = [
 ];
 
 const FILES = by("kernel, file server", [
-  partial("open", "O_PATH is EINVAL, O_TMPFILE EISDIR", files.sys_open),
-  partial("openat", "O_PATH is EINVAL, O_TMPFILE EISDIR", files.sys_openat),
+  partial("open", "O_DIRECT and O_ASYNC change nothing", files.sys_open),
+  partial("openat", "O_DIRECT and O_ASYNC change nothing", files.sys_openat),
+  full("openat2", opening.sys_openat2),
+  partial("memfd_create", "takes no seals", opening.sys_memfd_create),
   full("creat", files.sys_creat),
   full("mkdir", files.sys_mkdir),
   full("mkdirat", files.sys_mkdirat),
@@ -85,7 +92,7 @@ const FILES = by("kernel, file server", [
   full("renameat", files.sys_renameat),
   partial("renameat2", "RENAME_WHITEOUT is EINVAL", files.sys_renameat2),
   full("link", files.sys_link),
-  partial("linkat", "AT_EMPTY_PATH is EINVAL", files.sys_linkat),
+  full("linkat", files.sys_linkat),
   full("symlink", files.sys_symlink),
   full("symlinkat", files.sys_symlinkat),
   full("readlink", files.sys_readlink),
@@ -122,23 +129,21 @@ const FILES = by("kernel, file server", [
   full("umask", directories.sys_umask),
 ]);
 
-const NO_XATTR = "no file system keeps extended attributes: EOPNOTSUPP";
-const XATTR = (
-  [
-    "setxattr",
-    "lsetxattr",
-    "fsetxattr",
-    "getxattr",
-    "lgetxattr",
-    "fgetxattr",
-    "listxattr",
-    "llistxattr",
-    "flistxattr",
-    "removexattr",
-    "lremovexattr",
-    "fremovexattr",
-  ] as const
-).map((name) => refused(name, EOPNOTSUPP, NO_XATTR));
+const SOME_XATTR = "user.* and trusted.* of files in memory; else EOPNOTSUPP";
+const XATTR = [
+  partial("setxattr", SOME_XATTR, attributes.sys_setxattr),
+  partial("lsetxattr", SOME_XATTR, attributes.sys_lsetxattr),
+  partial("fsetxattr", SOME_XATTR, attributes.sys_fsetxattr),
+  partial("getxattr", SOME_XATTR, attributes.sys_getxattr),
+  partial("lgetxattr", SOME_XATTR, attributes.sys_lgetxattr),
+  partial("fgetxattr", SOME_XATTR, attributes.sys_fgetxattr),
+  partial("listxattr", SOME_XATTR, attributes.sys_listxattr),
+  partial("llistxattr", SOME_XATTR, attributes.sys_llistxattr),
+  partial("flistxattr", SOME_XATTR, attributes.sys_flistxattr),
+  partial("removexattr", SOME_XATTR, attributes.sys_removexattr),
+  partial("lremovexattr", SOME_XATTR, attributes.sys_lremovexattr),
+  partial("fremovexattr", SOME_XATTR, attributes.sys_fremovexattr),
+];
 
 const TIME = by("kernel, host clock", [
   partial("clock_gettime", "11 clocks over 4; a thread's CPU time is its process's", time.sys_clock_gettime),
@@ -338,7 +343,7 @@ const ABSENT = [
   ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
   ...absent("not yet", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
   ...absent("not yet", "eventfd", "eventfd2", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
-  ...absent("not yet", "memfd_create", "splice", "tee", "vmsplice", "openat2", "pidfd_open", "pidfd_send_signal"),
+  ...absent("not yet", "pidfd_open", "pidfd_send_signal"),
   ...absent("not yet", "pidfd_getfd", "futex_waitv", "sched_rr_get_interval", "name_to_handle_at"),
   ...absent(NO_IPC, "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop"),
   ...absent(NO_IPC, "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_timedsend"),

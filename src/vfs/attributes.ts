@@ -6,7 +6,7 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { EACCES, EINVAL, EISDIR, EOPNOTSUPP, EPERM, EROFS } from "../abi/errno.ts";
 import { W_OK } from "../abi/fcntl.ts";
 import { S_IFDIR, S_IFLNK, S_IFREG, S_ISGID, S_ISUID } from "../abi/stat.ts";
-import type { AttributeChanges, FileSystemStatistics, Stat } from "./contracts.ts";
+import type { AttributeChanges, FileSystemStatistics, Inode, Stat } from "./contracts.ts";
 import type { Location } from "./mounts.ts";
 import type { WalkContext } from "./permissions.ts";
 import { inGroup, mayAccess, mayChange, permits } from "./permissions.ts";
@@ -43,8 +43,11 @@ export function readlinkAt(
   walkFlags: number,
 ): ByteString | number {
   const location = walk(context, from, path, walkFlags);
-  if (typeof location === "number") return location;
-  const { inode } = location;
+  return typeof location === "number" ? location : readlinkOf(context, location.inode);
+}
+
+/** readlink(2) of an inode. */
+export function readlinkOf(context: WalkContext, inode: Inode): ByteString | number {
   const { personal } = inode;
   if (personal?.text !== undefined) {
     const denied = personal.admit(context);

@@ -98,14 +98,29 @@ export interface OpenFile {
   entries(from: number, limit: number): readonly DirectoryEntry[] | number;
   /** fsync(2) and fdatasync(2). */
   sync(dataOnly: boolean): number;
-  /** posix_fallocate(3) over [offset, offset + length): the size grows, nothing is lost. */
-  allocate(offset: number, length: number): number;
+  /** posix_fallocate(3) over [offset, offset + length): nothing is lost, and the size grows unless `keepSize`. */
+  allocate(offset: number, length: number, keepSize?: boolean): number;
+  /** Make a hole of [offset, offset + length); the size stays. Without it that is -EOPNOTSUPP. */
+  punch?(offset: number, length: number): number;
+  /** Where data, or a hole, begins at or after an offset below the size; -ENXIO. Without it a file is data throughout. */
+  seekContent?(offset: number, hole: boolean): number;
   /** The last descriptor is gone. Called once. */
   close(): void;
 }
 
 /** Write position that means "at the end, atomically" (O_APPEND). */
 export const APPEND = -1;
+
+/** xattr(7) of a file system. Names have their prefix; permissions are looked after by whoever asks. */
+export interface ExtendedAttributes {
+  /** -ENODATA. */
+  get(inode: Inode, name: ByteString): Uint8Array | number;
+  /** -ENOSPC. */
+  set(inode: Inode, name: ByteString, value: Uint8Array): number;
+  list(inode: Inode): readonly ByteString[];
+  /** -ENODATA. */
+  remove(inode: Inode, name: ByteString): number;
+}
 
 export interface FileSystemStatistics {
   blockSize: number;
@@ -129,6 +144,8 @@ export interface FileSystem {
   lookup(directory: Inode, name: ByteString): Inode | number;
   /** Make a regular file; EEXIST if the name is there. */
   create(directory: Inode, name: ByteString, mode: number, owner: Owner): Inode | number;
+  /** Make a regular file without a name, which link() may give it one if `linkable` (O_TMPFILE). It must be opened at once. */
+  createUnnamed?(directory: Inode, mode: number, owner: Owner, linkable: boolean): Inode | number;
   /** Make a FIFO or a socket's name (S_IFIFO, S_IFSOCK); -EPERM for what it does not keep. */
   mknod?(directory: Inode, name: ByteString, type: number, mode: number, owner: Owner): Inode | number;
   mkdir(directory: Inode, name: ByteString, mode: number, owner: Owner): Inode | number;
@@ -145,6 +162,8 @@ export interface FileSystem {
   setattr(inode: Inode, changes: AttributeChanges): number;
   /** The directory above, for "..": the root answers itself. */
   parent(directory: Inode): Inode | number;
+  /** Extended attributes; without them -EOPNOTSUPP. Values are copies. */
+  readonly attributes?: ExtendedAttributes;
   /** A name this inode has now, and the directory with that name, where the file system knows without a search. */
   nameOf?(inode: Inode): { readonly directory: Inode; readonly name: ByteString } | undefined;
   /** The name it had last, and the directory it had it in, though both may be gone. */

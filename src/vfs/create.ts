@@ -77,7 +77,17 @@ export function linkAt(
   newWalkFlags: number,
 ): number {
   const target = walk(context, oldFrom, oldPath, oldWalkFlags);
-  if (typeof target === "number") return target;
+  return typeof target === "number" ? target : linkTo(context, target, newFrom, newPath, newWalkFlags);
+}
+
+/** linkat(2) of a place. */
+export function linkTo(
+  context: WalkContext,
+  target: Location,
+  newFrom: Location,
+  newPath: ByteString,
+  newWalkFlags: number,
+): number {
   const place = newPlace(context, newFrom, newPath, newWalkFlags, false);
   if (typeof place === "number") return place;
   const { location, name } = place;

@@ -3,7 +3,7 @@
  * open file description. O_APPEND, O_NONBLOCK, O_CLOEXEC and O_PATH are the kernel's; umask is already applied.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EROFS } from "../abi/errno.ts";
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EROFS, EXDEV } from "../abi/errno.ts";
 import {
   O_ACCMODE,
   O_CREAT,
@@ -21,7 +21,7 @@ import type { Inode, OpenFile } from "./contracts.ts";
 import type { Location } from "./mounts.ts";
 import type { WalkContext } from "./permissions.ts";
 import { mayAccess, mayChange, mayCreateIn } from "./permissions.ts";
-import { FOLLOW, PathWalk } from "./walk.ts";
+import { FOLLOW, NO_XDEV, PathWalk } from "./walk.ts";
 
 export interface Opened {
   readonly location: Location;
@@ -49,8 +49,10 @@ export function openAt(
   const way = new PathWalk(context, walkFlags);
   const refused = way.begin(from, path);
   if (refused < 0) return refused;
-  const found = create ? toEndOrNew(context, way, mode, follow) : way.toEnd(follow);
+  const oneMount = (walkFlags & NO_XDEV) !== 0;
+  const found = create ? toEndOrNew(context, way, mode, follow, oneMount) : way.toEnd(follow);
   if (found < 0) return found;
+  if (oneMount && way.crossed) return -EXDEV;
   const { location } = way;
   if (found === CREATED) return opened(location, flags, true);
   if (create) {
@@ -58,6 +60,44 @@ export function openAt(
     if (location.inode.type === S_IFDIR) return -EISDIR;
   }
   return openExisting(context, location, flags);
+}
+
+/** open(2) with O_PATH: the place a path leads to, itself not opened. With O_NOFOLLOW that may be a link. */
+export function findAt(
+  context: WalkContext,
+  from: Location,
+  path: ByteString,
+  flags: number,
+  walkFlags: number,
+): Location | number {
+  const follow = (walkFlags & FOLLOW) !== 0 && (flags & O_NOFOLLOW) === 0;
+  const way = new PathWalk(context, walkFlags);
+  const error = way.begin(from, path) || way.toEnd(follow);
+  if (error < 0) return error;
+  if ((walkFlags & NO_XDEV) !== 0 && way.crossed) return -EXDEV;
+  return (flags & O_DIRECTORY) !== 0 && way.inode.type !== S_IFDIR ? -ENOTDIR : way.location;
+}
+
+/** open(2) with O_TMPFILE: a file without a name in the directory a path leads to. -EOPNOTSUPP where there are none. */
+export function openUnnamedAt(
+  context: WalkContext,
+  from: Location,
+  path: ByteString,
+  flags: number,
+  mode: number,
+  walkFlags: number,
+): Opened | number {
+  if ((flags & O_ACCMODE) === O_RDONLY) return -EINVAL;
+  const directory = findAt(context, from, path, O_DIRECTORY | (flags & O_NOFOLLOW), walkFlags);
+  if (typeof directory === "number") return directory;
+  const { mount, inode } = directory;
+  const denied = mayCreateIn(context, inode) || mayChange(directory);
+  if (denied < 0) return denied;
+  const { fs } = mount;
+  const exclusive = (flags & O_EXCL) !== 0;
+  const made = fs.createUnnamed?.(inode, mode & 0o7777, context.credentials, !exclusive) ?? -EOPNOTSUPP;
+  if (typeof made === "number") return made;
+  return opened({ mount, inode: made, directory: inode, name: `#${made.ino}` as ByteString }, flags, true);
 }
 
 /** Open what a walk has found: checks of type and permission, O_TRUNC. */
@@ -91,14 +131,14 @@ function opened(location: Location, flags: number, created: boolean): Opened | n
 }
 
 /** Walk to the end, making a regular file where there is none: CREATED, 0 when it was there, or -errno. */
-function toEndOrNew(context: WalkContext, way: PathWalk, mode: number, follow: boolean): number {
+function toEndOrNew(context: WalkContext, way: PathWalk, mode: number, follow: boolean, oneMount: boolean): number {
   for (;;) {
     const error = way.toLast();
     if (error < 0) return error;
     if (way.special) return way.enterSpecial();
     if (way.trailingSlash) return -EISDIR;
     const child = way.lookupLast();
-    if (child === -ENOENT) return createLast(context, way, mode);
+    if (child === -ENOENT) return oneMount && way.crossed ? -EXDEV : createLast(context, way, mode);
     if (typeof child === "number") return child;
     if (child.type !== S_IFLNK || !follow) {
       way.enter(child);

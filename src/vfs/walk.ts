@@ -23,6 +23,15 @@ export const FOLLOW = 1;
  */
 export const BENEATH = 2;
 
+/** openat2(2) RESOLVE_NO_XDEV: going over to another mount is -EXDEV. Asked of `crossed` by whoever opens. */
+export const NO_XDEV = 4;
+/** RESOLVE_NO_MAGICLINKS: links of /proc that lead to a place are -ELOOP. */
+export const NO_MAGIC_LINKS = 8;
+/** RESOLVE_NO_SYMLINKS: any link that would be followed is -ELOOP. */
+export const NO_LINKS = 16;
+/** With BENEATH as openat2(2) means it: no absolute link, even where `from` is the root, and no link of /proc that jumps. */
+export const STRICTLY = 32;
+
 /** Where a name is or would be: the directory (searchable by the caller) and the last component. */
 export interface ParentLocation {
   readonly location: Location;
@@ -87,6 +96,9 @@ export class PathWalk {
   trailingSlash = false;
   readonly #context: WalkContext;
   readonly #beneath: boolean;
+  readonly #flags: number;
+  /** It went over to another mount on its way. */
+  crossed = false;
   /** BENEATH: the directories between `from` and here, so that `..` returns the way it came whoever renames meanwhile. */
   #trail: Step | undefined;
   #fromRoot = false;
@@ -99,6 +111,7 @@ export class PathWalk {
   constructor(context: WalkContext, flags: number) {
     this.#context = context;
     this.#beneath = (flags & BENEATH) !== 0;
+    this.#flags = flags;
     this.mount = context.root.mount;
     this.inode = context.root.inode;
   }
@@ -119,7 +132,8 @@ export class PathWalk {
     const parts = this.#context.mounts.paths.parts(path);
     if (parts.error < 0) return parts.error;
     this.#next = parts.names;
-    if (this.#beneath) this.#fromRoot = sameLocation(from, this.#context.root);
+    const strictly = (this.#flags & STRICTLY) !== 0;
+    if (this.#beneath && !strictly) this.#fromRoot = sameLocation(from, this.#context.root);
     if (parts.absolute) return this.#beneath ? -EXDEV : 0;
     if (from.inode.type !== S_IFDIR) return -ENOTDIR;
     this.mount = from.mount;
@@ -196,7 +210,7 @@ export class PathWalk {
 
   /** Go on with a link's target, from the directory that holds the link. */
   followLink(link: Inode): number {
-    if (this.#links >= MAXSYMLINKS) return -ELOOP;
+    if (this.#links >= MAXSYMLINKS || (this.#flags & NO_LINKS) !== 0) return -ELOOP;
     this.#links++;
     const { personal } = link;
     const target = personal?.target === undefined ? link.fs.readlink(link) : this.#ask(personal);
@@ -207,6 +221,7 @@ export class PathWalk {
     if (parts.absolute) {
       if (this.#beneath && !this.#fromRoot) return -EXDEV;
       this.#trail = undefined;
+      if (this.mount !== this.#context.root.mount) this.crossed = true;
       this.mount = this.#context.root.mount;
       this.inode = this.#context.root.inode;
     }
@@ -221,8 +236,10 @@ export class PathWalk {
 
   /** A place reached by no path. Beneath a directory that is not the root, such a link would lead out. */
   #jumpTo(place: Location): number {
-    if (this.#beneath && !this.#fromRoot) return -EXDEV;
+    if ((this.#flags & NO_MAGIC_LINKS) !== 0) return -ELOOP;
+    if ((this.#flags & STRICTLY) !== 0 || (this.#beneath && !this.#fromRoot)) return -EXDEV;
     this.#trail = undefined;
+    if (this.mount !== place.mount) this.crossed = true;
     this.mount = place.mount;
     this.inode = place.inode;
     this.#jump = place;
@@ -266,6 +283,7 @@ export class PathWalk {
       const back = this.#trail;
       if (back === undefined) return -EXDEV;
       this.#trail = back.before;
+      if (this.mount !== back.mount) this.crossed = true;
       this.mount = back.mount;
       this.inode = back.inode;
       return 0;
@@ -276,6 +294,7 @@ export class PathWalk {
       if (!sameInode(this.inode, this.mount.fs.root)) break;
       const { at } = this.mount;
       if (at === undefined) return 0;
+      this.crossed = true;
       this.mount = at.mount;
       this.inode = at.inode;
     }
@@ -290,6 +309,7 @@ export class PathWalk {
     while (this.mount.children.length > 0) {
       const cover = this.#context.mounts.coverOf(this.mount, this.inode);
       if (cover === undefined) return;
+      this.crossed = true;
       this.mount = cover;
       this.inode = cover.fs.root;
     }

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLOCK_MONOTONIC } from "../../src/abi/clock.ts";
-import { EAGAIN, ENOSYS } from "../../src/abi/errno.ts";
+import { EAGAIN, EBADF, ENOSYS } from "../../src/abi/errno.ts";
 import {
   AT_FDCWD,
   O_APPEND,
   O_CREAT,
   O_DIRECTORY,
   O_NONBLOCK,
+  O_PATH,
   O_RDONLY,
   O_RDWR,
+  O_TMPFILE,
   O_WRONLY,
   SEEK_CUR,
 } from "../../src/abi/fcntl.ts";
@@ -32,7 +34,8 @@ import { BLOCKED, RESTART } from "../../src/kernel/contracts.ts";
 import { takeHandler } from "../../src/kernel/delivery.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import { makeDirectoryAt, makeNodeAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
+import { getExtended, setExtended } from "../../src/kernel/operations/extended-attributes.ts";
+import { linkAt, makeDirectoryAt, makeNodeAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
 import { setAllIds, setFileId } from "../../src/kernel/operations/identity.ts";
 import { close, duplicate, read, seek, write } from "../../src/kernel/operations/io.ts";
 import { exit } from "../../src/kernel/operations/lifecycle.ts";
@@ -49,6 +52,7 @@ import {
   setDisposition,
   waitForSignal,
 } from "../../src/kernel/operations/signals.ts";
+import { splice } from "../../src/kernel/operations/splice.ts";
 import { sleepUntil } from "../../src/kernel/operations/time.ts";
 import { createTimer, setIntervalTimer, setTimer } from "../../src/kernel/operations/timers.ts";
 import { parked } from "../../src/kernel/pending.ts";
@@ -333,6 +337,35 @@ test("FIFOs come back with their place, their size, what they hold and who waits
   for (const number of [both, reader, end]) close(first.thread, number);
   close(second.thread, fd);
   assert.equal(to.kernel.pipes.fifos.size, 0);
+});
+
+test("places, nameless files and calls to be made again come back", () => {
+  const from = original();
+  const [one, two] = [start(from), start(from)];
+  const unnamed = openAt(one.thread, AT_FDCWD, bytes("."), O_RDWR | O_TMPFILE, 0o600, 0);
+  put(one, unnamed, "nameless");
+  const kept = openAt(one.thread, AT_FDCWD, bytes("f"), O_RDWR | O_CREAT, 0o600, 0);
+  const path = openAt(one.thread, AT_FDCWD, bytes("f"), O_PATH, 0, 0);
+  setExtended(one.thread, { fd: kept }, bytes("user.k"), Uint8Array.of(1, 2), 0);
+  const ends = { readFd: -1, writeFd: -1 };
+  makePipe(two.thread, 0, ends);
+  const file = openAt(two.thread, AT_FDCWD, bytes("g"), O_RDWR | O_CREAT, 0o600, 0);
+  const nowhere = { from: undefined, to: undefined };
+  assert.equal(splice(two.thread, ends.readFd, file, nowhere, 10, 0), BLOCKED);
+
+  const to = copyOf(from);
+  const [first, second] = [to.process(1), to.process(2)];
+  assert.equal(read(first.thread, path, vector([0, 1])), -EBADF);
+  assert.equal(first.process.descriptors.get(path)?.description.location?.name, "f");
+  assert.deepEqual(getExtended(first.thread, { fd: kept }, bytes("user.k")), Uint8Array.of(1, 2));
+  assert.equal(linkAt(first.thread, unnamed, bytes(""), 0, AT_FDCWD, bytes("named"), 0), 0);
+  seek(first.thread, unnamed, 0, 0);
+  assert.equal(get(first, unnamed), "nameless");
+  to.host.run(to.kernel);
+  assert.deepEqual(second.program.resumed, []);
+  assert.equal(put(second, ends.writeFd, "bytes"), 5);
+  to.host.run(to.kernel);
+  assert.deepEqual(second.program.resumed, [RESTART]);
 });
 
 test("locks come back with their holders, and so do those who wait for them", () => {

@@ -5,7 +5,7 @@
  * A page holds as many bytes as were needed so far (small files stay small); what lies behind is zero. Bytes of a page
  * beyond the file's size are zero as well, so that growing a file needs no clearing.
  */
-import { EFBIG, ENOSPC } from "../../abi/errno.ts";
+import { EFBIG, ENOSPC, ENXIO } from "../../abi/errno.ts";
 import type { Budget } from "./budget.ts";
 import { PAGE_NUMBERS, PageTree } from "./page-tree.ts";
 
@@ -88,7 +88,8 @@ export class FileData {
   /** 0, or -EFBIG. Growing stores nothing. */
   truncate(size: number): number {
     if (size > FILE_BYTES) return -EFBIG;
-    if (size < this.#size) {
+    // What was stored beyond the end goes with the last byte.
+    if (size < this.#size || size === 0) {
       const number = Math.floor(size / PAGE_BYTES);
       const offset = size - number * PAGE_BYTES;
       const overhead = this.#pages.overhead;
@@ -101,8 +102,42 @@ export class FileData {
     return 0;
   }
 
+  /** Give back what [offset, offset + length) stores: it reads as zeros from now on. */
+  punch(offset: number, length: number): void {
+    const end = Math.min(offset + length, FILE_BYTES);
+    const first = Math.floor(offset / PAGE_BYTES);
+    for (let number = this.#pages.next(first); number >= 0; number = this.#pages.next(number + 1)) {
+      const base = number * PAGE_BYTES;
+      if (base >= end) return;
+      const from = Math.max(0, offset - base);
+      const to = Math.min(PAGE_BYTES, end - base);
+      const page = this.#pages.get(number);
+      if (from > 0 || (page !== undefined && to < page.length)) page?.fill(0, from, to);
+      else {
+        const dropped = this.#pages.remove(number);
+        this.#stored -= dropped;
+        this.#budget.refundBytes(dropped);
+      }
+    }
+  }
+
+  /** Where data, or a hole, begins at or after an offset below the size; -ENXIO when there is no more data. */
+  seekContent(offset: number, hole: boolean): number {
+    let at = offset;
+    for (let number = Math.floor(offset / PAGE_BYTES); ; ) {
+      const next = this.#pages.next(number);
+      const start = next * PAGE_BYTES;
+      if (next < 0 || start >= this.#size) return hole ? Math.min(at, this.#size) : -ENXIO;
+      const end = start + (this.#pages.get(next)?.length ?? 0);
+      if (!hole && end > at) return Math.max(at, start);
+      if (hole && start > at) return at;
+      at = Math.max(at, end);
+      number = next + 1;
+    }
+  }
+
   /** Store [offset, offset + length) so that writing there cannot end with -ENOSPC. 0, -ENOSPC or -EFBIG. */
-  allocate(offset: number, length: number): number {
+  allocate(offset: number, length: number, keepSize = false): number {
     const end = offset + length;
     if (end > FILE_BYTES) return -EFBIG;
     // Refuse before anything is taken: what a page misses at most is a page.
@@ -117,7 +152,7 @@ export class FileData {
       const needed = Math.min(PAGE_BYTES, end - number * PAGE_BYTES);
       if ((this.#pageFor(number, needed, needed)?.length ?? 0) < needed) return -ENOSPC;
     }
-    if (end > this.#size) this.#size = end;
+    if (end > this.#size && !keepSize) this.#size = end;
     return 0;
   }
 

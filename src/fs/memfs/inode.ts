@@ -25,6 +25,8 @@ export class InodeBase {
   opens = 0;
   /** The name it got last, and where: it may be gone, and others may lead to it too. */
   named: { readonly directory: DirectoryInode; readonly name: ByteString } | undefined = undefined;
+  /** Extended attributes, by their whole names. */
+  extended: Map<ByteString, Uint8Array> | undefined = undefined;
   /** Already given back to the budget. */
   freed = false;
   atimeSeconds = 0;
@@ -91,6 +93,8 @@ export class InodeBase {
 export class FileInode extends InodeBase implements Inode {
   readonly type = S_IFREG;
   readonly data: FileData;
+  /** Made without a name, which it may still get (O_TMPFILE). */
+  linkable = false;
 
   constructor(fs: FileSystem, ino: number, mode: number, uid: number, gid: number, budget: Budget) {
     super(fs, ino, mode, uid, gid);

@@ -34,6 +34,7 @@ import type {
 } from "../../vfs/contracts.ts";
 import type { Clock, WallTime } from "../../wait/clock.ts";
 import { Budget } from "./budget.ts";
+import { MemoryAttributes } from "./extended-attributes.ts";
 import type { MemoryInode } from "./inode.ts";
 import { DirectoryInode, FileInode, InodeBase, LinkInode, SpecialInode } from "./inode.ts";
 import type { Keeper } from "./open-file.ts";
@@ -59,6 +60,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
   readonly dev: number;
   readonly root: DirectoryInode;
   readonly budget: Budget;
+  readonly attributes: MemoryAttributes;
   readonly #clock: Clock;
   readonly #now: WallTime = { seconds: 0, nanoseconds: 0 };
   /** Files without a name that are still open: a snapshot must find them. */
@@ -70,6 +72,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     this.dev = options.dev;
     this.#clock = options.clock;
     this.budget = new Budget(options.bytes ?? FS_BYTES, options.inodes ?? FS_INODES);
+    this.attributes = new MemoryAttributes(this.budget, (inode) => this.#changed(inode));
     const owner = options.owner ?? { uid: 0, gid: 0 };
     this.root = new DirectoryInode(this, this.nextIno++, options.mode ?? 0o755, owner.uid, owner.gid);
     this.budget.chargeInode();
@@ -96,6 +99,17 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     return this.#add(parent, name, new DirectoryInode(this, this.nextIno++, bits, owner.uid, gid, parent));
   }
 
+  createUnnamed(directory: Inode, mode: number, owner: Owner, linkable: boolean): Inode | number {
+    if (!(directory instanceof DirectoryInode)) return -ENOTDIR;
+    if (directory.nlink === 0) return -ENOENT;
+    if (!this.budget.chargeInode()) return -ENOSPC;
+    const inode = new FileInode(this, this.nextIno++, mode, owner.uid, groupIn(directory, owner), this.budget);
+    inode.linkable = linkable;
+    this.#stampNew(inode);
+    this.orphans.add(inode);
+    return inode;
+  }
+
   mknod(directory: Inode, name: ByteString, type: number, mode: number, owner: Owner): Inode | number {
     if (type !== S_IFIFO && type !== S_IFSOCK) return -EPERM;
     const parent = this.#mayAdd(directory, name);
@@ -117,9 +131,16 @@ export class MemoryFileSystem implements FileSystem, Keeper {
   link(directory: Inode, name: ByteString, target: Inode): number {
     if (!isOurs(this, target)) return -EXDEV;
     if (target.type === S_IFDIR) return -EPERM;
-    if (target.nlink === 0) return -ENOENT;
+    const first = target.type === S_IFREG && target.nlink === 0 && target.linkable;
+    if (target.nlink === 0 && !first) return -ENOENT;
     const parent = this.#mayAdd(directory, name);
     if (typeof parent === "number") return parent;
+    if (first) {
+      // The inode is charged already, and its first name costs nothing.
+      this.budget.refundInode();
+      this.orphans.delete(target);
+      target.linkable = false;
+    }
     setName(parent, parent.names.add(name, target), target);
     target.nlink++;
     this.#changed(target);
@@ -314,7 +335,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
   }
 
   /** Something about the inode changed, not its contents. */
-  #changed(inode: MemoryInode): void {
+  #changed(inode: InodeBase): void {
     this.#clock.wallTime(this.#now);
     inode.setCtime(this.#now);
   }
@@ -346,6 +367,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     inode.freed = true;
     this.orphans.delete(inode);
     this.budget.refundInode();
+    this.attributes.forget(inode);
     if (inode.type === S_IFREG) inode.data.truncate(0);
     else if (inode.type === S_IFLNK) this.budget.refundBytes(inode.target.length);
     // A chain of removed directories must not live on, charged to nobody, because somebody stands in the lowest.

@@ -58,11 +58,22 @@ export class OpenRegularFile implements OpenFile {
     return 0;
   }
 
-  allocate(offset: number, length: number): number {
+  allocate(offset: number, length: number, keepSize = false): number {
     if (offset < 0 || length <= 0) return -EINVAL;
-    const error = this.inode.data.allocate(offset, length);
+    const error = this.inode.data.allocate(offset, length, keepSize);
     if (error === 0) this.#keeper.modified(this.inode);
     return error;
+  }
+
+  punch(offset: number, length: number): number {
+    if (offset < 0 || length <= 0) return -EINVAL;
+    this.inode.data.punch(offset, length);
+    this.#keeper.modified(this.inode);
+    return 0;
+  }
+
+  seekContent(offset: number, hole: boolean): number {
+    return this.inode.data.seekContent(offset, hole);
   }
 
   close(): void {

@@ -85,6 +85,45 @@ export class PageTree {
     node[number & (FAN_OUT - 1)] = page;
   }
 
+  /** The number of the first page at or after one; -1 if there is none. */
+  next(from: number): number {
+    if (from === 0 && this.#first !== undefined) return 0;
+    const root = this.#root;
+    if (root === undefined || from >= this.#capacity) return -1;
+    // Where to go on in each level of nodes; as deep as the tree: five at most.
+    const stack = [{ node: root, base: 0, level: this.#height - 1, at: 0 }];
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const span = FAN_OUT ** top.level;
+      top.at = Math.max(top.at, Math.floor((from - top.base) / span));
+      if (top.at >= FAN_OUT) {
+        stack.pop();
+        continue;
+      }
+      const slot = top.node[top.at];
+      const number = top.base + top.at * span;
+      top.at++;
+      if (Array.isArray(slot)) stack.push({ node: slot, base: number, level: top.level - 1, at: 0 });
+      else if (slot !== undefined) return number;
+    }
+    return -1;
+  }
+
+  /** Forget one page. Answers its bytes. */
+  remove(number: number): number {
+    const page = this.get(number);
+    if (page === undefined) return 0;
+    if (number === 0) this.#first = undefined;
+    else {
+      let node = this.#root;
+      for (let level = this.#height - 1; level > 0 && node !== undefined; level--) {
+        const next: Slot = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
+        node = Array.isArray(next) ? next : undefined;
+      }
+      if (node !== undefined) node[number & (FAN_OUT - 1)] = undefined;
+    }
+    return page.length;
+  }
+
   /** Every page and its number, in order. */
   *pages(): Generator<readonly [number, Uint8Array]> {
     if (this.#first !== undefined) yield [0, this.#first];

@@ -5,7 +5,7 @@
  * name that are still open are kept: who has such files open opens them again by number.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { NAME_MAX, PATH_MAX } from "../../abi/fcntl.ts";
+import { NAME_MAX, PATH_MAX, XATTR_NAME_MAX } from "../../abi/fcntl.ts";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } from "../../abi/stat.ts";
 import type { Clock } from "../../wait/clock.ts";
 import type { MemoryInode } from "./inode.ts";
@@ -32,9 +32,13 @@ export interface InodeSnapshot {
   readonly gid: number;
   /** atime, mtime, ctime: seconds and nanoseconds of each. */
   readonly times: readonly number[];
+  /** Extended attributes, where there are any. */
+  readonly extended?: readonly { readonly name: string; readonly value: Uint8Array }[];
   /** Of a regular file. */
   readonly size?: number;
   readonly pages?: readonly PageSnapshot[];
+  /** Nameless, but it may get a name. */
+  readonly linkable?: boolean;
   /** Of a directory, by rising cookie. */
   readonly names?: readonly NameSnapshot[];
   readonly nextCookie?: number;
@@ -100,10 +104,12 @@ function describe(inode: MemoryInode): InodeSnapshot {
       inode.ctimeSeconds,
       inode.ctimeNanoseconds,
     ],
+    ...(inode.extended === undefined ? {} : { extended: extendedOf(inode.extended) }),
   };
   if (inode.type === S_IFREG) {
     const pages = [...inode.data.pages()].map(([number, bytes]) => ({ number, bytes: bytes.slice() }));
-    return { ...common, size: inode.data.size, pages };
+    const file = { ...common, size: inode.data.size, pages };
+    return inode.linkable ? { ...file, linkable: true } : file;
   }
   if (inode.type === S_IFLNK) return { ...common, target: inode.target };
   if (inode.type !== S_IFDIR) return common;
@@ -113,6 +119,10 @@ function describe(inode: MemoryInode): InodeSnapshot {
     return true;
   });
   return { ...common, names, nextCookie: inode.names.nextCookie, parent: inode.parent.ino };
+}
+
+function extendedOf(extended: ReadonlyMap<ByteString, Uint8Array>) {
+  return [...extended].map(([name, value]) => ({ name, value: value.slice() }));
 }
 
 /**
@@ -130,7 +140,12 @@ export function restoreSnapshot(snapshot: MemorySnapshot, clock: Clock): Restore
   for (const described of [...snapshot.tree, ...snapshot.orphans]) {
     check(isCount(described.ino) && described.ino < snapshot.nextIno, "with an inode number not given out yet");
     check(!known.has(String(described.ino)), "with one inode number twice");
-    known.set(String(described.ino), described === first ? fs.root : rebuild(fs, described));
+    const inode = described === first ? fs.root : rebuild(fs, described);
+    known.set(String(described.ino), inode);
+    for (const { name, value } of described.extended ?? []) {
+      check(isByteString(name) && name.length <= XATTR_NAME_MAX, "with an attribute that cannot be");
+      check(fs.attributes.set(inode, name as ByteString, value) === 0, "with more attributes than it allows");
+    }
   }
   for (const described of snapshot.tree) {
     const directory = known.get(String(described.ino));
@@ -186,6 +201,7 @@ function rebuild(fs: MemoryFileSystem, described: InodeSnapshot): MemoryInode {
   if (type === S_IFREG) {
     const file = new FileInode(fs, ino, mode, uid, gid, fs.budget);
     check(isCount(described.size) && file.data.truncate(described.size ?? 0) === 0, "with a file of no valid size");
+    file.linkable = described.linkable === true;
     for (const page of described.pages ?? []) {
       check(file.data.restorePage(page.number, page.bytes), "with pages that do not fit");
     }

@@ -3,6 +3,7 @@
  * of streams. It must not know encodings.
  */
 import { EBADF, EINVAL, ENOTTY } from "../../abi/errno.ts";
+import { O_PATH } from "../../abi/fcntl.ts";
 import { S_IFREG } from "../../abi/stat.ts";
 import { emptyStat } from "../../vfs/contracts.ts";
 import type { Outcome } from "../contracts.ts";
@@ -69,6 +70,17 @@ export function readableBytes(thread: Thread, fd: number): Outcome {
   if (file.inode.type !== S_IFREG) return -ENOTTY;
   const error = file.inode.fs.stat(file.inode, stat);
   return error < 0 ? error : Math.max(0, stat.size - offset);
+}
+
+/** FileSystem.type of an open file; -EBADF. */
+export function fileSystemOf(thread: Thread, fd: number): string | number {
+  return thread.process.descriptors.get(fd)?.description.file.inode.fs.type ?? -EBADF;
+}
+
+/** Whether it was opened with O_PATH. */
+export function isPathOnly(thread: Thread, fd: number): boolean {
+  const description = thread.process.descriptors.get(fd)?.description;
+  return description !== undefined && (description.flags & O_PATH) !== 0;
 }
 
 /** Whether it is open: 0 or -EBADF. */

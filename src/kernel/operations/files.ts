@@ -6,7 +6,7 @@
  * at the process's root and its descriptor is not looked at, as openat(2) says.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, EINVAL, ENOTDIR, ENXIO } from "../../abi/errno.ts";
+import { EBADF, EINVAL, ENOENT, ENOTDIR, ENXIO, EXDEV } from "../../abi/errno.ts";
 import {
   AT_FDCWD,
   O_ACCMODE,
@@ -16,10 +16,17 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_SYNC,
+  O_TMPFILE,
   O_TRUNC,
+  RESOLVE_BENEATH,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
 } from "../../abi/fcntl.ts";
-import { DT_DIR, S_IFDIR, S_IFIFO, S_IFREG } from "../../abi/stat.ts";
+import { DT_DIR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "../../abi/stat.ts";
 import {
+  readlinkOf,
   setAttributes,
   readlinkAt as vfsReadlinkAt,
   setAttributesAt as vfsSetAttributesAt,
@@ -27,19 +34,23 @@ import {
 } from "../../vfs/attributes.ts";
 import type { AttributeChanges, DirectoryEntry, Stat } from "../../vfs/contracts.ts";
 import {
+  linkTo,
   linkAt as vfsLinkAt,
   makeDirectoryAt as vfsMakeDirectoryAt,
   makeNodeAt as vfsMakeNodeAt,
   makeSymlinkAt as vfsMakeSymlinkAt,
 } from "../../vfs/create.ts";
 import type { Location } from "../../vfs/mounts.ts";
-import { openAt as vfsOpenAt } from "../../vfs/open.ts";
+import { findAt, openUnnamedAt, openAt as vfsOpenAt } from "../../vfs/open.ts";
+import type { WalkContext } from "../../vfs/permissions.ts";
 import { removeDirectoryAt as vfsRemoveDirectoryAt, unlinkAt as vfsUnlinkAt } from "../../vfs/remove.ts";
 import { renameAt as vfsRenameAt } from "../../vfs/rename.ts";
-import { BENEATH, walk } from "../../vfs/walk.ts";
+import { BENEATH, FOLLOW, NO_LINKS, NO_MAGIC_LINKS, NO_XDEV, STRICTLY, walk } from "../../vfs/walk.ts";
 import type { Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
+import { PathFile } from "../path-file.ts";
 import type { Process, Thread } from "../process.ts";
+import { isSuperuser } from "./identity.ts";
 import { afterBytes, beforeBytes } from "./io.ts";
 import { isPipeEnd, openEnd, openFifo } from "./pipes.ts";
 
@@ -52,7 +63,7 @@ const KEPT_FLAGS = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC;
 const SETTABLE_FLAGS = O_APPEND | O_NONBLOCK;
 
 /**
- * openat(2): the new descriptor, with all rights. -EMFILE before anything is made. Deviation: O_PATH is -EINVAL.
+ * openat(2): the new descriptor, with all rights. -EMFILE before anything is made.
  */
 export function openAt(
   thread: Thread,
@@ -64,12 +75,36 @@ export function openAt(
 ): Outcome {
   const { process } = thread;
   const { descriptors } = process;
-  if ((flags & O_PATH) !== 0) return -EINVAL;
   const from = startOf(process, directoryFd, path, walkFlags);
   if (typeof from === "number") return from;
   const vacancy = descriptors.vacancy();
   if (vacancy < 0) return vacancy;
-  const opened = vfsOpenAt(process, from, path, flags, mode & ~process.umask, walkFlags);
+  return openFrom(thread, process, from, path, flags, mode, walkFlags);
+}
+
+/** openat(2) from a place, as whoever `context` says. */
+function openFrom(
+  thread: Thread,
+  context: WalkContext,
+  from: Location,
+  path: ByteString,
+  flags: number,
+  mode: number,
+  walkFlags: number,
+): Outcome {
+  const { process } = thread;
+  const { descriptors } = process;
+  if ((flags & O_PATH) !== 0) {
+    const location = findAt(context, from, path, flags, walkFlags);
+    if (typeof location === "number") return location;
+    const place = location.mount === process.kernel.pipes.mount ? undefined : location;
+    const description = new OpenDescription(new PathFile(location.inode), place, O_PATH);
+    return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
+  }
+  const unnamed = (flags & O_TMPFILE) === O_TMPFILE;
+  const opened = unnamed
+    ? openUnnamedAt(context, from, path, flags, mode & ~process.umask, walkFlags)
+    : vfsOpenAt(context, from, path, flags, mode & ~process.umask, walkFlags);
   if (typeof opened === "number") return opened;
   if ((flags & O_TRUNC) !== 0) afterBytes(thread, opened.file);
   const { controllingTerminal, type } = opened.location.inode;
@@ -89,6 +124,48 @@ export function openAt(
   return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
 }
 
+/** RESOLVE_ bits of openat2(2) as flags of a walk; those of IN_ROOT besides its own root. */
+function walkFlagsOf(resolve: number): number {
+  let flags = FOLLOW;
+  if ((resolve & RESOLVE_NO_XDEV) !== 0) flags |= NO_XDEV;
+  if ((resolve & RESOLVE_NO_MAGICLINKS) !== 0) flags |= NO_MAGIC_LINKS;
+  if ((resolve & RESOLVE_NO_SYMLINKS) !== 0) flags |= NO_LINKS;
+  if ((resolve & RESOLVE_BENEATH) !== 0) flags |= BENEATH | STRICTLY;
+  if ((resolve & RESOLVE_IN_ROOT) !== 0) flags |= STRICTLY;
+  return flags;
+}
+
+/** openat2(2). `resolve` of RESOLVE_ bits, not both BENEATH and IN_ROOT. Errors as openAt(), -EXDEV, -ELOOP. */
+export function openResolvingAt(
+  thread: Thread,
+  directoryFd: number,
+  path: ByteString,
+  flags: number,
+  mode: number,
+  resolve: number,
+): Outcome {
+  const { process } = thread;
+  const inRoot = (resolve & RESOLVE_IN_ROOT) !== 0;
+  const scoped = inRoot || (resolve & RESOLVE_BENEATH) !== 0;
+  const from = startOf(process, directoryFd, path, scoped ? BENEATH : 0);
+  if (typeof from === "number") return from;
+  const vacancy = process.descriptors.vacancy();
+  if (vacancy < 0) return vacancy;
+  const { mounts, credentials } = process;
+  const context = inRoot ? { mounts, credentials, root: from } : process;
+  return openFrom(thread, context, from, path, flags, mode, walkFlagsOf(resolve));
+}
+
+/** memfd_create(2): a file in memory whose name only /proc tells. -EMFILE, -ENOMEM. */
+export function makeMemoryFile(thread: Thread, name: ByteString, executable: boolean, closeOnExec: boolean): Outcome {
+  const { kernel, descriptors, credentials } = thread.process;
+  const vacancy = descriptors.vacancy();
+  if (vacancy < 0) return vacancy;
+  const label = `memfd:${name}` as ByteString;
+  const description = kernel.shared.unnamed(0, executable ? 0o777 : 0o666, credentials, label);
+  return typeof description === "number" ? description : descriptors.install(description, closeOnExec);
+}
+
 /** fstat(2). */
 export function statFd(thread: Thread, fd: number, out: Stat): Outcome {
   const inode = thread.process.descriptors.get(fd)?.description.file.inode;
@@ -101,10 +178,19 @@ export function statAt(thread: Thread, directoryFd: number, path: ByteString, wa
   return typeof from === "number" ? from : vfsStatAt(thread.process, from, path, walkFlags, out);
 }
 
-/** futimens(3), and fchmod(2), fchown(2) alike. `touch`: the times given are the present (UTIME_NOW). */
-export function setTimesFd(thread: Thread, fd: number, changes: AttributeChanges, touch = false): Outcome {
+/**
+ * futimens(3), and fchmod(2), fchown(2) alike. `touch`: the times given are the present (UTIME_NOW). `asPath`: what O_PATH
+ * opened will do (AT_EMPTY_PATH).
+ */
+export function setTimesFd(
+  thread: Thread,
+  fd: number,
+  changes: AttributeChanges,
+  touch = false,
+  asPath = false,
+): Outcome {
   const description = thread.process.descriptors.get(fd)?.description;
-  if (description === undefined) return -EBADF;
+  if (description === undefined || (!asPath && (description.flags & O_PATH) !== 0)) return -EBADF;
   if (description.location !== undefined) return setAttributes(thread.process, description.location, changes, touch);
   const { inode } = description.file;
   return inode.fs.setattr(inode, changes);
@@ -133,7 +219,7 @@ export function setAttributesAt(
 /** ftruncate(2). -EINVAL: not open for writing, no regular file, or a size below zero or above 2^53 - 1. */
 export function truncateFd(thread: Thread, fd: number, size: number): Outcome {
   const description = thread.process.descriptors.get(fd)?.description;
-  if (description === undefined) return -EBADF;
+  if (description === undefined || (description.flags & O_PATH) !== 0) return -EBADF;
   const { inode } = description.file;
   if (!Number.isSafeInteger(size) || size < 0) return -EINVAL;
   if (!description.writable || inode.type !== S_IFREG) return -EINVAL;
@@ -200,7 +286,7 @@ export function renameAt(
   return vfsRenameAt(process, oldFrom, oldPath, newFrom, newPath, flags, walkFlags);
 }
 
-/** linkat(2). FOLLOW in `oldWalkFlags` is AT_SYMLINK_FOLLOW. */
+/** linkat(2). FOLLOW in `oldWalkFlags` is AT_SYMLINK_FOLLOW; an empty `oldPath` is what is open as `oldFd` (AT_EMPTY_PATH), for the superuser. */
 export function linkAt(
   thread: Thread,
   oldFd: number,
@@ -211,10 +297,16 @@ export function linkAt(
   newWalkFlags: number,
 ): Outcome {
   const { process } = thread;
-  const oldFrom = startOf(process, oldFd, oldPath, oldWalkFlags);
-  if (typeof oldFrom === "number") return oldFrom;
   const newFrom = startOf(process, newFd, newPath, newWalkFlags);
   if (typeof newFrom === "number") return newFrom;
+  if (oldPath === "" && (oldWalkFlags & BENEATH) === 0) {
+    const target = process.descriptors.get(oldFd)?.description;
+    if (target === undefined) return -EBADF;
+    if (!isSuperuser(process)) return -ENOENT;
+    return target.location === undefined ? -EXDEV : linkTo(process, target.location, newFrom, newPath, newWalkFlags);
+  }
+  const oldFrom = startOf(process, oldFd, oldPath, oldWalkFlags);
+  if (typeof oldFrom === "number") return oldFrom;
   return vfsLinkAt(process, oldFrom, oldPath, oldWalkFlags, newFrom, newPath, newWalkFlags);
 }
 
@@ -241,6 +333,16 @@ export function readlinkAt(
   return typeof from === "number" ? from : vfsReadlinkAt(thread.process, from, path, walkFlags);
 }
 
+/** readlinkat(2) with an empty path: of a link that O_PATH opened. -ENOENT for anything else. */
+export function readlinkFd(thread: Thread, fd: number): ByteString | number {
+  const { process } = thread;
+  if (fd === AT_FDCWD) return -ENOENT;
+  const description = process.descriptors.get(fd)?.description;
+  if (description === undefined) return -EBADF;
+  const { location } = description;
+  return location?.inode.type === S_IFLNK ? readlinkOf(process, location.inode) : -ENOENT;
+}
+
 /**
  * getdents(2): up to `limit` (at most DIRECTORY_ENTRIES) entries from cookie `from` (0 is the start), "." and ".."
  * first; empty at the end. -EBADF, -ENOTDIR, -EINVAL (a cookie that cannot be).
@@ -252,7 +354,7 @@ export function readDirectory(
   limit: number,
 ): readonly DirectoryEntry[] | number {
   const description = thread.process.descriptors.get(fd)?.description;
-  if (description === undefined) return -EBADF;
+  if (description === undefined || (description.flags & O_PATH) !== 0) return -EBADF;
   const { file, location } = description;
   if (file.inode.type !== S_IFDIR || location === undefined) return -ENOTDIR;
   if (!description.readable) return -EBADF;
@@ -283,7 +385,7 @@ export function getStatusFlags(thread: Thread, fd: number): Outcome {
 /** F_SETFL: O_APPEND and O_NONBLOCK change, everything else in `flags` is left out. */
 export function setStatusFlags(thread: Thread, fd: number, flags: number): Outcome {
   const description = thread.process.descriptors.get(fd)?.description;
-  if (description === undefined) return -EBADF;
+  if (description === undefined || (description.flags & O_PATH) !== 0) return -EBADF;
   description.flags = (description.flags & ~SETTABLE_FLAGS) | (flags & SETTABLE_FLAGS);
   return 0;
 }

@@ -5,7 +5,7 @@
  * Every operation takes the calling thread first and answers an Outcome; GONE says that the call ended its process. A
  * vector's ranges lie in guest memory; one call moves at most TRANSFER_BYTES, a short count is legal.
  */
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENXIO, EPIPE, ESPIPE } from "../../abi/errno.ts";
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENXIO, EOPNOTSUPP, EPIPE, ESPIPE } from "../../abi/errno.ts";
 import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET } from "../../abi/fcntl.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
 import { S_IFDIR, S_IFREG } from "../../abi/stat.ts";
@@ -87,7 +87,8 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
 
 /**
  * lseek(2): the new offset. -EINVAL (whence, or below zero or above 2^53 - 1), -ESPIPE, -ENXIO (SEEK_DATA, SEEK_HOLE beyond
- * the end). A directory's is a cookie. Deviation: a file is data from its start to its end.
+ * the end). A directory's is a cookie. On a host's directory a file is data from its start
+ * to its end.
  */
 export function seek(thread: Thread, fd: number, offset: number, whence: number): Outcome {
   const description = opened(thread, fd);
@@ -112,8 +113,14 @@ function seekContent(thread: Thread, description: OpenDescription, offset: numbe
   const size = sizeOf(thread, file);
   if (size < 0) return size;
   if (!(offset >= 0 && offset < size)) return -ENXIO;
-  description.offset = whence === SEEK_DATA ? offset : size;
-  return description.offset;
+  if (file.seekContent === undefined) {
+    description.offset = whence === SEEK_DATA ? offset : size;
+    return description.offset;
+  }
+  beforeBytes(thread, file);
+  const found = file.seekContent(offset, whence === SEEK_HOLE);
+  if (found >= 0) description.offset = found;
+  return found;
 }
 
 /** fsync(2), fdatasync(2). -EINVAL for what cannot be synced. */
@@ -125,8 +132,17 @@ export function sync(thread: Thread, fd: number, dataOnly: boolean): Outcome {
   return description.file.sync(dataOnly);
 }
 
-/** posix_fallocate(3). -EINVAL, -EFBIG, -ESPIPE, -ENODEV (no regular file), -ENOSPC. */
-export function allocate(thread: Thread, fd: number, offset: number, length: number): Outcome {
+/** What fallocate(2) is to do: store, as far as the end or beyond it, or make a hole. */
+export type Allocation = "grow" | "keep size" | "punch";
+
+/** fallocate(2). -EINVAL, -EFBIG, -ESPIPE, -ENODEV (no regular file), -ENOSPC, -EOPNOTSUPP (a file system without holes). */
+export function allocate(
+  thread: Thread,
+  fd: number,
+  offset: number,
+  length: number,
+  how: Allocation = "grow",
+): Outcome {
   const description = opened(thread, fd);
   if (description === undefined || !description.writable) return -EBADF;
   if (!(offset >= 0) || !(length > 0)) return -EINVAL;
@@ -135,7 +151,10 @@ export function allocate(thread: Thread, fd: number, offset: number, length: num
   thread.process.kernel.scheduler.laboured();
   if (file.inode.type !== S_IFREG) return file.seekable ? -ENODEV : -ESPIPE;
   beforeBytes(thread, file);
-  const error = file.allocate(offset, length);
+  let error: number;
+  if (how === "punch") error = file.punch?.(offset, length) ?? -EOPNOTSUPP;
+  else if (how === "keep size" && file.punch === undefined) error = -EOPNOTSUPP;
+  else error = file.allocate(offset, length, how === "keep size");
   afterBytes(thread, file);
   return error;
 }

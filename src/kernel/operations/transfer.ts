@@ -7,6 +7,7 @@ import { O_APPEND, O_NONBLOCK } from "../../abi/fcntl.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
 import { S_IFDIR, S_IFREG } from "../../abi/stat.ts";
 import { PIPE_BYTES, TRANSFER_BYTES } from "../../limits.ts";
+import { sameInode } from "../../vfs/mounts.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { parked } from "../pending.ts";
@@ -41,6 +42,9 @@ export function copyRange(thread: Thread, inFd: number, outFd: number, positions
   if (types.includes(S_IFDIR)) return -EISDIR;
   if (types.some((type) => type !== S_IFREG)) return -EINVAL;
   if (!input.readable || !output.writable || (output.flags & O_APPEND) !== 0) return -EBADF;
+  const from = positions.from ?? input.offset;
+  const to = positions.to ?? output.offset;
+  if (sameInode(input.file.inode, output.file.inode) && from < to + count && to < from + count) return -EINVAL;
   return copy(thread, input, output, positions, count);
 }
 
