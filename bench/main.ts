@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Group, select } from "./group.ts";
 import { CALL_GROUPS } from "./rows/calls.ts";
 import { CELL_GROUPS } from "./rows/cells.ts";
+import { LOCKDOWN_GROUPS } from "./rows/lockdown.ts";
 import { MOUNT_GROUPS } from "./rows/mounts.ts";
 import { PROCESS_GROUPS } from "./rows/processes.ts";
 import { USERLAND_GROUPS } from "./rows/userland.ts";
@@ -19,6 +20,7 @@ const GROUPS: readonly Group[] = [
   ...USERLAND_GROUPS,
   ...MOUNT_GROUPS,
   ...CELL_GROUPS,
+  ...LOCKDOWN_GROUPS,
 ];
 
 async function measured(words: readonly string[]): Promise<Row[]> {
