@@ -12,6 +12,16 @@ export const FS_INODES = 65_536;
 export const SHARED_BYTES = 64 * 1024 * 1024;
 /** Pieces of such memory at once, as Linux's SHMMNI; ENOMEM beyond. Enforced by the kernel. */
 export const SHARED_FILES = 4096;
+/** System V semaphore sets and, of all sets together, semaphores; ENOSPC beyond. Enforced by the kernel. */
+export const SEMAPHORE_SETS = 1024;
+export const SEMAPHORES = 8192;
+/** System V message queues; ENOSPC beyond. Enforced by the kernel. */
+export const MESSAGE_QUEUES = 256;
+/** Bytes of one message, and of all in one queue, as Linux's MSGMAX and MSGMNB: EINVAL, and who sends waits. Enforced by the kernel. */
+export const MESSAGE_BYTES = 8192;
+export const MESSAGE_QUEUE_BYTES = 16_384;
+/** Messages of all queues together; who sends more waits. Enforced by the kernel. */
+export const MESSAGES = 65_536;
 /** Open descriptors of one process; EMFILE beyond. Enforced by the kernel's descriptor table. */
 export const DESCRIPTORS = 1024;
 /** Memory mappings of one process, as Linux's vm.max_map_count; ENOMEM beyond. Enforced by the kernel. */

@@ -17,7 +17,11 @@ import type { OpenDescription } from "./descriptors.ts";
 import { Facts } from "./facts.ts";
 import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
+
+import { undoAll } from "./ipc/semaphores.ts";
+import { SystemV } from "./ipc/system-v.ts";
 import { LockTable } from "./locks.ts";
+
 import { PipeFileSystem } from "./pipefs.ts";
 import { commandName, Process, Thread } from "./process.ts";
 import { Programs } from "./programs.ts";
@@ -83,6 +87,7 @@ export class Kernel {
   readonly pipes: PipeFileSystem;
   readonly programs: Programs;
   readonly shared: SharedMemory;
+  readonly systemV: SystemV;
   /** For operations that need a Stat for themselves; good until the next call. */
   readonly stat = emptyStat();
   /** Where a small vectored write is put together; good until the next call. */
@@ -110,6 +115,7 @@ export class Kernel {
     this.scheduler = new Scheduler(this, options.host);
     this.programs = new Programs(this);
     this.shared = new SharedMemory(this, options.sharedMemory);
+    this.systemV = new SystemV(this);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
     this.locks = new LockTable(this.scheduler);
     this.facts = new Facts(this);
@@ -308,6 +314,7 @@ export class Kernel {
     process.lastName = process.threads[0]?.name ?? process.lastName;
     this.scheduler.charge(process);
     process.timers.forgetAll();
+    if (process.semaphoreUndo.length > 0) undoAll(process, this.systemV.now);
     process.held.length = 0;
     process.descriptors.closeAll();
     process.holdsRecords = false;

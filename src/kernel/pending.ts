@@ -2,7 +2,8 @@
  * Layer: kernel. Blocked calls as plain data, and how each is continued. A record holds its open file and kernel copies
  * of its arguments, never a view, a closure or a descriptor number. It must not know when it is continued.
  */
-import { EAGAIN, EBADF, ECHILD, EFAULT, EINTR, EPIPE, ETIMEDOUT } from "../abi/errno.ts";
+import { EAGAIN, EBADF, ECHILD, EFAULT, EINTR, ENOMSG, EPIPE, ETIMEDOUT } from "../abi/errno.ts";
+
 import { SIGPIPE } from "../abi/signal.ts";
 import { VMIN } from "../abi/termios.ts";
 import { TRANSFER_BYTES } from "../limits.ts";
@@ -13,6 +14,8 @@ import { type ChildSelection, takeChild } from "./children.ts";
 import { BLOCKED, GONE, type Outcome, RESTART } from "./contracts.ts";
 import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import type { Message, MessageQueue, MessageWish } from "./ipc/messages.ts";
+import { operate, type SemaphoreOperation, type SemaphoreSet } from "./ipc/semaphores.ts";
 import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
@@ -22,6 +25,9 @@ import { scan } from "./readiness.ts";
 import type { SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
 import { TerminalFile } from "./terminal.ts";
+
+/** A message's type, a long, stands before its text. */
+export const MESSAGE_TYPE_BYTES = 8;
 
 interface PendingCall extends Waiter, Timed {
   readonly thread: Thread;
@@ -107,6 +113,30 @@ export interface PendingFutex extends PendingCall {
   released: boolean;
 }
 
+/** semtimedop(2): woken at each change of the set. */
+export interface PendingSemaphores extends PendingCall {
+  readonly kind: "semaphores";
+  readonly set: SemaphoreSet;
+  readonly operations: readonly SemaphoreOperation[];
+  /** Index of the operation that must wait. */
+  blockedBy: number;
+}
+
+/** msgsnd(2). */
+export interface PendingSend extends PendingCall {
+  readonly kind: "send message";
+  readonly queue: MessageQueue;
+  readonly message: Message;
+}
+
+/** msgrcv(2): type and text go to `address`, checked when the call was made. */
+export interface PendingReceive extends PendingCall {
+  readonly kind: "receive message";
+  readonly queue: MessageQueue;
+  readonly wish: MessageWish;
+  readonly address: number;
+}
+
 /** pause and sigsuspend: only a handler ends it. */
 export interface PendingPause extends PendingCall {
   readonly kind: "pause";
@@ -176,6 +206,9 @@ export type Pending =
   | PendingSignalWait
   | PendingPause
   | PendingFutex
+  | PendingSemaphores
+  | PendingSend
+  | PendingReceive
   | PendingFork;
 
 /** Whether a signal may end such a call before its time. */
@@ -244,9 +277,40 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
     case "futex":
       if (pending.released) return 0;
       return pending.timedOut ? -ETIMEDOUT : BLOCKED;
+    case "semaphores": {
+      const { set, operations, thread } = pending;
+      const tried = operate(set, operations, thread.process, kernel.systemV.now);
+      pending.blockedBy = tried.blockedBy;
+      return tried.outcome === BLOCKED && pending.timedOut ? -EAGAIN : tried.outcome;
+    }
+    case "send message":
+      return attemptSend(pending);
+    case "receive message":
+      return attemptReceive(pending);
     case "fork":
       return pending.unwound ? kernel.forkNow(pending.thread) : BLOCKED;
   }
+}
+
+/** 0, BLOCKED while the queue is full, -EIDRM. */
+export function attemptSend({ thread, queue, message }: PendingSend): Outcome {
+  const { pid, kernel } = thread.process;
+  const sent = queue.send(message, pid, kernel.systemV.now);
+  if (typeof sent === "number") return sent;
+  return sent ? 0 : BLOCKED;
+}
+
+/** Bytes of text, BLOCKED while there is no such message, -E2BIG, -EIDRM, -EFAULT. */
+export function attemptReceive({ thread, queue, wish, address }: PendingReceive): Outcome {
+  const { pid, kernel, memory } = thread.process;
+  if (!memory.contains(address, MESSAGE_TYPE_BYTES + wish.most)) return -EFAULT;
+  const message = queue.receive(wish, pid, kernel.systemV.now);
+  if (message === -ENOMSG) return BLOCKED;
+  if (typeof message === "number") return message;
+  const length = Math.min(message.bytes.length, wish.most);
+  memory.putU64(address, message.type);
+  memory.bytes.set(message.bytes.subarray(0, length), address + MESSAGE_TYPE_BYTES);
+  return length;
 }
 
 /** Fill one part. BLOCKED while there is more; what the file answers when it cannot be read: the mapping is gone then. */

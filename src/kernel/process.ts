@@ -10,7 +10,10 @@ import { WaitQueue } from "../wait/wait-queue.ts";
 import { AddressSpace } from "./address-space.ts";
 import type { ChildEvent } from "./children.ts";
 import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
+
 import { type DescriptorOwner, DescriptorTable, type OpenDescription } from "./descriptors.ts";
+import type { SemaphoreUndo } from "./ipc/semaphores.ts";
+
 import type { Kernel } from "./kernel.ts";
 import type { Pending, PendingFutex, PendingPoll } from "./pending.ts";
 import type { Ready } from "./scheduler.ts";
@@ -116,6 +119,8 @@ export class Process implements WalkContext, DescriptorOwner {
   space = new AddressSpace();
   /** What of it others see too, once for each file. */
   shares: Share[] = [];
+  /** What its end takes back of what it did to semaphores. */
+  semaphoreUndo: SemaphoreUndo[] = [];
   threads: Thread[] = [];
   /** The name of its first thread, once it has ended. */
   lastName = "" as ByteString;

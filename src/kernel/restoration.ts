@@ -11,6 +11,9 @@ import { BytesFile } from "./bytes-file.ts";
 import type { ProgramImage } from "./contracts.ts";
 import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
+import type { MessageQueue } from "./ipc/messages.ts";
+import type { Ownership } from "./ipc/objects.ts";
+import type { SemaphoreSet } from "./ipc/semaphores.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
 import { PathFile } from "./path-file.ts";
@@ -95,6 +98,11 @@ class Restorer {
     const terminals = snapshot.terminals.map((state) => this.#terminal(state));
     const files = { pipes, pipePlaces: snapshot.pipes.map(({ place }) => place), streams, terminals };
     this.#descriptions = snapshot.descriptions.map((described) => this.#description(described, files));
+    const { systemV } = kernel;
+    check(
+      systemV.restore(snapshot.systemV, (index) => this.#numbered(index)),
+      "has two objects of one number",
+    );
     this.#shared = snapshot.shared.map((described) => this.#sharedFile(described));
     for (const [pipe, [readers, writers]] of this.#seen) {
       pipe.readersSeen = readers;
@@ -135,6 +143,11 @@ class Restorer {
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
     check(process.space.restore(described.space, this.#shared), "shares a file it does not have");
+    process.semaphoreUndo = described.semaphoreUndo.map(({ set, adjustments }) => {
+      const found = kernel.systemV.sets.get(set);
+      check(found !== undefined && adjustments.length === found.values.length, "takes back what nobody did");
+      return { set: found, adjustments: [...adjustments] };
+    });
     process.shares = described.shares.map(({ file, seen }) => ({ file: this.#sharedNumbered(file), seen }));
     for (const { file } of process.shares) file.sharers.add(process);
     process.offersEnvironment = described.offersEnvironment;
@@ -296,6 +309,21 @@ class Restorer {
         const file = described.file < 0 ? undefined : this.#sharedNumbered(described.file);
         return { ...parked(thread, this.#deadline(described.remainingNs)), kind, file, address, bits, released };
       }
+      case "semaphores": {
+        const { kind, operations, blockedBy } = described;
+        const set = this.#kernel.systemV.sets.get(described.set) ?? this.#removedSet();
+        const copies = operations.map((one) => ({ ...one }));
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, set, operations: copies, blockedBy };
+      }
+      case "send message": {
+        const { kind, message } = described;
+        const copy = { type: message.type, bytes: message.bytes.slice() };
+        return { ...parked(thread), kind, queue: this.#queue(described.queue), message: copy };
+      }
+      case "receive message": {
+        const { kind, wish, address } = described;
+        return { ...parked(thread), kind, queue: this.#queue(described.queue), wish: { ...wish }, address };
+      }
       case "fork":
         return { ...parked(thread), kind: "fork", unwound: true };
     }
@@ -317,6 +345,21 @@ class Restorer {
     const holder = kind === "process" ? process : this.#numbered(owner);
     check(holder !== undefined, "has a lock of nobody");
     return { kind, owner: holder, exclusive, start, end, pid };
+  }
+
+  /** Its number means nothing any more: who waits for it is about to learn that. */
+  #removedSet(): SemaphoreSet {
+    const set = this.#kernel.systemV.set(REMOVED, 0);
+    set.removed = true;
+    return set;
+  }
+
+  #queue(id: number): MessageQueue {
+    const found = this.#kernel.systemV.queues.get(id);
+    if (found !== undefined) return found;
+    const removed = this.#kernel.systemV.queue(REMOVED);
+    removed.removed = true;
+    return removed;
   }
 
   #deadline(remainingNs: number | undefined): number {
@@ -425,6 +468,8 @@ class Restorer {
       : { mount, inode, directory, name: name as ByteString };
   }
 }
+
+const REMOVED: Ownership = { id: -1, key: 0, uid: 0, gid: 0, cuid: 0, cgid: 0, mode: 0, ctime: 0 };
 
 function rangesOf(flat: readonly number[]): FileRange[] {
   const ranges: FileRange[] = [];

@@ -181,6 +181,15 @@ export class Scheduler implements WakeSink {
         if (!waiters.includes(pending)) waiters.push(pending);
         break;
       }
+      case "semaphores":
+        pending.set.waiters.add(pending);
+        break;
+      case "send message":
+        pending.queue.toSend.add(pending);
+        break;
+      case "receive message":
+        pending.queue.toReceive.add(pending);
+        break;
       case "yield":
       case "random":
       case "fill":

@@ -219,7 +219,9 @@ export class SharedMemory {
     file.sharers.delete(process);
     if (file.holder === process) file.holder = undefined;
     file.writeBack();
+    const last = file.sharers.size === 0;
     this.forget(file);
+    this.#kernel.systemV.parted(process, file, last);
   }
 
   /** Write the pages in which a holder's memory differs from the content. What finds no room is lost, with SIGBUS. */

@@ -10,6 +10,9 @@ import { BytesFile } from "./bytes-file.ts";
 import type { ChildSelection } from "./children.ts";
 import type { ExitStatus, Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import type { Message, MessageWish } from "./ipc/messages.ts";
+import type { SemaphoreOperation } from "./ipc/semaphores.ts";
+import type { SystemVState } from "./ipc/system-v.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lock, LockKind } from "./locks.ts";
 import type { Pending, PollItem } from "./pending.ts";
@@ -169,6 +172,21 @@ export type PendingSnapshot =
       readonly released: boolean;
       readonly remainingNs: number | undefined;
     }
+  | {
+      readonly kind: "semaphores";
+      /** The set's number: one that is not there was removed. */
+      readonly set: number;
+      readonly operations: readonly SemaphoreOperation[];
+      readonly blockedBy: number;
+      readonly remainingNs: number | undefined;
+    }
+  | { readonly kind: "send message"; readonly queue: number; readonly message: Message }
+  | {
+      readonly kind: "receive message";
+      readonly queue: number;
+      readonly wish: MessageWish;
+      readonly address: number;
+    }
   | { readonly kind: "fork" };
 
 export interface ThreadSnapshot {
@@ -224,6 +242,8 @@ export interface ProcessSnapshot {
   readonly signals: readonly SignalInfo[];
   /** AddressSpace.state() */
   readonly space: readonly number[];
+  /** What it takes back of semaphores at its end, by set. */
+  readonly semaphoreUndo: readonly { readonly set: number; readonly adjustments: readonly number[] }[];
   /** The version it has seen of each shared file. */
   readonly shares: readonly { readonly file: number; readonly seen: number }[];
   readonly offersEnvironment: boolean;
@@ -251,6 +271,7 @@ export interface KernelSnapshot {
   readonly terminals: readonly TerminalState[];
   readonly descriptions: readonly DescriptionSnapshot[];
   readonly shared: readonly SharedFileSnapshot[];
+  readonly systemV: SystemVState;
   readonly processes: readonly ProcessSnapshot[];
   readonly locks: readonly HeldLockSnapshot[];
 }
@@ -271,6 +292,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
     terminals,
     descriptions,
     shared,
+    systemV: taker.systemV,
     processes,
     locks,
   };
@@ -283,6 +305,7 @@ class Taker {
   readonly terminals: TerminalState[] = [];
   readonly descriptions: DescriptionSnapshot[] = [];
   readonly shared: SharedFileSnapshot[] = [];
+  readonly systemV: SystemVState;
   readonly #numbers = new Map<object, number>();
   readonly #now: number;
 
@@ -293,6 +316,7 @@ class Taker {
     });
     if (kernel.shared.mount !== undefined) this.#numbers.set(kernel.shared.mount, HIDDEN_MOUNT);
     for (const file of kernel.shared.files()) this.#sharedFile(file);
+    this.systemV = kernel.systemV.state((description) => this.#description(description));
   }
 
   process(process: Process): ProcessSnapshot {
@@ -325,6 +349,9 @@ class Taker {
       childFlags: process.childFlags,
       signals: [...process.signals.infos],
       space: process.space.state((file) => this.#sharedFile(file)),
+      semaphoreUndo: process.semaphoreUndo
+        .filter(({ set }) => !set.removed)
+        .map(({ set, adjustments }) => ({ set: set.owner.id, adjustments: [...adjustments] })),
       shares: process.shares.map(({ file, seen }) => ({ file: this.#sharedFile(file), seen })),
       offersEnvironment: process.offersEnvironment,
       stopped: process.stopped,
@@ -420,6 +447,18 @@ class Taker {
         const { kind, address, bits, released } = pending;
         const file = pending.file === undefined ? -1 : this.#sharedFile(pending.file);
         return { kind, file, address, bits, released, remainingNs };
+      }
+      case "semaphores": {
+        const { kind, set, operations, blockedBy } = pending;
+        return { kind, set: set.owner.id, operations: operations.map((one) => ({ ...one })), blockedBy, remainingNs };
+      }
+      case "send message": {
+        const { kind, queue, message } = pending;
+        return { kind, queue: queue.owner.id, message: { type: message.type, bytes: message.bytes.slice() } };
+      }
+      case "receive message": {
+        const { kind, queue, wish, address } = pending;
+        return { kind, queue: queue.owner.id, wish: { ...wish }, address };
       }
       case "fork":
         return { kind: "fork" };

@@ -24,6 +24,7 @@ import { notSocket, sys_socket } from "./sockets.ts";
 import { STARTUP_CALLS } from "./startup.ts";
 import * as stat from "./stat.ts";
 import * as system from "./system.ts";
+import * as systemV from "./system-v.ts";
 import * as time from "./time.ts";
 import * as timers from "./timers.ts";
 
@@ -173,6 +174,21 @@ const MEMORY = [
   faked("munlock", "nothing is paged out", memory.sys_mlock),
   faked("mlockall", "nothing is paged out", memory.sys_mlockall),
   faked("munlockall", "nothing is paged out", memory.sys_munlockall),
+];
+
+const SYSTEM_V = [
+  full("shmget", systemV.sys_shmget),
+  partial("shmat", "SHM_EXEC changes nothing", systemV.sys_shmat),
+  full("shmdt", systemV.sys_shmdt),
+  full("shmctl", systemV.sys_shmctl),
+  full("semget", systemV.sys_semget),
+  full("semop", systemV.sys_semop),
+  full("semtimedop", systemV.sys_semtimedop),
+  full("semctl", systemV.sys_semctl),
+  full("msgget", systemV.sys_msgget),
+  full("msgsnd", systemV.sys_msgsnd),
+  partial("msgrcv", "MSG_COPY is ENOSYS", systemV.sys_msgrcv),
+  partial("msgctl", "no queue may hold more than MSGMNB", systemV.sys_msgctl),
 ];
 
 const PROCESSES = [
@@ -333,7 +349,7 @@ const REFUSED = (
 ).map((name) => refused(name, EPERM, PRIVILEGED));
 
 const NO_CLONE = "processes are made by fork and posix_spawn, threads by __wasm_thread_spawn";
-const NO_IPC = "System V and POSIX message queues, semaphores and shared memory are not there";
+const NO_QUEUES = "no POSIX message queues";
 const NO_RING = "would be a second way into the kernel";
 const NO_NUMA = "one node of memory";
 const ABSENT = [
@@ -345,9 +361,7 @@ const ABSENT = [
   ...absent("not yet", "eventfd", "eventfd2", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
   ...absent("not yet", "pidfd_open", "pidfd_send_signal"),
   ...absent("not yet", "pidfd_getfd", "futex_waitv", "sched_rr_get_interval", "name_to_handle_at"),
-  ...absent(NO_IPC, "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop"),
-  ...absent(NO_IPC, "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_timedsend"),
-  ...absent(NO_IPC, "mq_timedreceive", "mq_notify", "mq_getsetattr"),
+  ...absent(NO_QUEUES, "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr"),
   ...absent(NO_RING, "io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "io_destroy"),
   ...absent(NO_RING, "io_getevents", "io_pgetevents", "io_submit", "io_cancel"),
   ...absent(NO_NUMA, "mbind", "set_mempolicy", "get_mempolicy", "migrate_pages", "move_pages"),
@@ -376,6 +390,7 @@ export const FAMILIES: ReadonlyMap<string, readonly Syscall[]> = new Map([
   ["Extended attributes", XATTR],
   ["Time", TIME],
   ["Memory", MEMORY],
+  ["System V IPC", SYSTEM_V],
   ["Processes and threads", PROCESSES],
   ["Signals", SIGNALS],
   ["Users and groups", IDENTITY],

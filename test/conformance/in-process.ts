@@ -111,11 +111,12 @@ function copyIn(context: WalkContext, from: string, to: string): void {
   }
 }
 
-/** What stands on /dev and /proc. */
+/** What stands on /dev, /dev/shm and /proc. */
 function mountSystem(context: WalkContext, kernel: Kernel): void {
   const { clock, random } = kernel.host;
   const places: [string, FileSystem][] = [
     ["/dev", new DeviceFileSystem({ dev: 2, clock, random })],
+    ["/dev/shm", new MemoryFileSystem({ dev: 4, clock, mode: 0o1777 })],
     ["/proc", new ProcFileSystem(3, () => kernel.facts)],
   ];
   for (const [path, fs] of places) {
@@ -163,7 +164,7 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
     [WALI_MODULE, waliCalls],
   ]);
   const engine = new Engine({ calls, fatal: reject });
-  const sharedMemory = new MemoryFileSystem({ dev: 2, clock: host.clock, bytes: SHARED_BYTES });
+  const sharedMemory = new MemoryFileSystem({ dev: 14, clock: host.clock, bytes: SHARED_BYTES });
   const kernel = new Kernel({ host, mounts, exits, loader: engine, sharedMemory });
   host.kernel = kernel;
   const context: WalkContext = { mounts, root: mounts.root, credentials: { uid: 0, gid: 0, groups: [] } };
@@ -183,9 +184,8 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
     if (typeof root === "number") throw new Error(`cannot open the root: ${root}`);
     descriptors.push(new OpenDescription(root.file, root.location, O_RDONLY));
   }
-  // Linux programs find shared memory by name, and begin in a directory where nothing else is.
-  if (!wasi)
-    for (const path of ["/dev", "/dev/shm", "/empty"]) makeDirectoryAt(context, context.root, bytes(path), 0o777, 0);
+  // Linux programs begin in a directory where nothing else is.
+  if (!wasi) makeDirectoryAt(context, context.root, bytes("/empty"), 0o777, 0);
   const started = kernel.spawn(
     {
       image,
