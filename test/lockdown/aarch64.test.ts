@@ -4,10 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import binaryen from "binaryen";
 import {
   BasicCapabilities,
   ForkAndExec,
@@ -36,6 +37,7 @@ import { compile } from "../../src/lockdown/compiler.ts";
 import { constants } from "../../src/lockdown/formats/constants.ts";
 import { hostPolicy } from "../../src/lockdown/policies.ts";
 import { type Policy, readPolicy } from "../../src/lockdown/policy.ts";
+import { home } from "./locked.ts";
 import { pick, random, randomRules, WORDS } from "./random-policies.ts";
 
 const CROSS = "aarch64-linux-gnu-gcc";
@@ -293,8 +295,51 @@ function archive(files: Readonly<Record<string, Buffer>>): Buffer {
     const head = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}${name}\0`;
     return Buffer.concat([padded(Buffer.from(head)), padded(content)]);
   };
-  const entries = Object.entries(files).map(([name, content]) => entry(name, content, 0o100755));
-  return Buffer.concat([...entries, entry("TRAILER!!!", Buffer.alloc(0), 0)]);
+  const directories = new Set<string>();
+  for (const name of Object.keys(files)) {
+    for (let end = name.indexOf("/"); end > 0; end = name.indexOf("/", end + 1)) directories.add(name.slice(0, end));
+  }
+  return Buffer.concat([
+    ...[...directories].map((name) => entry(name, Buffer.alloc(0), 0o40755)),
+    ...Object.entries(files).map(([name, content]) => entry(name, content, 0o100755)),
+    entry("TRAILER!!!", Buffer.alloc(0), 0),
+  ]);
+}
+
+/** Boots the kernel with these files; what its first process printed, line by line. */
+function boot(files: Readonly<Record<string, Buffer>>, megabytes: number): readonly string[] {
+  const image = join(scratch, "image");
+  writeFileSync(image, archive(files));
+  const machine = [
+    "-M",
+    "virt",
+    "-cpu",
+    "cortex-a72",
+    "-smp",
+    "2",
+    "-m",
+    String(megabytes),
+    "-nic",
+    "none",
+    "-no-reboot",
+  ];
+  const console_ = ["-display", "none", "-monitor", "none", "-serial", "stdio"];
+  const system = ["-kernel", kernel ?? "", "-initrd", image, "-append", "console=ttyAMA0 quiet panic=-1"];
+  const said = spawnSync("qemu-system-aarch64", [...machine, ...console_, ...system], {
+    encoding: "latin1",
+    timeout: 300_000,
+    maxBuffer: 2 ** 28,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  assert.equal(said.status, 0, said.stderr + said.stdout.slice(-2000));
+  return said.stdout.split(/\r*\n/);
+}
+
+function built(source: string): Buffer {
+  const program = join(scratch, "program");
+  const path = new URL(`aarch64/${source}`, import.meta.url).pathname;
+  execFileSync(CROSS, ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-static", "-O1", path, "-o", program]);
+  return readFileSync(program);
 }
 
 const kernel = process.env.LINDEN_AARCH64_KERNEL;
@@ -311,26 +356,12 @@ test("an aarch64 kernel and the simulator agree on every policy and on random on
     const policy = readPolicy({ about: "random", default: pick(["allow", "kill", "log"]), syscalls });
     rounds.push(roundOf(`random ${index}`, policy, 4000));
   }
-  const init = join(scratch, "init");
-  const source = new URL("aarch64/verdicts.c", import.meta.url).pathname;
-  execFileSync(CROSS, ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-static", "-O1", source, "-o", init]);
-  const image = join(scratch, "image");
-  writeFileSync(image, archive({ init: readFileSync(init), cases: casesOf(rounds) }));
-  const machine = ["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nic", "none", "-no-reboot"];
-  const console_ = ["-display", "none", "-monitor", "none", "-serial", "stdio"];
-  const boot = ["-kernel", kernel ?? "", "-initrd", image, "-append", "console=ttyAMA0 quiet panic=-1"];
-  const said = spawnSync("qemu-system-aarch64", [...machine, ...console_, ...boot], {
-    encoding: "latin1",
-    timeout: 300_000,
-    maxBuffer: 2 ** 28,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const lines = said.stdout.split(/\r*\n/);
+  const lines = boot({ init: built("verdicts.c"), cases: casesOf(rounds) }, 256);
   assert.ok(
     lines.some((line) => line.startsWith("MACHINE aarch64 ")),
-    said.stderr + said.stdout.slice(-2000),
+    lines.slice(-20).join("\n"),
   );
-  assert.ok(lines.includes("END"), said.stdout.slice(-2000));
+  assert.ok(lines.includes("END"), lines.slice(-20).join("\n"));
   const answers = lines.filter((line) => line.startsWith("R"));
   assert.equal(answers.length, rounds.length);
   let compared = 0;
@@ -354,3 +385,56 @@ test("an aarch64 kernel and the simulator agree on every policy and on random on
   t.diagnostic(`${compared} verdicts equal, ${rounds.length} filters`);
   assert.ok([ALLOWED, KILLED, LOGGED, 1].every((answer) => seen.has(answer)));
 });
+
+const node = process.env.LINDEN_AARCH64_NODE;
+const LIBRARIES = ["c.so.6", "m.so.6", "dl.so.2", "pthread.so.0", "stdc++.so.6", "gcc_s.so.1", "atomic.so.1"];
+
+test("on an aarch64 machine with Node a program locks itself, and a guest runs in a locked cell", {
+  skip:
+    skip !== false
+      ? skip
+      : node === undefined
+        ? "needs aarch64's Node in LINDEN_AARCH64_NODE (docs/decisions/0026), and takes a minute"
+        : false,
+}, () => {
+  const files: Record<string, Buffer> = { init: built("machine.c"), "bin/node": readFileSync(node ?? "") };
+  const lib = "/usr/aarch64-linux-gnu/lib";
+  for (const name of ["ld-linux-aarch64.so.1", ...LIBRARIES.map((each) => `lib${each}`)]) {
+    files[`lib/${name}`] = readFileSync(join(lib, name));
+  }
+  for (const name of readdirSync(join(home, "dist")).filter((each) => /\.c?js$/.test(each))) {
+    files[`linden/dist/${name}`] = readFileSync(join(home, "dist", name));
+  }
+  files["linden/package.json"] = readFileSync(join(home, "package.json"));
+  files["app.mjs"] = readFileSync(new URL("aarch64/app.mjs", import.meta.url));
+  files["hello.wasm"] = hello();
+  const start = "/bin/node --disable-warning=ExperimentalWarning";
+  files.commands = Buffer.from(
+    [
+      `${start} --import /linden/dist/lockdown-boot.js /app.mjs`,
+      `${start} -- /linden/dist/cli.cjs run -v /tmp:/data:ro /hello.wasm`,
+      "",
+    ].join("\n"),
+  );
+  const lines = boot(files, 1500).filter((line) => line !== "" && !/^\[ *\d+\.\d+\]/.test(line));
+  const refused = "EPERM";
+  const words = [
+    ["arm64", 3, refused, "function"],
+    ["arm64", 3, refused, "function"],
+    ["all threads", true, [], "getegid answered EPERM (1)"],
+    [refused, refused, "hello", refused, 8],
+    [8_999_994, 200_000, true],
+  ];
+  // What stands before a lock that starts the program once more runs twice.
+  assert.deepEqual(lines, [...words.map((each) => JSON.stringify(each)), "STATUS 0", "hello from a guest", "STATUS 0"]);
+});
+
+/** fd_write(1, ["hello from a guest\n"]), in WebAssembly's binary format. */
+function hello(): Buffer {
+  const module = binaryen.parseText(`(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\\08\\00\\00\\00\\13\\00\\00\\00hello from a guest\\0a")
+    (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 64)))))`);
+  return Buffer.from(module.emitBinary());
+}
