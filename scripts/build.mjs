@@ -30,7 +30,7 @@ const outputs = [
   },
   {
     ...lockedPrograms,
-    entryPoints: { cli: "src/cli/main.ts" },
+    entryPoints: { cli: "src/cli/main.ts", "command-thread": "src/cli/command-thread.ts" },
     define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
     plugins: [{ name: "commands apart", setup: keepCommandsApart }],
   },

@@ -1,5 +1,5 @@
 /**
- * Layer: cell. What a cell does while it waits in a pool: it takes a BOOT of its own a few times and forgets it, so that
+ * Layer: cell. What a cell does while it waits for its caller, or in a pool: it takes a BOOT of its own a few times and forgets it, so that
  * the code that reads and carries out the real one is compiled by then. It must not know guests: no frame of the caller is
  * touched, and what was built is garbage afterwards.
  */
@@ -9,9 +9,6 @@ import { encodeDown } from "../wire/encode.ts";
 import { type BootRequest, DOWN } from "../wire/frames.ts";
 import type { Session } from "./session.ts";
 
-/** The first takes 2.6 ms, the fourth 0.3. */
-const TIMES = 4;
-
 const BOOT: BootRequest = {
   mounts: [{ kind: "memory", at: "/run/linden" as ByteString, bytes: 1, inodes: 16, readOnly: false }],
   env: [],
@@ -20,8 +17,8 @@ const BOOT: BootRequest = {
   hostname: "rehearsal",
 };
 
-export function rehearse(session: Session): void {
+export function rehearse(session: Session, times: number): void {
   const frame = encodeDown({ type: DOWN.BOOT, channel: 0, payload: BOOT });
   const decoder = new DownDecoder(({ payload }) => session.rehearse(payload as BootRequest));
-  for (let time = 0; time < TIMES; time++) decoder.push(frame);
+  for (let time = 0; time < times; time++) decoder.push(frame);
 }

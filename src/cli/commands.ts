@@ -3,16 +3,14 @@
  */
 
 import { createRequire } from "node:module";
-import type { BootingThread } from "../lockdown/launch/index.ts";
+import type { LaunchedAhead } from "../sandbox/services.ts";
 import { print, say, statusOf } from "./output.ts";
 import { HELP, MAIN_HELP, UsageError } from "./usage.ts";
-
-export { endAtOnce } from "../lockdown/launch/ending.ts";
 
 /** docker's: the command itself failed. */
 const EXIT_LINDEN = 125;
 
-type Command = (argv: readonly string[], thread: BootingThread | undefined) => number | Promise<number>;
+type Command = (argv: readonly string[], launched: LaunchedAhead | undefined) => number | Promise<number>;
 
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, () => Promise<Command>>([
   ["run", async () => (await import("./run.ts")).run],
@@ -50,12 +48,12 @@ function version(): number {
   return 0;
 }
 
-/** The exit status. `thread` is a launcher thread that was booted ahead for "run". */
-export function main(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
-  return command(argv, thread).catch(fail);
+/** The exit status. `launched` is what was launched ahead for "run". */
+export function main(argv: readonly string[], launched: LaunchedAhead | undefined): Promise<number> {
+  return command(argv, launched).catch(fail);
 }
 
-async function command(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
+async function command(argv: readonly string[], launched: LaunchedAhead | undefined): Promise<number> {
   const [word, ...rest] = argv;
   if (word === undefined) {
     print(2, MAIN_HELP);
@@ -65,7 +63,7 @@ async function command(argv: readonly string[], thread: BootingThread | undefine
   if (word === "--version" || word === "-V") return version();
   const load = COMMANDS.get(word);
   if (load === undefined) throw new UsageError("", `there is no command ${word}`);
-  return (await load())(rest, thread);
+  return (await load())(rest, launched);
 }
 
 function fail(error: unknown): number {

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { WindowSize } from "../sandbox/run-options.ts";
 import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
+import { onSignal } from "./signals.ts";
 
 const CTRL_C = 0x03;
 /** Milliseconds after which a Ctrl-C that nothing took makes the next one kill. */
@@ -34,7 +35,10 @@ export class OwnTerminal {
     this.#stdin.setRawMode(true);
     // Node's raw mode still turns newlines into two characters; what comes from the guest's terminal has that behind it.
     spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
-    this.#stdout.on("resize", () => child.resize(this.window));
+    onSignal("SIGWINCH", () => {
+      refreshSize(this.#stdout);
+      child.resize(this.window);
+    });
     let asked: { readonly at: number; readonly taken: number } | undefined;
     this.#stdin.on("data", (chunk: Uint8Array) => {
       if (!chunk.includes(CTRL_C)) return;
@@ -48,4 +52,9 @@ export class OwnTerminal {
     process.off("exit", this.#restore);
     this.#restore();
   }
+}
+
+/** What the engine does itself at SIGWINCH, for the streams of its main thread only. */
+function refreshSize(stream: WriteStream): void {
+  if ("_refreshSize" in stream && typeof stream._refreshSize === "function") stream._refreshSize();
 }

@@ -3,26 +3,29 @@
  */
 
 import type { Readable, Writable } from "node:stream";
-import type { BootingThread } from "../lockdown/launch/index.ts";
+import { isatty, ReadStream, WriteStream } from "node:tty";
 import { ProgramNotFound } from "../sandbox/errors.ts";
 import type { ExitResult } from "../sandbox/guest-process.ts";
 import { loadProgram } from "../sandbox/load-program.ts";
 import { findProgram } from "../sandbox/programs.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
-import { defaultServices } from "../sandbox/services.ts";
+import { defaultServices, type LaunchedAhead } from "../sandbox/services.ts";
 import { escapeText } from "../sandbox/text.ts";
 import { print, say } from "./output.ts";
 import { OwnTerminal } from "./own-terminal.ts";
 import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
+import { onSignal } from "./signals.ts";
+import { standardStreams } from "./standard-streams.ts";
 import { UsageError } from "./usage.ts";
 
 /** As timeout(1). */
 const EXIT_TIMEOUT = 124;
 const EXIT_KILLED = 137;
+const NOTHING = new Uint8Array(0);
 
-/** The exit status. `thread`: a launcher thread that was booted ahead. Throws LindenError and UsageError. */
-export async function run(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
+/** The exit status. `launched`: what was launched ahead. Throws LindenError and UsageError. */
+export async function run(argv: readonly string[], launched: LaunchedAhead | undefined): Promise<number> {
   const parsed = parseRun(argv, process.env);
   if (parsed === "help") {
     print(1, RUN_USAGE);
@@ -32,15 +35,18 @@ export async function run(argv: readonly string[], thread: BootingThread | undef
   if (request.options.lock === "off") {
     say("warning: the lock is off: only the inner layer stands between the program and this machine");
   }
-  defaultServices(thread);
+  defaultServices(launched);
   const creating = Sandbox.create(request.options);
   creating.catch(() => {});
   // While the cell starts, the module is read and our own streams are opened.
   const program = await loadProgram(request.program, defaultServices(), request.options.image);
-  const { stdin, stdout, stderr } = process;
-  const tty = { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true, stderr: stderr.isTTY === true };
+  const { stdin, stdout, stderr } = standardStreams();
+  const tty = { stdin: stdin instanceof ReadStream, stdout: stdout instanceof WriteStream, stderr: isatty(2) };
   const box = await creating;
-  const terminal = request.tty && tty.stdin && tty.stdout ? new OwnTerminal(stdin, stdout) : undefined;
+  const terminal =
+    request.tty && stdin instanceof ReadStream && stdout instanceof WriteStream
+      ? new OwnTerminal(stdin, stdout)
+      : undefined;
   const child = await box.spawn(program, request.args, { tty, ...(terminal && { window: terminal.window }) });
   const forwarding = forwardSignals(child);
   stdin.on("error", () => child.stdin.end());
@@ -100,7 +106,7 @@ interface Forwarding {
 function forwardSignals(child: SandboxProcess): Forwarding {
   let first: number | undefined;
   const forward = (name: "SIGINT" | "SIGTERM" | "SIGHUP", number: number) => {
-    process.on(name, () => {
+    onSignal(name, () => {
       if (first !== undefined) {
         child.kill("SIGKILL");
         return;
@@ -136,7 +142,8 @@ function copy(from: Readable, to: Writable, child: SandboxProcess): Promise<void
       from.pause();
       to.once("drain", () => from.resume());
     });
-    from.once("end", () => (to.writableLength === 0 ? resolve() : to.once("drain", resolve)));
+    // Writes are carried out in their order: this one after all of the guest's.
+    from.once("end", () => to.write(NOTHING, () => resolve()));
   });
 }
 

@@ -1,5 +1,5 @@
 /** Layer: cli. `linden shell`: the default image, built if it must be, and its shell in a sandbox. */
-import type { BootingThread } from "../lockdown/launch/index.ts";
+import type { LaunchedAhead } from "../sandbox/services.ts";
 import { builtImage, DEFAULT_IMAGE } from "../toolchain/index.ts";
 import { built } from "./image.ts";
 import { print } from "./output.ts";
@@ -10,12 +10,12 @@ import { HELP } from "./usage.ts";
 const EXIT_LINDEN = 125;
 
 /** The words are those of `linden run` before the program. */
-export async function shell(argv: readonly string[], thread: BootingThread | undefined): Promise<number> {
+export async function shell(argv: readonly string[], launched: LaunchedAhead | undefined): Promise<number> {
   if (argv.includes("--help") || argv.includes("-h")) {
     print(1, HELP.get("shell") ?? "");
     return 0;
   }
   const image = (await builtImage(DEFAULT_IMAGE)) ?? (await built(DEFAULT_IMAGE));
   if (image === undefined) return EXIT_LINDEN;
-  return run(["-t", "--image", image, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], thread);
+  return run(["-t", "--image", image, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], launched);
 }

@@ -155,6 +155,30 @@ export function withFileUser<T>(user: number, work: () => T): T {
   }
 }
 
+/**
+ * Runs `work` with another real user and group, and no further groups, on this thread alone; the effective ones stay. What
+ * posix_spawn starts with POSIX_SPAWN_RESETIDS has the real ones only, from its first instruction. -errno when that cannot be
+ * had; `work` did not run then.
+ */
+export function withRealUser(user: number, work: () => number): number {
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  // SAFETY: words by value (an empty list of groups has no address), calling thread only: the raw calls do not spread over
+  // the process's threads. Effective and saved ids stay (-1), so the way back is open as long as the capabilities for
+  // the way there are. `work` is synchronous. -errno: that step changed nothing. Audited 2026-11-22.
+  const set = (call: "setresuid" | "setresgid", id: number) => namedCall(call, id, -1, -1);
+  let result = namedCall("setgroups", 0, null);
+  if (result < 0) return result;
+  try {
+    result = set("setresgid", user);
+    if (result >= 0) result = set("setresuid", user);
+    return result < 0 ? result : work();
+  } finally {
+    // A way back that is barred leaves a thread that can do less than before, and what it starts still has `user`.
+    set("setresuid", uid);
+    set("setresgid", gid);
+  }
+}
+
 /** exit_group(2): ends this process and all its threads with a status of 0 to 255. Nothing of the engine runs any more. */
 export function exitNow(status: number): never {
   // SAFETY: one word by value; does not return. Nothing is unwound and no exit handler runs, so what must be written has

@@ -3,9 +3,10 @@
  * policies.
  */
 import { closeSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import type { MessagePort } from "node:worker_threads";
 import { LockFailed } from "../lockdown/failure.ts";
-import { type BootingThread, Launcher } from "../lockdown/launch/index.ts";
+import { type Ahead, Launcher } from "../lockdown/launch/index.ts";
+import { bundlePaths } from "./bundles.ts";
 import { LindenError, LockUnavailable, SandboxDied } from "./errors.ts";
 import type { CellLauncher, CellProcess, LockedProcess, ServedDirectory } from "./launcher.ts";
 import { ModuleCache } from "./module-cache.ts";
@@ -25,9 +26,9 @@ let shared: Services | undefined;
 
 /**
  * One launcher and one cache for all sandboxes of the caller's process: they hold no sandbox's state. Whoever calls first
- * may hand in a launcher thread that bootThread has started.
+ * may hand in what another thread has launched ahead.
  */
-export function defaultServices(thread?: BootingThread): Services {
+export function defaultServices(launched?: LaunchedAhead): Services {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < NODE_MAJOR || (major === NODE_MAJOR && minor < NODE_MINOR)) {
     throw new LindenError(
@@ -35,30 +36,29 @@ export function defaultServices(thread?: BootingThread): Services {
       `Linden needs Node ${NODE_MAJOR}.${NODE_MINOR} or newer, this is ${process.version}; npx node FILE uses the one Linden brings along`,
     );
   }
-  shared ??= { launcher: new HostLauncher(thread), cache: new ModuleCache() };
+  shared ??= { launcher: new HostLauncher(launched), cache: new ModuleCache() };
   return shared;
 }
 
-/** Where the bundles of the locked processes lie: beside this bundle, or in dist/ when the sources run as they are. */
-function bundles(): string {
-  const here = import.meta.dirname;
-  return basename(here) === "sandbox" && basename(dirname(here)) === "src" ? join(here, "../../dist") : here;
+/** What `launchAhead` made on another thread of this process, and the way to that thread. */
+export interface LaunchedAhead {
+  readonly ahead: Ahead;
+  readonly port: MessagePort;
 }
 
 /** Launches cells through src/lockdown/launch, which locks them. Its threads start with the first cell. */
 class HostLauncher implements CellLauncher {
-  readonly #cellBundle = join(bundles(), "cell.cjs");
-  readonly #fileServerBundle = join(bundles(), "fileserver.cjs");
+  readonly #bundles = bundlePaths();
   readonly #launchers = new Map<"required" | "off", Promise<Launcher>>();
   #build: string | undefined;
-  #thread: BootingThread | undefined;
-
-  constructor(thread?: BootingThread) {
-    this.#thread = thread;
+  constructor(launched?: LaunchedAhead) {
+    if (launched !== undefined) {
+      this.#launchers.set("required", Promise.resolve(Launcher.adopt(launched.ahead, launched.port)));
+    }
   }
 
   get build(): string {
-    this.#build ??= sha256(readFileSync(this.#cellBundle));
+    this.#build ??= sha256(readFileSync(this.#bundles.cellBundle));
     return this.#build;
   }
 
@@ -94,10 +94,7 @@ class HostLauncher implements CellLauncher {
   #launcher(lock: "required" | "off"): Promise<Launcher> {
     const known = this.#launchers.get(lock);
     if (known !== undefined) return known;
-    const thread = this.#thread;
-    this.#thread = undefined;
-    const bundles = { cellBundle: this.#cellBundle, fileServerBundle: this.#fileServerBundle };
-    const started = Launcher.start({ lock, ...bundles, ...(thread === undefined ? {} : { thread }) });
+    const started = Launcher.start({ lock, ...this.#bundles });
     this.#launchers.set(lock, started);
     started.then(({ locked }) => locked).catch(() => this.#launchers.delete(lock));
     return started;

@@ -220,3 +220,31 @@ test("-w makes the directory where it is missing, and says where it cannot", () 
   assert.equal(readOnly.status, 125);
   assert.match(readOnly.stderr, /cwd: .*Read-only file system/);
 });
+
+/** The tasks of a process by name, and whether a filter is on them. */
+function tasks(pid: number): { readonly name: string; readonly filtered: boolean }[] {
+  return readdirSync(`/proc/${pid}/task`).map((task) => {
+    const status = readFileSync(`/proc/${pid}/task/${task}/status`, "latin1");
+    return { name: /Name:\t(.*)/.exec(status)?.[1] ?? "", filtered: status.includes("Seccomp:\t2") };
+  });
+}
+
+test("the thread that launches is locked, and no other one of the command", async () => {
+  const before = tasks(process.pid).some(({ filtered }) => filtered);
+  const child = start(["run", "python", "-c", "print('up', flush=True); input()"]);
+  await new Promise((resolve) => child.stdout?.once("data", resolve));
+  const found = tasks(child.pid ?? 0);
+  const locked = found.filter(({ filtered }) => filtered).map(({ name }) => name);
+  if (!before) assert.deepEqual(locked, ["node-MainThread"]);
+  assert.ok(found.length > 6, `${found.map(({ name }) => name)}`);
+  child.stdin?.end("\n");
+  assert.equal(await ended(child), 0);
+});
+
+test("a pipe of the caller is left as it is", () => {
+  const script = `"$0" --disable-warning=ExperimentalWarning "$1" run python -c 'print("a" * 200000)'; cat /proc/self/fdinfo/1`;
+  const { stdout } = spawnSync("sh", ["-c", script, process.execPath, CLI], { encoding: "utf8", timeout: 30_000 });
+  const flags = Number.parseInt(/flags:\t(\d+)/.exec(stdout.slice(200_000))?.[1] ?? "0", 8);
+  assert.equal(stdout.lastIndexOf("a"), 199_999 + stdout.slice(200_000).lastIndexOf("a") + 1);
+  assert.equal(flags & 0o4000, 0, "O_NONBLOCK");
+});

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { test } from "node:test";
 import { namedCall } from "../../src/host/calls.unsafe.ts";
+import { signalProcess } from "../../src/host/spawn.unsafe.ts";
 import { LockFailed } from "../../src/lockdown/failure.ts";
 import type { LaunchedProcess, Launcher } from "../../src/lockdown/launch/index.ts";
 import { LauncherThread } from "../../src/lockdown/launch/thread.ts";
@@ -72,18 +73,22 @@ test("the kernel tells who is inside the launcher's Landlock domain", async () =
   const as = nobody === undefined ? {} : { uid: nobody, gid: nobody };
   const outsider = spawn("sleep", ["60"], { stdio: "ignore", ...as });
   await new Promise((resolve) => outsider.once("spawn", resolve));
-  const sleep = { file: "/proc/self/exe", name: "sleeper", argv: ["-e", "setInterval(() => {}, 1e6)"], env: {} };
+  const argv = ["sleeper", "-e", "setInterval(() => {}, 1e6)"];
+  const sleep = { file: "/proc/self/exe", argv, env: {}, descriptors: [0, 1, 2] };
   const thread = await LauncherThread.start(() => ({ lock: false, rules: [], canary: null, keep: [] }));
   const locked = await LauncherThread.start(() => ({ lock: true, rules: [], canary: "/", keep: [6, 7, 5] }));
+  let free = 0;
   try {
-    const free = await thread.spawn({ ...sleep, stdio: [], ...(nobody === undefined ? {} : { user: nobody }) });
-    const outsiders = [outsider.pid ?? 0, free.pid];
+    free = await thread.spawn({ ...sleep, ...(nobody === undefined ? {} : { user: nobody }) });
+    const outsiders = [outsider.pid ?? 0, free];
     for (const pid of outsiders) {
       assert.deepEqual(await locked.witness(pid, [pid], nobody), [pid], "a process outside is told apart");
       assert.deepEqual(await thread.witness(pid, [pid], nobody), [], "an unlocked thread may look at it");
     }
   } finally {
     outsider.kill("SIGKILL");
+    // It does not end with its parent: it never asked for that.
+    signalProcess(free, 9);
     await thread.close();
     await locked.close();
   }

@@ -3,15 +3,21 @@
  * What comes out of the streams is hostile input. It must not know the frames on them.
  */
 import { Socket } from "node:net";
-import type { ExitStatus, LaunchedChild, LauncherThread } from "./thread.ts";
+import { constants } from "node:os";
+import { type ProcessEnd, reap, signalProcess } from "../../host/spawn.unsafe.ts";
 import type { LockReport } from "./verification.ts";
+
+export type ExitStatus = { readonly code: number | null; readonly signal: string | null };
 
 /** Bytes of crash text kept: the last ones. */
 const CRASH_TEXT_BYTES = 64 * 1024;
+/** Milliseconds between two looks at a process that has closed its standard error: at first, and at most. */
+const FIRST_LOOK_MS = 1;
+const LAST_LOOK_MS = 100;
+const SIGKILL = 9;
 
 export type ProcessParts = {
-  readonly child: LaunchedChild;
-  readonly thread: LauncherThread;
+  readonly pid: number;
   /** This process's ends of the pipes on the child's 0, 1 and 2. Owned from here on. */
   readonly descriptors: readonly [stdin: number, stdout: number, stderr: number];
   readonly verify: () => Promise<LockReport | undefined>;
@@ -26,18 +32,13 @@ export class LaunchedProcess {
   /** How the process ended, when it is reaped and its crash text is complete. Never rejects. */
   readonly exited: Promise<ExitStatus>;
   readonly #stderr: Socket;
-  readonly #thread: LauncherThread;
-  readonly #child: LaunchedChild;
   readonly #verify: () => Promise<LockReport | undefined>;
   #crashText: Buffer = Buffer.alloc(0);
-  #held = true;
   #ended = false;
 
   constructor(parts: ProcessParts) {
     const [stdin, stdout, stderr] = parts.descriptors;
-    this.pid = parts.child.pid;
-    this.#child = parts.child;
-    this.#thread = parts.thread;
+    this.pid = parts.pid;
     this.#verify = parts.verify;
     this.stdin = new Socket({ fd: stdin, readable: false, writable: true });
     this.stdout = new Socket({ fd: stdout, readable: true, writable: false });
@@ -47,16 +48,9 @@ export class LaunchedProcess {
     this.#stderr.on("data", (chunk: Buffer) => {
       this.#crashText = Buffer.concat([this.#crashText, chunk]).subarray(-CRASH_TEXT_BYTES);
     });
-    this.#thread.hold();
-    const said = new Promise((resolve) => this.#stderr.once("close", resolve));
-    this.exited = parts.child.exited.then(async (status) => {
-      // Nobody else holds the pipe's other end: it closes with the process, when all of it was read.
-      await said;
-      this.#ended = true;
-      this.stdin.destroy();
-      if (this.#held) this.#thread.release();
-      return status;
-    });
+    const said = new Promise<void>((resolve) => this.#stderr.once("close", resolve));
+    // Nobody else holds the pipe's other end: it closes with the process, when all of it was read.
+    this.exited = said.then(() => this.#end());
   }
 
   /** The last bytes the process wrote to its standard error: claims of a process that may be broken, never to be printed raw. */
@@ -73,21 +67,38 @@ export class LaunchedProcess {
 
   /** SIGKILL. Its end is told by `exited`. */
   kill(): void {
-    this.#thread.kill(this.#child.id);
+    // Until it is reaped, and only this object does that, the number is no other process's.
+    if (!this.#ended) signalProcess(this.pid, SIGKILL);
   }
 
   /** Lets the caller's process end although this one lives (it then dies too): for idle ones in a pool. */
   unref(): void {
-    if (!this.#held || this.#ended) return;
-    this.#held = false;
-    for (const stream of [this.stdin, this.stdout, this.#stderr]) stream.unref();
-    this.#thread.release();
+    if (!this.#ended) for (const stream of [this.stdin, this.stdout, this.#stderr]) stream.unref();
   }
 
   ref(): void {
-    if (this.#held || this.#ended) return;
-    this.#held = true;
-    for (const stream of [this.stdin, this.stdout, this.#stderr]) stream.ref();
-    this.#thread.hold();
+    if (!this.#ended) for (const stream of [this.stdin, this.stdout, this.#stderr]) stream.ref();
   }
+
+  async #end(): Promise<ExitStatus> {
+    let pause = FIRST_LOOK_MS;
+    let end = reap(this.pid);
+    // The kernel closes descriptors before it tells the end; or a process that goes on has closed them itself.
+    while (end === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = Math.min(pause * 2, LAST_LOOK_MS);
+      end = reap(this.pid);
+    }
+    this.#ended = true;
+    this.stdin.destroy();
+    return statusOf(end);
+  }
+}
+
+function statusOf(end: ProcessEnd | number): ExitStatus {
+  // Somebody else in this process took note of it: how it ended is lost.
+  if (typeof end === "number") return { code: null, signal: null };
+  if ("code" in end) return { code: end.code, signal: null };
+  const named = Object.entries(constants.signals).find(([, number]) => number === end.signal);
+  return { code: null, signal: named?.[0] ?? `signal ${end.signal}` };
 }

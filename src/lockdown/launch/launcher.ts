@@ -2,31 +2,24 @@
  * Layer: lockdown, launch. Starts cells and file servers that are locked before their first instruction. It lives in the
  * caller's process and must not know what they do.
  */
-import { closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from "node:fs";
-import { openPath, type Pair, pipe, resizePipe, socketPair } from "../../host/descriptors.unsafe.ts";
-import { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE } from "../../host/process.unsafe.ts";
+import { closeSync, fstatSync, realpathSync, statSync } from "node:fs";
+import type { MessagePort } from "node:worker_threads";
+import { openPath, type Pair, socketPair } from "../../host/descriptors.unsafe.ts";
 import { errnoName } from "../failure.ts";
 import { resourceLimits } from "../lock.ts";
-import type { Role } from "../policies.ts";
-import { ENVIRONMENT, engineArguments } from "./engine-arguments.ts";
-import { codeCachePath, ENGINE, engineFiles } from "./engine-files.ts";
-import { type AssignedDirectory, FIRST_DIRECTORY_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
+import type { Ahead, CellAhead } from "./ahead.ts";
+import type { AssignedDirectory } from "./launch-arguments.ts";
 import { LaunchedProcess } from "./launched-process.ts";
-import type { LandlockRule } from "./plan.ts";
+import { outfit, outOfDescriptors, type Wanted } from "./outfit.ts";
+import type { LandlockRule, News, ThreadPlan } from "./plan.ts";
+import { type BundlePaths, closeStock, openStock, planForCells, type Stock } from "./stock.ts";
 import { LauncherThread, LaunchFailed } from "./thread.ts";
-import type { BootingThread } from "./thread-boot.ts";
 import { cellUser } from "./users.ts";
 import { verifyLock } from "./verification.ts";
 
-export type LauncherOptions = {
+export type LauncherOptions = BundlePaths & {
   /** "off": processes start without any layer but their own inner one. Whoever asks for it prints a warning. */
   readonly lock?: "required" | "off";
-  /** Path of the cell's CommonJS bundle. */
-  readonly cellBundle: string;
-  /** Path of the file server's CommonJS bundle. */
-  readonly fileServerBundle: string;
-  /** A thread that bootThread already started, for this launcher. */
-  readonly thread?: BootingThread;
 };
 
 export type ServedDirectory = {
@@ -52,40 +45,21 @@ const CELL_DESCRIPTORS = {
   others: /^(pipe:.*|anon_inode:\[(eventpoll|eventfd)\])$/,
 };
 
-/** Descriptors of a program's bundle and of its code cache. */
-type Bundle = { readonly text: number; readonly cache: number };
-type Bundles = Readonly<Record<Role, Bundle>>;
-
-/** Bytes of the pipes that frames travel on; where an unprivileged user has used up his, the default stays. */
-const UP_BYTES = 256 * 1024;
-/** Down travel whole programs. */
-const DOWN_BYTES = 1024 * 1024;
-/** Reads as empty: what a process without a code cache gets in its place. */
-const NO_CACHE = "/dev/null";
-const NAMES = { cell: "linden-cell", fileServer: "linden-file-server" } as const;
-
 export class Launcher {
   readonly #lock: "required" | "off";
-  readonly #engine: number;
-  readonly #bundles: Bundles;
-  readonly #rules: readonly LandlockRule[];
+  readonly #stock: Stock;
   readonly #cells: LauncherThread;
   /** Launcher threads of living file servers: each has directories of its own, so each needs a Landlock domain of its own. */
   readonly #others = new Set<LauncherThread>();
+  readonly #alive = new Set<LaunchedProcess>();
+  #ahead: CellAhead | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    lock: "required" | "off",
-    engine: number,
-    bundles: Bundles,
-    rules: readonly LandlockRule[],
-    cells: LauncherThread,
-  ) {
+  private constructor(lock: "required" | "off", stock: Stock, cells: LauncherThread, ahead?: CellAhead) {
     this.#lock = lock;
-    this.#engine = engine;
-    this.#bundles = bundles;
-    this.#rules = rules;
+    this.#stock = stock;
     this.#cells = cells;
+    this.#ahead = ahead;
   }
 
   /**
@@ -94,45 +68,29 @@ export class Launcher {
    */
   static async start(options: LauncherOptions): Promise<Launcher> {
     const lock = options.lock ?? "required";
-    const opened: number[] = [];
-    const open = (path: string): number => {
-      const descriptor = openSync(path, "r");
-      opened.push(descriptor);
-      return descriptor;
+    const opened: { stock?: Stock } = {};
+    const thread = await LauncherThread.start((): ThreadPlan => {
+      opened.stock = openStock(options);
+      return planForCells(opened.stock, lock);
+    });
+    const stock = opened.stock as Stock;
+    thread.locked.catch(() => closeStock(stock));
+    return new Launcher(lock, stock, thread);
+  }
+
+  /** Takes over from `launchAhead`, which another thread of this process has called; `port` leads to that thread. */
+  static adopt({ stock, report, cell }: Ahead, port: MessagePort): Launcher {
+    const peer = {
+      postMessage: (message: unknown) => port.postMessage(message),
+      ref: () => port.ref(),
+      unref: () => port.unref(),
+      terminate: () => port.close(),
     };
-    const parts: { engine: number; bundles: Bundles; rules: LandlockRule[] } = {
-      engine: -1,
-      bundles: { cell: { text: -1, cache: -1 }, fileServer: { text: -1, cache: -1 } },
-      rules: [],
-    };
-    try {
-      const thread = await LauncherThread.start(() => {
-        const engine = open(ENGINE);
-        parts.engine = engine;
-        const bundle = (path: string): Bundle => {
-          const cache = codeCachePath(path);
-          return { text: open(path), cache: open(existsSync(cache) ? cache : NO_CACHE) };
-        };
-        parts.bundles = { cell: bundle(options.cellBundle), fileServer: bundle(options.fileServerBundle) };
-        parts.rules.push({ descriptor: engine, grant: "execute" });
-        for (const { path, grant } of engineFiles(engine)) {
-          const descriptor = openPath(path);
-          if (descriptor < 0) continue; // no loader cache on this system, say: what is absent needs no rule
-          opened.push(descriptor);
-          parts.rules.push({ descriptor, grant });
-        }
-        // What a root needs to make processes of another user, to end them and to look at them.
-        const keep = cellUser() === undefined ? [] : [CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_PTRACE];
-        return { lock: lock === "required", rules: parts.rules, canary: "/", keep };
-      }, options.thread);
-      thread.locked.catch(() => {
-        for (const descriptor of opened) closeSync(descriptor);
-      });
-      return new Launcher(lock, parts.engine, parts.bundles, parts.rules, thread);
-    } catch (error) {
-      for (const descriptor of opened) closeSync(descriptor);
-      throw error;
-    }
+    const thread = new LauncherThread(peer);
+    port.on("message", (news: News) => thread.hear(news));
+    port.on("close", () => thread.end("the thread that launches has ended"));
+    thread.hear({ kind: "locked", report });
+    return new Launcher("required", stock, thread, cell);
   }
 
   /** What the launcher thread measured of its own lock, once it stands. Rejects with LockFailed. */
@@ -142,11 +100,13 @@ export class Launcher {
 
   /** Starts a cell. It is locked once it says so and `process.verify()` agrees. */
   async launchCell(options: { readonly cpuSeconds?: number } = {}): Promise<LaunchedCell> {
-    const line = demandPair("socketpair", socketPair());
+    const ahead = this.#takeAhead(options.cpuSeconds);
+    if (ahead !== undefined) return ahead;
+    const line = demandPair(socketPair());
     try {
       const user = this.#lock === "required" ? cellUser() : undefined;
-      const launched = await this.#launch(this.#cells, "cell", line.second, [], user, options);
-      return { process: launched, line: line.first };
+      const wanted: Wanted = { role: "cell", lock: this.#lock, line: line.second, user, ...options };
+      return { process: await this.#launch(this.#cells, wanted), line: line.first };
     } catch (error) {
       closeSync(line.first);
       throw error;
@@ -176,13 +136,14 @@ export class Launcher {
       });
       const thread = await LauncherThread.start(() => ({
         lock: this.#lock === "required",
-        rules: [...this.#rules, ...served],
+        rules: [...this.#stock.rules, ...served],
         canary: servesRoot(directories) ? null : "/",
         keep: [],
       }));
       this.#others.add(thread);
       try {
-        const launched = await this.#launch(thread, "fileServer", options.line, directories, undefined, {});
+        const wanted: Wanted = { role: "fileServer", lock: this.#lock, line: options.line, directories };
+        const launched = await this.#launch(thread, wanted);
         void launched.exited.then(() => this.#drop(thread));
         return launched;
       } catch (error) {
@@ -205,11 +166,15 @@ export class Launcher {
       () => true,
       () => false,
     );
+    this.#dropAhead();
+    const alive = [...this.#alive];
+    for (const each of alive) {
+      each.ref();
+      each.kill();
+    }
+    await Promise.all(alive.map(({ exited }) => exited));
     await Promise.all([this.#cells, ...this.#others].map((thread) => thread.close()));
-    if (!stood) return; // then they are closed already
-    const bundles = Object.values(this.#bundles).flatMap(({ text, cache }) => [text, cache]);
-    const descriptors = [...bundles, ...this.#rules.map(({ descriptor }) => descriptor)];
-    for (const descriptor of descriptors) closeSync(descriptor);
+    if (stood) closeStock(this.#stock); // else it is closed already
   }
 
   async #drop(thread: LauncherThread): Promise<void> {
@@ -217,72 +182,65 @@ export class Launcher {
     this.#others.delete(thread);
   }
 
-  async #launch(
-    thread: LauncherThread,
-    role: Role,
-    line: number,
-    directories: readonly AssignedDirectory[],
-    user: number | undefined,
-    options: { readonly cpuSeconds?: number },
-  ): Promise<LaunchedProcess> {
-    const pipes: Pair[] = [];
+  async #launch(thread: LauncherThread, wanted: Wanted): Promise<LaunchedProcess> {
+    const { plan, ours, theirs } = outfit(this.#stock, wanted);
     try {
-      for (let index = 0; index < 3; index++) pipes.push(demandPair("pipe", pipe()));
-      const [down, up, crash] = pipes as [Pair, Pair, Pair];
-      if (resizePipe(down.second, DOWN_BYTES) < 0) resizePipe(down.second, UP_BYTES);
-      resizePipe(up.first, UP_BYTES);
-      const launch: LaunchArguments = {
-        role,
-        parent: process.pid,
-        lock: this.#lock,
-        ...options,
-        ...(role === "cell"
-          ? {}
-          : {
-              directories: directories.map((each, index) => {
-                return { ...each, descriptor: FIRST_DIRECTORY_DESCRIPTOR + index };
-              }),
-            }),
-      };
-      const bundle = this.#bundles[role];
-      const served = directories.map(({ descriptor }) => descriptor);
-      const child = await thread.spawn({
-        // Not its path: under another user there may be no way to it. The descriptor is the caller's, closed by the exec.
-        file: `/proc/self/fd/${this.#engine}`,
-        name: NAMES[role],
-        argv: engineArguments(launch),
-        env: ENVIRONMENT,
-        stdio: [down.first, up.second, crash.second, line, bundle.text, bundle.cache, ...served],
-        ...(user === undefined ? {} : { user }),
-      });
-      for (const end of [down.first, up.second, crash.second]) closeSync(end);
-      const verify = async () => {
-        if (this.#lock === "off") return undefined;
-        const report = await thread.locked;
-        return verifyLock(child.pid, {
-          filters: report.filters + 1,
-          user: user ?? process.geteuid?.() ?? -1,
-          group: user ?? process.getegid?.() ?? -1,
-          boundingDropped: report.boundingDropped,
-          limits: resourceLimits({ role, cpuSeconds: options.cpuSeconds }),
-          landlockWitness: (pid, tasks) => thread.witness(pid, tasks, user),
-          ...(role === "cell" ? { descriptors: CELL_DESCRIPTORS } : {}),
-        });
-      };
-      return new LaunchedProcess({ child, thread, descriptors: [down.second, up.first, crash.first], verify });
+      const pid = await thread.spawn(plan);
+      return this.#watch(thread, wanted, pid, ours);
     } catch (error) {
-      for (const { first, second } of pipes) {
-        closeSync(first);
-        closeSync(second);
-      }
+      for (const descriptor of ours) closeSync(descriptor);
       throw error;
+    } finally {
+      for (const descriptor of theirs) closeSync(descriptor);
     }
+  }
+
+  #watch(
+    thread: LauncherThread,
+    { role, user, cpuSeconds }: Pick<Wanted, "role" | "user" | "cpuSeconds">,
+    pid: number,
+    descriptors: CellAhead["ours"],
+  ): LaunchedProcess {
+    const verify = async () => {
+      if (this.#lock === "off") return undefined;
+      const report = await thread.locked;
+      return verifyLock(pid, {
+        filters: report.filters + 1,
+        user: user ?? process.geteuid?.() ?? -1,
+        group: user ?? process.getegid?.() ?? -1,
+        boundingDropped: report.boundingDropped,
+        limits: resourceLimits({ role, cpuSeconds }),
+        landlockWitness: (process, tasks) => thread.witness(process, tasks, user),
+        ...(role === "cell" ? { descriptors: CELL_DESCRIPTORS } : {}),
+      });
+    };
+    const launched = new LaunchedProcess({ pid, descriptors, verify });
+    this.#alive.add(launched);
+    void launched.exited.then(() => this.#alive.delete(launched));
+    return launched;
+  }
+
+  /** The cell that was launched ahead, once, unless another one is wanted. */
+  #takeAhead(cpuSeconds: number | undefined): LaunchedCell | undefined {
+    if (cpuSeconds !== undefined) this.#dropAhead();
+    const ahead = this.#ahead;
+    if (ahead === undefined) return undefined;
+    this.#ahead = undefined;
+    const { pid, user, ours, line } = ahead;
+    return { process: this.#watch(this.#cells, { role: "cell", user }, pid, ours), line };
+  }
+
+  #dropAhead(): void {
+    const dropped = this.#takeAhead(undefined);
+    if (dropped === undefined) return;
+    dropped.process.kill();
+    closeSync(dropped.line);
   }
 }
 
-function demandPair(what: string, result: Pair | number): Pair {
+function demandPair(result: Pair | number): Pair {
   if (typeof result !== "number") return result;
-  throw new LaunchFailed(`the caller's process has no descriptors left: ${what} answered ${errnoName(result)}`);
+  throw new LaunchFailed(outOfDescriptors("socketpair", result));
 }
 
 /** Whether one of the directories is the root directory itself: then nothing on the host is outside. */

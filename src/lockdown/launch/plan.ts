@@ -1,11 +1,11 @@
 /**
- * Layer: lockdown, launch. What the caller's main thread and a launcher thread say to each other: plain data, no logic.
+ * Layer: lockdown, launch. What the caller and a thread that launches for it say to each other: plain data, no logic.
  */
 import type { Grant } from "../landlock.ts";
 
 export type LandlockRule = { readonly descriptor: number; readonly grant: Grant };
 
-/** How a launcher thread locks itself before it may spawn. Descriptors are the caller's process's. */
+/** How a launching thread locks itself before it may spawn. Descriptors are the caller's process's. */
 export type ThreadPlan = {
   /** False: the thread stays as it is (lock "off"). */
   readonly lock: boolean;
@@ -16,7 +16,7 @@ export type ThreadPlan = {
   readonly keep: readonly number[];
 };
 
-/** What a locked launcher thread measured. Children are expected to show one filter more, after their own lock. */
+/** What a locked launching thread measured. Children are expected to show one filter more, after their own lock. */
 export type ThreadReport = {
   readonly landlock: number;
   readonly filters: number;
@@ -24,20 +24,19 @@ export type ThreadReport = {
   readonly canary: boolean;
 };
 
-export type SpawnOrder = {
-  readonly kind: "spawn";
-  readonly id: number;
+/** One process to start. */
+export type SpawnPlan = {
   readonly file: string;
-  readonly name: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly stdio: readonly number[];
+  /** What become its descriptors 0, 1, 2 … */
+  readonly descriptors: readonly number[];
   /** User and group to become; the caller's when absent. */
   readonly user?: number;
 };
+
 export type Order =
-  | SpawnOrder
-  | { readonly kind: "kill"; readonly id: number }
+  | { readonly kind: "spawn"; readonly id: number; readonly plan: SpawnPlan }
   /** Ask the kernel whether these tasks are inside the thread's Landlock domain. */
   | {
       readonly kind: "witness";
@@ -52,6 +51,5 @@ export type News =
   | { readonly kind: "failed"; readonly step: string; readonly message: string }
   | { readonly kind: "spawned"; readonly id: number; readonly pid: number }
   | { readonly kind: "refused"; readonly id: number; readonly message: string }
-  | { readonly kind: "exited"; readonly id: number; readonly code: number | null; readonly signal: string | null }
   /** `outside`: tasks the kernel would not let the thread look at: they are not in its domain. */
   | { readonly kind: "witnessed"; readonly id: number; readonly outside: readonly number[] };

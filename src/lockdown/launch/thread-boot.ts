@@ -1,6 +1,5 @@
 /**
- * Layer: lockdown, launch. Boots the thread that will be a launcher thread. Alone in its file, so that a command whose
- * start is waited for can boot it before it loads anything else. It must not know plans and orders.
+ * Layer: lockdown, launch. Boots the thread that will be a launcher thread. It must not know plans and orders.
  */
 import { access } from "node:fs";
 import { join } from "node:path";
@@ -20,6 +19,9 @@ export function bootThread(): BootingThread {
     execArgv: [],
     env: {},
     name: "linden launcher",
+    // It says nothing; joined to the caller's streams it would make these.
+    stdout: true,
+    stderr: true,
     // Descriptors made through FFI are closed by hand; the thread would warn that it never opened them.
     trackUnmanagedFds: false,
   });
@@ -32,10 +34,11 @@ function threadFile(): string {
 }
 
 /**
- * Starts libuv's pool from this thread. Its threads inherit the locks of whichever thread starts them: were that the
- * launcher's, every asynchronous file access of the caller would be refused from then on. access(2) is among the calls
- * that libuv always makes in the pool, never through a ring.
+ * Starts libuv's pool from this thread. Its threads inherit the locks of whichever thread starts them: were that one that
+ * launches, every asynchronous file access of the caller would be refused from then on. access(2) is among the calls
+ * that libuv always makes in the pool, never through a ring. The threads are there when this returns (uv_queue_work starts
+ * them all before it queues).
  */
-function startThreadPool(): Promise<void> {
+export function startThreadPool(): Promise<void> {
   return new Promise((resolve) => access("/", () => resolve()));
 }
