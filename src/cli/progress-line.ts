@@ -1,4 +1,5 @@
 /** Layer: cli. How far a long build is. It must not know what is built. */
+import { isatty } from "node:tty";
 import type { Progress } from "../toolchain/index.ts";
 import { print } from "./output.ts";
 
@@ -8,7 +9,7 @@ export function progressLine(): { show: Progress; end: () => void } {
   let open = false;
   const show: Progress = (text, done) => {
     const percent = done === undefined ? "" : ` ${Math.round(done * 100)} %`;
-    if (process.stderr.isTTY) {
+    if (isatty(2)) {
       print(2, `\r\x1b[Klinden: ${text}${percent} …`);
       open = true;
     } else if (text !== last) print(2, `linden: ${text} …\n`);
