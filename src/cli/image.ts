@@ -1,30 +1,50 @@
 /**
- * Layer: cli. `linden image build` and `linden image list`: the programs a sandbox can start with. It must not know how
- * they are built.
+ * Layer: cli. `linden image …`: the programs a sandbox can start with, built, listed, packed into one file and loaded from
+ * it. It must not know how they are built.
  */
+import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { buildImage, DEFAULT_IMAGE, images, ToolchainError } from "../toolchain/index.ts";
+import {
+  buildImage,
+  builtImage,
+  DEFAULT_IMAGE,
+  images,
+  loadImage,
+  packImage,
+  staleImage,
+  ToolchainError,
+} from "../toolchain/index.ts";
 import { print, say } from "./output.ts";
 import { progressLine } from "./progress-line.ts";
 import { HELP, UsageError } from "./usage.ts";
 
+const OPTIONS = {
+  help: { type: "boolean", short: "h" },
+  json: { type: "boolean" },
+  output: { type: "string", short: "o" },
+  digest: { type: "string" },
+} as const;
+
 export async function image(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    options: { help: { type: "boolean", short: "h" }, json: { type: "boolean" } },
-    allowPositionals: true,
-  });
-  const [word, name, ...rest] = positionals;
+  const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  const [word, ...names] = positionals;
   if (values.help) {
     print(1, HELP.get("image") ?? "");
     return 0;
   }
-  if (rest.length > 0) throw new UsageError("image", `${rest[0]}: one image at a time`);
-  if (word === "list" && name === undefined) return list(values.json === true);
-  if (word !== "build") throw new UsageError("image", "say linden image build [NAME], or linden image list");
-  const directory = await built(name ?? DEFAULT_IMAGE);
-  if (directory === undefined) return 1;
-  print(1, `${directory}\n`);
+  if (word === "build") return build(names.length === 0 ? [DEFAULT_IMAGE] : names);
+  if (word === "list" && names.length === 0) return list(values.json === true);
+  if (word === "pack" && names.length <= 1) return pack(names[0] ?? DEFAULT_IMAGE, values.output);
+  if (word === "load" && names.length === 1) return load(names[0] ?? "", values.digest);
+  throw new UsageError("image", "say linden image build [NAME…], list, pack [NAME] or load FILE");
+}
+
+async function build(names: readonly string[]): Promise<number> {
+  for (const name of names) {
+    const directory = await built(name);
+    if (directory === undefined) return 1;
+    print(1, `${directory}\n`);
+  }
   return 0;
 }
 
@@ -43,14 +63,41 @@ export async function built(name: string): Promise<string | undefined> {
   }
 }
 
+/** Says so when an image that is about to be used would be built otherwise today. */
+export async function warnOfStale(name: string): Promise<void> {
+  const why = await staleImage(name);
+  if (why !== undefined) say(`the image ${name} is out of date: ${why}; linden image build ${name} makes it anew`);
+}
+
 async function list(json: boolean): Promise<number> {
   const all = await images();
   if (json) {
     print(1, `${JSON.stringify(all, null, 2)}\n`);
     return 0;
   }
-  for (const { name, version, description, directory } of all) {
-    print(1, `${name}  ${version}  ${description}\n    ${directory ?? `not built: linden image build ${name}`}\n`);
+  for (const { name, version, description, directory, stale } of all) {
+    const place = directory ?? `not built: linden image build ${name}`;
+    print(
+      1,
+      `${name}  ${version}  ${description}\n    ${place}${stale === undefined ? "" : ` (out of date: ${stale})`}\n`,
+    );
   }
+  return 0;
+}
+
+async function pack(name: string, output = `${name}.tar`): Promise<number> {
+  const directory = await builtImage(name);
+  if (directory === undefined) throw new UsageError("image", `${name}: it is not built: linden image build ${name}`);
+  await warnOfStale(name);
+  const { bytes, digest } = packImage(name, directory, output);
+  await writeFile(output, bytes);
+  print(1, `${digest}  ${output}\n`);
+  return 0;
+}
+
+async function load(file: string, expected: string | undefined): Promise<number> {
+  const { directory, name } = await loadImage(file, { named: true, ...(expected && { expected }) });
+  say(`${name} is what ${file} holds, from now on`);
+  print(1, `${directory}\n`);
   return 0;
 }

@@ -3,7 +3,6 @@
  * exit status that goes with an error.
  */
 import { writeSync } from "node:fs";
-import { LindenError } from "../sandbox/errors.ts";
 import { escapeText } from "../sandbox/text.ts";
 
 /** A message for the person at the shell; control characters are escaped, but newlines of our own texts stay. */
@@ -26,7 +25,5 @@ export function print(descriptor: 1 | 2, text: string): void {
 
 /** The exit status an error stands for. */
 export function statusOf(error: unknown): number {
-  return error instanceof LindenError && "exitCode" in error && typeof error.exitCode === "number"
-    ? error.exitCode
-    : 125;
+  return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number" ? error.exitCode : 125;
 }

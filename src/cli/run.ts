@@ -2,6 +2,7 @@
  * Layer: cli. `linden run`: one program, its streams joined to this process's, its end becoming ours.
  */
 
+import { statSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { isatty, ReadStream, WriteStream } from "node:tty";
 import { ProgramNotFound } from "../sandbox/errors.ts";
@@ -31,7 +32,7 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
     print(1, RUN_USAGE);
     return 0;
   }
-  const request = await withImage(parsed);
+  const { request, names } = await withImage(parsed);
   if (request.options.lock === "off") {
     say("warning: the lock is off: only the inner layer stands between the program and this machine");
   }
@@ -39,6 +40,7 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
   const creating = Sandbox.create(request.options);
   creating.catch(() => {});
   // While the cell starts, the module is read and our own streams are opened.
+  if (names.length > 0) await warnOfStale(names);
   const program = await loadProgram(request.program, defaultServices(), request.options.image);
   const { stdin, stdout, stderr } = standardStreams();
   const tty = { stdin: stdin instanceof ReadStream, stdout: stdout instanceof WriteStream, stderr: isatty(2) };
@@ -67,22 +69,29 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
   return exit?.timedOut ? EXIT_TIMEOUT : (forwarding.status ?? exit?.exitCode ?? EXIT_KILLED);
 }
 
-/** The image that was named, or the default one where it has the program and nobody else does. */
-async function withImage(request: RunRequest): Promise<RunRequest> {
+/** With the image that was named, or the default one where nobody else has the program; and the names of images of the cache. */
+async function withImage(request: RunRequest): Promise<{ request: RunRequest; names: readonly string[] }> {
   const { program, options } = request;
   const named = options.image;
-  if (named?.includes("/")) return request;
+  if (named !== undefined && isArchive(named)) {
+    const { loadImage } = await import("../toolchain/index.ts");
+    const { directory } = await loadImage(named);
+    return { request: { ...request, options: { ...options, image: directory } }, names: [] };
+  }
+  const asked = { request, names: [] };
+  if (named?.includes("/")) return asked;
   if (named === undefined) {
-    if (program.includes("/") || program.endsWith(".wasm")) return request;
+    if (program.includes("/") || program.endsWith(".wasm")) return asked;
     const elsewhere = await findProgram(program, process.cwd()).then(
       () => true,
       (error: unknown) => !(error instanceof ProgramNotFound),
     );
-    if (elsewhere) return request;
+    if (elsewhere) return asked;
   }
-  const { builtImage, DEFAULT_IMAGE } = await import("../toolchain/index.ts");
-  const image = await builtImage(named ?? DEFAULT_IMAGE);
-  if (image !== undefined) return { ...request, options: { ...options, image } };
+  const { builtImage, DEFAULT_IMAGE, imageNames } = await import("../toolchain/index.ts");
+  const names = named ?? DEFAULT_IMAGE;
+  const image = await builtImage(names);
+  if (image !== undefined) return { request: { ...request, options: { ...options, image } }, names: imageNames(names) };
   if (named === undefined) {
     throw new ProgramNotFound(
       `${escapeText(program)}: no installed guest has this name (linden guests lists them), it is no path of a .wasm file, ` +
@@ -93,6 +102,17 @@ async function withImage(request: RunRequest): Promise<RunRequest> {
     "run",
     `--image ${named}: it is not built (linden image build ${named}), and no path with a "/"`,
   );
+}
+
+async function warnOfStale(names: readonly string[]): Promise<void> {
+  const image = await import("./image.ts");
+  for (const name of names) await image.warnOfStale(name);
+}
+
+/** A name that ends as an archive's, or a path of something that is no directory. */
+function isArchive(image: string): boolean {
+  if (/\.(tar|tar\.gz|tgz)$/.test(image)) return true;
+  return image.includes("/") && (statSync(image, { throwIfNoEntry: false })?.isFile() ?? false);
 }
 
 interface Forwarding {

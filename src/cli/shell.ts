@@ -15,7 +15,6 @@ export async function shell(argv: readonly string[], launched: LaunchedAhead | u
     print(1, HELP.get("shell") ?? "");
     return 0;
   }
-  const image = (await builtImage(DEFAULT_IMAGE)) ?? (await built(DEFAULT_IMAGE));
-  if (image === undefined) return EXIT_LINDEN;
-  return run(["-t", "--image", image, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], launched);
+  if ((await builtImage(DEFAULT_IMAGE)) === undefined && (await built(DEFAULT_IMAGE)) === undefined) return EXIT_LINDEN;
+  return run(["-t", "--image", DEFAULT_IMAGE, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], launched);
 }

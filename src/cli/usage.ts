@@ -26,7 +26,7 @@ Commands:
   learn -- PROGRAM      run a native program and write the policy it needs; --audit tries one out
   cc, c++               compile C for the sandbox: a clang with its own C library
   ar, ranlib, nm, strip LLVM's, for what cc makes
-  image build|list      build and list the programs a sandbox can start with: a shell and its tools
+  image build|list|…    build, list, pack and load the programs a sandbox can start with: a shell and its tools
   help [COMMAND]        this, or the help of a command
   version               print the version
 
@@ -44,8 +44,9 @@ Runs PROGRAM in a fresh sandbox and exits as it does. PROGRAM is a .wasm file (a
 an installed guest ("linden guests"). What stands after PROGRAM is the program's.
 
 Files:
-      --image NAME|DIRECTORY     start with an image's files ("linden image list"); a PROGRAM that is no guest comes from
-                                 busybox's, once that is built: linden run sh -c 'echo hi | cat'
+      --image NAME|DIRECTORY|FILE.tar
+                                 start with an image's files ("linden image list"); NAME may be several, busybox,bash; a
+                                 PROGRAM that is no guest comes from busybox's, once that is built: linden run sh
   -v, --volume HOST:GUEST[:ro]   show a host directory, or a copy of a file (:ro only), at GUEST; :ro for reading only
                                  a writable one refuses files the host executes later, such as git hooks and shell
                                  start files (EPERM); "allow" in a policy switches rules off by name
@@ -144,12 +145,21 @@ Rings (io_uring) are answered ENOSYS, since a filter cannot see into them; setui
 Exit status: the program's; 125 Linden failed; 126 not runnable; 127 not found; 128+n signal n ended it.
 `;
 
-const IMAGE_HELP = `Usage: linden image build [NAME]
+const IMAGE_HELP = `Usage: linden image build [NAME…]
        linden image list [--json]
+       linden image pack [NAME] [-o FILE]
+       linden image load FILE [--digest HEX]
 
-"build" makes an image, busybox if none is named, from Debian's source, once: it is kept in $XDG_CACHE_HOME/linden/userland
-and the directory is printed. A C compiler for WebAssembly is needed once; the command that installs it is said when it is missing.
+"build" makes images, busybox if none is named, from Debian's sources, once: they are kept in $XDG_CACHE_HOME/linden/userland
+and their directories are printed. A C compiler for WebAssembly is needed once; the command that installs it is said when it is missing.
 With LINDEN_SOURCES=DIRECTORY, sources that lie there are taken from it. "list" says what there is and what is built.
+
+A NAME may be several with commas between them, busybox,bash,grep: images over each other, the last one's files on top.
+
+"pack" writes a built image into one file, NAME.tar unless -o says otherwise (gzipped where it ends in .gz), and prints its
+digest. "load" checks such a file, unpacks it into the cache and gives it its name: no compiler is needed then. With --digest
+it takes no other. "linden run --image FILE.tar" does the same without giving a name. A file that is cut short or was changed is
+refused: exit 126 (127 where there is none).
 `;
 
 const SHELL_HELP = `Usage: linden shell [OPTIONS of linden run]

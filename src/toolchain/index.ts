@@ -4,7 +4,8 @@
 export { cacheRoot } from "./cache.ts";
 export { compile, type Language } from "./driver/driver.ts";
 export { ToolchainError } from "./errors.ts";
+export { loadImage, packImage } from "./image-archive.ts";
 export { startTool } from "./run-tool.ts";
 export { type Progress, type Sysroot, sysroot, TARGET } from "./sysroot.ts";
 export { findTools, INSTALL_COMMAND, missingTools } from "./tools.ts";
-export { buildImage, builtImage, DEFAULT_IMAGE, type Image, images } from "./userland.ts";
+export { buildImage, builtImage, DEFAULT_IMAGE, type Image, imageNames, images, staleImage } from "./userland.ts";

@@ -14,34 +14,40 @@ export type Recipe = {
   readonly description: string;
   /** Programs of the host that the commands call. */
   readonly needs: readonly string[];
+  /** Recipes whose headers and libraries the build finds: {zlib} in a word stands for the directory of zlib's image. */
+  readonly uses?: readonly string[];
   /** Unpacked into this directory of the tree, in order. */
   readonly sources: readonly (SourceArchive & { readonly into: string })[];
   /** Files of the tree, each applied with patch -p1. */
-  readonly patches: readonly string[];
-  readonly edits: readonly {
+  readonly patches?: readonly string[];
+  readonly edits?: readonly {
     readonly file: string;
     readonly why: string;
     readonly find: string;
     readonly replace: string;
   }[];
-  /** Commands without a shell. {cc} and {ar} in a word stand for ours. */
-  readonly configure: readonly (readonly string[])[];
+  /** Commands without a shell; build.ts lists the words in braces that are replaced. */
+  readonly configure?: readonly (readonly string[])[];
   /** CONFIG_ names that are switched off or given a value between `configure` and `build`. */
-  readonly config: {
+  readonly config?: {
     readonly file: string;
     readonly why: string;
     readonly off: readonly string[];
     readonly set: Readonly<Record<string, string>>;
   };
   readonly build: readonly (readonly string[])[];
-  /** Lines that `build` prints, near enough for a progress bar. */
+  /** Lines that the commands print, near enough for a progress bar. */
   readonly steps: number;
   /** `to` is a path in the image, without the slash before it. */
   readonly programs: readonly { readonly from: string; readonly to: string }[];
+  /** The same for what is not executed: headers, libraries. */
+  readonly data?: readonly { readonly from: string; readonly to: string }[];
   /** Texts of the image, by their paths in it. */
-  readonly files: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
   /** A file with one absolute path a line: each becomes a symbolic link to the program `to`. */
-  readonly links: { readonly list: string; readonly to: string };
+  readonly links?: { readonly list: string; readonly to: string };
+  /** Symbolic links of the image: a program's path to the paths that lead to it. */
+  readonly aliases?: Readonly<Record<string, readonly string[]>>;
 };
 
 /** Where userland/ lies: beside src/ in a checkout, beside dist/ in the package. */
@@ -58,6 +64,11 @@ export function recipeNames(): string[] {
     .filter((name) => name.endsWith(".json"))
     .map((name) => name.slice(0, -".json".length))
     .sort();
+}
+
+/** Answers of configure scripts about our C library, as their own cache files hold them. */
+export function configureCache(): string {
+  return readFileSync(join(userlandDirectory(), "config.cache"), "utf8");
 }
 
 /** The recipe, and its text for a hash. ToolchainError when there is none of this name. */

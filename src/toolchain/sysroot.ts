@@ -26,7 +26,7 @@ import { findTools, type Tools } from "./tools.ts";
 export const TARGET = "wasm32-unknown-linux-muslwali";
 
 /** Raised when this file builds another result from the same inputs. */
-const RECIPE = "1";
+const RECIPE = "2";
 
 /** Instructions every engine of ours has; what the library is compiled with, a program may be linked with. */
 export const TARGET_FLAGS = [`--target=${TARGET}`, "-matomics", "-mbulk-memory"];
@@ -46,12 +46,21 @@ export type Progress = (text: string, done?: number) => void;
 export async function sysroot(progress: Progress = () => {}, root: string = cacheRoot()): Promise<Sysroot> {
   const tools = findTools();
   const recipe = muslRecipe();
-  const key = createHash("sha256")
+  const directory = await cached(
+    "sysroot",
+    sysrootKey(tools, recipe),
+    (fresh) => build(fresh, tools, recipe, progress),
+    root,
+  );
+  return { directory, tools };
+}
+
+/** Names the library that these tools build: another one when any of its inputs changes. */
+export function sysrootKey(tools: Tools, recipe: MuslRecipe = muslRecipe()): string {
+  return createHash("sha256")
     .update([RECIPE, recipe.source.sha256, overlayHash(), tools.identity, COMPILE_FLAGS.join(" ")].join("\0"))
     .digest("hex")
     .slice(0, 32);
-  const directory = await cached("sysroot", key, (fresh) => build(fresh, tools, recipe, progress), root);
-  return { directory, tools };
 }
 
 const COMPILE_FLAGS = [
@@ -68,6 +77,9 @@ const COMPILE_FLAGS = [
   "-mexception-handling",
   "-w",
 ];
+
+/** For the one file of the library that calls setjmp; the files that implement it must not have it. */
+const SETJMP_FILES = new Map([["src/time/timer_create.c", ["-mllvm", "-wasm-enable-sjlj"]]]);
 
 const INCLUDE_ORDER = [
   "arch/wasm32",
@@ -112,7 +124,8 @@ async function compileLibrary(tree: string, tools: Tools, progress: Progress): P
     for (let source = sources.pop(); source !== undefined; source = sources.pop()) {
       const object = join("obj", source.replace(/\.[cs]$/, ".o"));
       mkdirSync(join(tree, object, ".."), { recursive: true });
-      await runTool(tools.clang, [...flags, "-c", "-o", object, source], tree).catch((error: unknown) => {
+      const more = SETJMP_FILES.get(source) ?? [];
+      await runTool(tools.clang, [...flags, ...more, "-c", "-o", object, source], tree).catch((error: unknown) => {
         sources.length = 0;
         throw error;
       });

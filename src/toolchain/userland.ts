@@ -1,36 +1,23 @@
 /**
- * Layer: toolchain. Builds what a recipe describes, once, into the cache: a directory tree that a sandbox takes for its
- * first files. It must not know any recipe, nor sandboxes.
+ * Layer: toolchain. The images of userland/: which are built, from what, and building them once into the cache: directory
+ * trees that a sandbox takes for its first files. It must not know any recipe, nor sandboxes.
  */
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { readlink, rename, rm, symlink } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, join } from "node:path";
+import { buildRecipe, checkNeeds, type Linden } from "./build.ts";
 import { cached, cacheRoot } from "./cache.ts";
 import { ToolchainError } from "./errors.ts";
-import { type Recipe, readRecipe, recipeNames } from "./recipe.ts";
-import { runTool } from "./run-tool.ts";
-import { unpackSource } from "./source-archive.ts";
-import { type Progress, sysroot } from "./sysroot.ts";
-import { onPath } from "./tools.ts";
+import { configureCache, readRecipe, recipeNames } from "./recipe.ts";
+import { type Progress, sysroot, sysrootKey } from "./sysroot.ts";
+import { findTools, missingTools } from "./tools.ts";
 
-/** Raised when this file builds another result from the same inputs. */
-const REVISION = "1";
+/** Raised when the same inputs build another result. */
+const REVISION = "2";
 
 /** The image that `linden shell` starts. */
 export const DEFAULT_IMAGE = "busybox";
-
-/** The words that start Linden's command line. */
-export type Linden = readonly string[];
 
 export type Image = {
   readonly name: string;
@@ -38,6 +25,8 @@ export type Image = {
   readonly description: string;
   /** Where its files lie; undefined before it is built. */
   readonly directory: string | undefined;
+  /** Why it should be built anew; undefined when it is as it would be built now. */
+  readonly stale: string | undefined;
 };
 
 /** Every image there is a recipe for. */
@@ -45,49 +34,107 @@ export async function images(root: string = cacheRoot()): Promise<Image[]> {
   return Promise.all(
     recipeNames().map(async (name) => {
       const { version, description } = readRecipe(name).recipe;
-      return { name, version, description, directory: await builtImage(name, root) };
+      return { name, version, description, directory: await built(name, root), stale: await staleImage(name, root) };
     }),
   );
 }
 
-/** The directory of an image that was built before, whatever it was built from; undefined when it never was. */
-export async function builtImage(name: string, root: string = cacheRoot()): Promise<string | undefined> {
-  const key = await readlink(join(root, "userland", name)).catch(() => undefined);
-  if (key === undefined) return undefined;
-  const directory = join(root, "userland", basename(key));
-  return existsSync(directory) ? directory : undefined;
+/** The names in "busybox,bash,grep": images over each other, where a later one's file takes the place of an earlier one's. */
+export function imageNames(names: string): readonly string[] {
+  return names.split(",").filter((name) => name !== "");
 }
 
 /**
- * The directory of an image, from the cache or built now (two to five minutes on two cores). Throws ToolchainError where
- * tools or source are missing, or a command fails.
+ * The directory of an image, or of several over each other, whatever they were built from; undefined when one of them was
+ * never built.
+ */
+export async function builtImage(names: string, root: string = cacheRoot()): Promise<string | undefined> {
+  const found = await Promise.all(imageNames(names).map((name) => built(name, root)));
+  const directories = found.filter((directory) => directory !== undefined);
+  if (directories.length < found.length || found.length === 0) return undefined;
+  return stacked(directories, root);
+}
+
+/**
+ * The directory of an image, or of several over each other, from the cache or built now (two to five minutes each on two
+ * cores). Throws ToolchainError where tools or source are missing, or a command fails.
  */
 export async function buildImage(
-  name: string,
+  names: string,
   linden: Linden,
   progress: Progress = () => {},
   root: string = cacheRoot(),
 ): Promise<string> {
-  const { recipe, text } = readRecipe(name);
-  const { directory: library, tools } = await sysroot(progress, root);
-  needed(recipe);
-  const key = createHash("sha256")
-    .update([REVISION, text, basename(library)].join("\0"))
-    .digest("hex")
-    .slice(0, 32);
-  const directory = await cached("userland", key, (fresh) => build(fresh, recipe, linden, tools.ar, progress), root);
-  await point(join(root, "userland", name), key);
+  const directories: string[] = [];
+  for (const name of imageNames(names)) directories.push(await build(name, linden, progress, root));
+  return stacked(directories, root);
+}
+
+/** Why an image that was built should be built anew; undefined when there is no reason, or none that can be known here. */
+export async function staleImage(name: string, root: string = cacheRoot()): Promise<string | undefined> {
+  const key = await keyOf(name, root);
+  if (key === undefined || key.startsWith(`${LOADED}-`)) return undefined;
+  const [recipe, tools] = key.split("-");
+  if (recipe !== recipeKey(name)) return "its recipe changed since it was built";
+  if (missingTools().length === 0 && tools !== toolsKey())
+    return "the compiler or the C library changed since it was built";
+  return undefined;
+}
+
+/** Where images of archives are kept: they stand for themselves, and no recipe makes them stale. */
+const LOADED = "loaded";
+
+/** Keeps what `fill` lays into a directory under its digest. `names`: what it is called by from now on, if anything. */
+export async function keepLoaded(
+  digest: string,
+  fill: (directory: string) => Promise<void>,
+  name: string | undefined,
+  root: string = cacheRoot(),
+): Promise<string> {
+  const key = `${LOADED}-${digest}`;
+  const directory = await cached("userland", key, fill, root);
+  if (name !== undefined) await point(join(root, "userland", name), key);
   return directory;
 }
 
-function needed({ name, needs }: Recipe): void {
-  const missing = needs.filter((tool) => onPath(tool, process.env.PATH ?? "") === undefined);
-  if (missing.length === 0) return;
-  const packages = missing.map((tool) => (tool === "xz" ? "xz-utils" : tool));
-  throw new ToolchainError(
-    `building ${name} needs programs that are not installed: ${missing.join(", ")}\n` +
-      `install them with: apt-get install --no-install-recommends ${packages.join(" ")}`,
-  );
+async function keyOf(name: string, root: string): Promise<string | undefined> {
+  return readlink(join(root, "userland", name)).then(basename, () => undefined);
+}
+
+async function built(name: string, root: string): Promise<string | undefined> {
+  if (!/^[\w.+-]+$/.test(name)) return undefined;
+  const key = await keyOf(name, root);
+  if (key === undefined) return undefined;
+  const directory = join(root, "userland", key);
+  return existsSync(directory) ? directory : undefined;
+}
+
+function digest(parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("\0")).digest("hex");
+}
+
+/** Everything of ours that an image is made from: its recipe, the answers to configure, the recipes it uses. */
+function recipeKey(name: string): string {
+  const { recipe, text } = readRecipe(name);
+  const answers = text.includes("{cache}") ? configureCache() : "";
+  return digest([REVISION, JSON.stringify(recipe), answers, ...(recipe.uses ?? []).map(recipeKey)]).slice(0, 16);
+}
+
+function toolsKey(): string {
+  return sysrootKey(findTools()).slice(0, 16);
+}
+
+async function build(name: string, linden: Linden, progress: Progress, root: string): Promise<string> {
+  const { recipe } = readRecipe(name);
+  const { tools } = await sysroot(progress, root);
+  checkNeeds(recipe);
+  const uses = new Map<string, string>();
+  for (const used of recipe.uses ?? []) uses.set(used, await build(used, linden, progress, root));
+  const key = `${recipeKey(name)}-${toolsKey()}`;
+  const workshop = { linden, tools, uses };
+  const directory = await cached("userland", key, (fresh) => buildRecipe(fresh, recipe, workshop, progress), root);
+  await point(join(root, "userland", name), key);
+  return directory;
 }
 
 /** Makes `link` lead to `key`, whatever it led to before. */
@@ -99,76 +146,28 @@ async function point(link: string, key: string): Promise<void> {
   await rename(fresh, link);
 }
 
-async function build(directory: string, recipe: Recipe, linden: Linden, ar: string, progress: Progress): Promise<void> {
-  const tree = join(directory, ".tree");
-  for (const source of recipe.sources) {
-    mkdirSync(join(tree, source.into), { recursive: true });
-    await unpackSource(source, join(tree, source.into), progress);
-  }
-  const title = `building ${recipe.name}`;
-  progress(title, 0);
-  for (const patch of recipe.patches) await runTool("patch", ["-p1", "-s", "-i", patch], tree);
-  for (const { file, find, replace } of recipe.edits) {
-    const parts = readFileSync(join(tree, file), "utf8").split(find);
-    if (parts.length !== 2)
-      throw new ToolchainError(`${file} of ${recipe.name} is not the file its edit was written for`);
-    writeFileSync(join(tree, file), parts.join(replace));
-  }
-  const words = new Map([
-    ["{cc}", compilerScript(directory, linden)],
-    ["{ar}", ar],
-  ]);
-  let lines = 0;
-  const run = async ([file = "", ...args]: readonly string[]) => {
-    const filled = args.map((arg) => arg.replace(/\{\w+\}/g, (word) => words.get(word) ?? word));
-    await runTool(file, filled, tree, (text) => {
-      lines += text.split("\n").length - 1;
-      progress(title, Math.min(lines / recipe.steps, 0.99));
-    });
+/** One directory with the files of several, kept like them; the files themselves are shared. */
+async function stacked(directories: readonly string[], root: string): Promise<string> {
+  const [first] = directories;
+  if (first === undefined) throw new ToolchainError("which image? linden image list says which there are");
+  if (directories.length === 1) return first;
+  const key = `stack-${digest(directories.map((directory) => basename(directory))).slice(0, 32)}`;
+  const fill = async (fresh: string) => {
+    for (const directory of directories) lay(directory, fresh);
   };
-  for (const command of recipe.configure) await run(command);
-  configure(join(tree, recipe.config.file), recipe.config);
-  lines = 0;
-  for (const command of recipe.build) await run(command);
-  install(tree, directory, recipe);
-  rmSync(tree, { recursive: true });
-  rmSync(compilerScript(directory, linden));
+  return cached("userland", key, fill, root);
 }
 
-/** The compiler as one word, as makefiles like it. */
-function compilerScript(directory: string, linden: Linden): string {
-  const file = join(directory, ".cc");
-  const quoted = linden.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-  writeFileSync(file, `#!/bin/sh\nexec ${quoted} cc "$@"\n`);
-  chmodSync(file, 0o755);
-  return file;
-}
-
-function configure(file: string, { off, set }: Recipe["config"]): void {
-  const values = new Map(Object.entries(set));
-  const text = readFileSync(file, "utf8").replace(/^CONFIG_(\w+)=.*$/gm, (line, name) => {
-    const value = values.get(name);
-    if (value !== undefined) return `CONFIG_${name}=${value}`;
-    return off.includes(name) ? `# CONFIG_${name} is not set` : line;
-  });
-  writeFileSync(file, text);
-}
-
-function install(tree: string, directory: string, recipe: Recipe): void {
-  for (const { from, to } of recipe.programs) {
-    mkdirSync(dirname(join(directory, to)), { recursive: true });
-    copyFileSync(join(tree, from), join(directory, to));
-    chmodSync(join(directory, to), 0o755);
-  }
-  for (const [path, text] of Object.entries(recipe.files)) {
-    mkdirSync(dirname(join(directory, path)), { recursive: true });
-    writeFileSync(join(directory, path), text, { mode: 0o644 });
-  }
-  const { list, to } = recipe.links;
-  for (const line of readFileSync(join(tree, list), "utf8").split("\n")) {
-    if (!/^\/[\w/.[+-]+$/.test(line) || line.includes("..")) continue;
-    const link = join(directory, line);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(relative(dirname(link), join(directory, to)), link);
+function lay(from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true, recursive: true })) {
+    const source = join(entry.parentPath, entry.name);
+    const target = join(to, source.slice(from.length));
+    if (entry.isDirectory()) {
+      mkdirSync(target, { recursive: true });
+      continue;
+    }
+    rmSync(target, { force: true });
+    if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    else linkSync(source, target);
   }
 }
