@@ -3,6 +3,7 @@
  * would allow it. It must not print.
  */
 import { ENOSYS, EPERM } from "../../abi/errno.ts";
+import { callNumbers, hostArchitecture } from "../../host/call-numbers.ts";
 import { LEARNING } from "../../host/notifications.unsafe.ts";
 import { RuleBook } from "../context/rule-book.ts";
 import type { WrittenPolicy } from "../formats/format.ts";
@@ -44,6 +45,9 @@ export type AuditOptions = {
 export class Audit implements Listener {
   readonly #rules: ReadonlyMap<string, readonly Rule[]>;
   readonly #fallback: Action;
+  /** What happens to calls numbered above the last one the policy's author knew. */
+  readonly #newer: Action;
+  readonly #last: number;
   readonly #options: AuditOptions;
   readonly #told = new Set<string>();
   readonly #locked: Locked | undefined;
@@ -53,6 +57,8 @@ export class Audit implements Listener {
   constructor({ policy, from }: Pick<WrittenPolicy, "policy" | "from">, options: AuditOptions) {
     this.#rules = Map.groupBy(policy.rules, ({ syscall }) => syscall);
     this.#fallback = policy.fallback;
+    this.#newer = policy.newer?.action ?? policy.fallback;
+    this.#last = callNumbers(hostArchitecture()).get(policy.newer?.above ?? "") ?? Number.POSITIVE_INFINITY;
     this.#options = options;
     this.#locked = from === "lock" ? new Locked() : undefined;
   }
@@ -77,7 +83,9 @@ export class Audit implements Listener {
 
   #decide({ syscall, args }: HeardCall): { readonly action: Action; readonly rule?: Rule } {
     const rule = this.#rules.get(syscall)?.find(({ conditions }) => conditions.every((each) => holds(each, args)));
-    return rule === undefined ? { action: this.#fallback } : { action: rule.action, rule };
+    if (rule !== undefined) return { action: rule.action, rule };
+    const number = callNumbers(hostArchitecture()).get(syscall) ?? Number(syscall.replace(/^call /, ""));
+    return { action: number > this.#last ? this.#newer : this.#fallback };
   }
 
   #tell(call: HeardCall, action: Action, rule: Rule | undefined): void {

@@ -79,18 +79,25 @@ function hear(queue: number, { id, task, number, args }: Notification, listener:
   }
 }
 
-const processes = new Map<number, number>();
+/** How long what /proc said of a task is believed, in milliseconds: numbers are used anew, but never so soon. */
+export const BELIEVED_MS = 100;
+/** So many tasks are remembered; then all are asked again. */
+const MOST_TASKS = 10_000;
 
-/** The process a thread belongs to. A number that is used anew for another one's thread is told wrongly, which only a message shows. */
+const processes = new Map<number, { readonly process: number; readonly until: number }>();
+
+/** The process a thread belongs to; the thread itself where nobody can tell any more. */
 function processOf(task: number): number {
   const known = processes.get(task);
-  if (known !== undefined) return known;
+  const now = performance.now();
+  if (known !== undefined && now < known.until) return known.process;
   let found = task;
   try {
     found = Number(/^Tgid:\t(\d+)$/m.exec(readFileSync(`/proc/${task}/status`, "latin1"))?.[1] ?? task);
   } catch {
     // It is gone.
   }
-  processes.set(task, found);
+  if (processes.size >= MOST_TASKS) processes.clear();
+  processes.set(task, { process: found, until: now + BELIEVED_MS });
   return found;
 }

@@ -5,8 +5,14 @@
 import { readFileSync } from "node:fs";
 import { ENOSYS } from "../../abi/errno.ts";
 import { LEARNING } from "../../host/notifications.unsafe.ts";
-import type { HeardCall, Listener, Word } from "./hearing.ts";
+import { BELIEVED_MS, type HeardCall, type Listener, type Word } from "./hearing.ts";
 import { Recording } from "./recording.ts";
+
+/** So many processes are remembered; then all are asked again. */
+const MOST_KNOWN = 10_000;
+
+/** So many calls without a name are told of. */
+const MOST_UNNAMED = 100;
 
 export class Learner implements Listener {
   readonly recording = new Recording();
@@ -30,35 +36,42 @@ export class Learner implements Listener {
       return { errno: ENOSYS };
     }
     if (this.from === "lock" && !this.#locked.has(call.process)) return "go on";
-    if (syscall.startsWith("call ")) this.unnamed.add(syscall);
-    else this.recording.add(syscall, args);
+    if (!syscall.startsWith("call ")) this.recording.add(syscall, args);
+    else if (this.unnamed.size < MOST_UNNAMED) this.unnamed.add(syscall);
     return "go on";
   }
 }
 
 /** Processes that said where their lock goes, and what they start from then on. */
 export class Locked {
-  readonly #inside = new Set<number>();
-  readonly #outside = new Set<number>();
+  readonly #signed = new Set<number>();
+  /** What was found out of others, and until when it is believed. */
+  readonly #known = new Map<number, { readonly inside: boolean; readonly until: number }>();
 
   add(process: number): void {
-    this.#inside.add(process);
-    this.#outside.delete(process);
+    this.#signed.add(process);
+    this.#known.clear();
   }
 
   /** Whether a process is one of them or descends from one. Who cannot be asked any more counts: nothing seen is lost. */
   has(process: number): boolean {
-    if (this.#inside.has(process)) return true;
-    if (this.#outside.has(process)) return false;
+    if (this.#signed.has(process)) return true;
+    const now = performance.now();
+    const known = this.#known.get(process);
+    if (known !== undefined && now < known.until) return known.inside;
+    // An orphan's parent is not its parent any more: once inside, a process stays so.
+    const inside = known?.inside === true || this.#descends(process);
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(process, { inside, until: now + BELIEVED_MS });
+    return inside;
+  }
+
+  #descends(process: number): boolean {
     for (let each = process; each > 1; ) {
       const parent = parentOf(each);
-      if (parent === undefined || this.#inside.has(parent)) {
-        this.#inside.add(process);
-        return true;
-      }
+      if (parent === undefined || this.#signed.has(parent)) return true;
       each = parent;
     }
-    this.#outside.add(process);
     return false;
   }
 }
