@@ -1,7 +1,15 @@
 /** Each step made to fail: an error before anything irreversible, or exactly what is in force. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LandlockRule, LockdownError, LockIncomplete, RingsExist, SystemIO, ThreadsDiverged } from "linden/lockdown";
+import {
+  LandlockRule,
+  LockdownError,
+  LockIncomplete,
+  RingsExist,
+  SystemIO,
+  ThreadsDiverged,
+  UnsupportedPlatform,
+} from "linden/lockdown";
 import { type ApplyCalls, type ApplyPlan, applyPlan } from "../../src/lockdown/context/apply.ts";
 import { RuleBook } from "../../src/lockdown/context/rule-book.ts";
 
@@ -35,6 +43,7 @@ function recorder(failing: Partial<Record<keyof ApplyCalls, number>> = {}) {
     return failing[name] ?? good;
   };
   const calls: ApplyCalls = {
+    probeFilter: answer("probeFilter", 0),
     setNoNewPrivileges: answer("setNoNewPrivileges", 0),
     noNewPrivileges: answer("noNewPrivileges", 1),
     setResourceLimit: answer("setResourceLimit", 0),
@@ -46,7 +55,7 @@ function recorder(failing: Partial<Record<keyof ApplyCalls, number>> = {}) {
   return { calls, made };
 }
 
-const FIRST = ["setNoNewPrivileges", "noNewPrivileges"];
+const FIRST = ["probeFilter", "setNoNewPrivileges", "noNewPrivileges"];
 const NARROWED = ["no_new_privs", "resource limit core", "capabilities"];
 
 test("the order of the steps, and the report of what is in force", () => {
@@ -65,7 +74,7 @@ test("rings, or a failing first step: nothing was changed", () => {
     throw new RingsExist(3);
   };
   assert.throws(() => applyPlan({ ...plan(true), demandNoRings: rings }, calls), RingsExist);
-  assert.deepEqual(made, []);
+  assert.deepEqual(made, ["probeFilter"]);
   assert.throws(
     () => applyPlan(plan(true), recorder({ setNoNewPrivileges: -22 }).calls),
     (error: unknown) =>
@@ -73,6 +82,22 @@ test("rings, or a failing first step: nothing was changed", () => {
       !(error instanceof LockIncomplete) &&
       /EINVAL.*nothing was changed/.test(error.message),
   );
+});
+
+test("a kernel without filters is told by a type, before any step", () => {
+  for (const answer of [-38, -22, -95]) {
+    const { calls, made } = recorder({ probeFilter: answer });
+    assert.throws(
+      () => applyPlan(plan(true), calls),
+      (error: unknown) =>
+        error instanceof UnsupportedPlatform && /CONFIG_SECCOMP_FILTER.*Nothing was changed/.test(error.message),
+    );
+    assert.deepEqual(made, ["probeFilter"]);
+  }
+  // Whoever may not ask may not lock either, and hears it from the first step that is refused.
+  const { calls, made } = recorder({ probeFilter: -1, setNoNewPrivileges: -1 });
+  assert.throws(() => applyPlan(plan(true), calls), /no_new_privs: EPERM.*nothing was changed/);
+  assert.deepEqual(made, ["probeFilter", "setNoNewPrivileges"]);
 });
 
 test("a later step fails: the error says exactly what is in force, and no later step is made", () => {

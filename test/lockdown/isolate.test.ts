@@ -240,7 +240,7 @@ test("nothing of its caller is in reach: processes, descriptors, memory, root", 
 test("input, a time limit, and an end to its output", async () => {
   const echo = await run("echo", { input: "to be read" });
   assert.equal(echo.stdout, "TO BE READ\n");
-  const spin = await run("spin", { timeout: 1500 });
+  const spin = await run("spin", { timeout: 4000 });
   assert.deepEqual([spin.status, spin.timedOut, spin.stdout], [null, true, "spinning\n"]);
   const left = readdirSync("/proc").filter((pid) => {
     try {
@@ -389,7 +389,7 @@ test("an isolate dies with its caller", async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   parent.kill("SIGKILL");
   await once(parent, "exit");
-  const gone = Date.now() + 3000;
+  const gone = Date.now() + 10_000;
   while (existsSync(`/proc/${child}`) && Date.now() < gone) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.ok(!existsSync(`/proc/${child}`));
 });

@@ -4,10 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync } from "node:fs";
+import { EINVAL, ENOSYS, EOPNOTSUPP } from "../../abi/errno.ts";
 import { AUDIT_ARCH, callNumbers, hostArchitecture } from "../../host/call-numbers.ts";
 import { rawCall } from "../../host/calls.unsafe.ts";
 import { noNewPrivileges, setNoNewPrivileges, setResourceLimit } from "../../host/process.unsafe.ts";
-import { installFilter } from "../../host/seccomp.unsafe.ts";
+import { installFilter, probeKillProcess } from "../../host/seccomp.unsafe.ts";
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, simulate } from "../bpf.ts";
 import { capabilityNames, dropCapabilities, heldByAnyThread, heldByThisThread } from "../capabilities.ts";
 import { compile } from "../compiler.ts";
@@ -52,6 +53,8 @@ export type ApplyPlan = {
 
 /** The irreversible host calls, handed in so that each can be made to fail. */
 export type ApplyCalls = {
+  /** 0 where the kernel has filters; it changes nothing. */
+  probeFilter(): number;
   setNoNewPrivileges(): number;
   noNewPrivileges(): number;
   setResourceLimit(resource: number, soft: bigint, hard: bigint): number;
@@ -63,6 +66,7 @@ export type ApplyCalls = {
 };
 
 const applyCalls: ApplyCalls = {
+  probeFilter: probeKillProcess,
   setNoNewPrivileges,
   noNewPrivileges,
   setResourceLimit,
@@ -82,6 +86,7 @@ export function applyPlan(plan: ApplyPlan, calls: ApplyCalls = applyCalls): Lock
   const architecture = demandArchitecture();
   const program = plan.policy === undefined ? undefined : compile(plan.policy, architecture);
   const everyThread = plan.scope === "all threads";
+  if (program !== undefined) demandFilters(calls.probeFilter());
   demandNarrower(plan.limits, (text) => new InvalidLimit(text));
   const staged = plan.landlock !== undefined && everyThread ? landlockForAll(plan, plan.landlock) : undefined;
   if (everyThread && plan.restart && plan.landlock === undefined) restartWithout(plan.capabilities);
@@ -245,6 +250,15 @@ function heldByAll(): bigint {
   } catch (error) {
     throw new UnsupportedPlatform(`nobody can tell which capabilities the threads hold: ${String(error)}`);
   }
+}
+
+/** A kernel without filters says so before anything is done. What else is refused, an earlier lock refuses: it shows later. */
+function demandFilters(answer: number): void {
+  if (![ENOSYS, EINVAL, EOPNOTSUPP].includes(-answer)) return;
+  throw new UnsupportedPlatform(
+    `the kernel, or a filter that is in force already, answers a question about seccomp with ${errnoName(answer)}; filters ` +
+      "need Linux 4.14 or newer with CONFIG_SECCOMP_FILTER. Nothing was changed",
+  );
 }
 
 function demandArchitecture() {

@@ -1,5 +1,6 @@
 /** Layer: lockdown. What a locked Worker and the thread that started it say to each other. Types and errors as data only. */
 import type { MessagePort } from "node:worker_threads";
+import { LockIncomplete } from "./errors.ts";
 import type { LockReport } from "./report.ts";
 import type { ContextData } from "./safety-context.ts";
 
@@ -48,7 +49,7 @@ export function errorData(error: unknown): ErrorData {
     message,
     stack,
     code: "code" in error && typeof error.code === "string" ? error.code : undefined,
-    inForce: "inForce" in error ? (error.inForce as LockReport) : undefined,
+    inForce: error instanceof LockIncomplete ? error.inForce : undefined,
   };
 }
 

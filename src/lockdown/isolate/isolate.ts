@@ -49,7 +49,7 @@ export const Isolate = {
   /**
    * Starts the program once more, in namespaces of its own; there its `mainHook` of this name runs. Resolves when that has
    * ended, however it did. Throws IsolateUnavailable where the machine makes no isolates, IsolateFailed or PathDoesNotExist
-   * for wrong options; then nothing of the program has run.
+   * for wrong options; then nothing of the program has run. What this process has open is closed on exec from then on.
    */
   async run(name: string, options: IsolateOptions = {}): Promise<IsolateResult> {
     if (current() !== undefined) throw new IsolateFailed("an isolate cannot start isolates of its own");
