@@ -3,11 +3,19 @@
  * own summary and its exit status.
  */
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const home = fileURLToPath(new URL("..", import.meta.url));
 const wanted = process.argv.slice(2);
+/** Where tests make their temporary files: what one that was ended could not take away goes with it. */
+const scratch = mkdtempSync(join(tmpdir(), "linden-tests-"));
+// Tests start programs as other users.
+chmodSync(scratch, 0o1777);
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+process.env.TMPDIR = scratch;
 
 function run(title, args) {
   process.stderr.write(`linden: ${title}\n`);

@@ -1,7 +1,7 @@
 /** What ./linden does before and beside the command line itself. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -41,4 +41,16 @@ test("test and bench tell what they do instead of doing it", () => {
     assert.equal(status, 0);
     assert.match(stdout, new RegExp(`^Usage: ./linden ${command}`));
   }
+});
+
+test("packages are not installed through a link into another checkout", () => {
+  const checkout = join(home, "checkout");
+  mkdirSync(checkout);
+  mkdirSync(join(home, "others"));
+  copyFileSync(linden, join(checkout, "linden"));
+  symlinkSync("../others", join(checkout, "node_modules"));
+  const { status, stderr } = spawnSync(join(checkout, "linden"), ["version"], { encoding: "utf8", timeout: 60_000 });
+  assert.equal(status, 125);
+  assert.match(stderr, /node_modules is a link/);
+  assert.deepEqual(readdirSync(join(home, "others")), []);
 });
