@@ -49,6 +49,8 @@ const CALLS: CallTables = new Map([
   [WASI_MODULE, () => WASI_CALLS],
   [WALI_MODULE, waliCalls],
 ]);
+/** Linux programs get their memory by brk and mmap, those of WASI by growing it. */
+const MAPPING: ReadonlySet<string> = new Set([WALI_MODULE]);
 const MESSAGE_LENGTH = 2048;
 
 export class Session implements ExitListener {
@@ -163,7 +165,12 @@ export class Session implements ExitListener {
 
   #build(boot: BootRequest): World {
     const context = buildFileTree(boot, this.#host, this.#hostFileSystems, () => kernel.facts);
-    const engine = new Engine({ calls: CALLS, memoryBytes: boot.limits.memoryBytes, fatal: this.#fatal });
+    const engine = new Engine({
+      calls: CALLS,
+      mapping: MAPPING,
+      memoryBytes: boot.limits.memoryBytes,
+      fatal: this.#fatal,
+    });
     const kernel: Kernel = new Kernel({
       host: this.#host,
       loader: engine,

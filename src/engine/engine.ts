@@ -14,6 +14,7 @@ import { RUBY } from "./entries/ruby.ts";
 import { Gates } from "./gates.ts";
 import { type CallTables, GuestImage } from "./image.ts";
 import { MemoryPool, PAGE_BYTES, type Recycled } from "./memory-pool.ts";
+import { PristineStates } from "./pristine.ts";
 import { GuestProgram } from "./program.ts";
 import type { RewrittenModule } from "./rewriter/rewrite.ts";
 import { type WasmInstance, wasm } from "./webassembly.ts";
@@ -21,6 +22,8 @@ import { type WasmInstance, wasm } from "./webassembly.ts";
 /** Bytes V8 takes for one table element: 240 MB for ten million. */
 const ELEMENT_BYTES = 24;
 const MOST_PAGES = 65_536;
+/** Pages a program that maps memory may be given beyond what it declares: a memory another has grown serves again. */
+const SPARE_PAGES = 32;
 /** Share of the memory limit that idle memories may hold. */
 const IDLE_SHARE = 0.25;
 
@@ -29,6 +32,8 @@ const ENTRIES: ReadonlyMap<string, Entry> = new Map([COMMAND, RUBY].map((entry) 
 export interface EngineOptions {
   /** The codecs' calls by import module. */
   readonly calls: CallTables;
+  /** Import modules whose programs ask for memory by brk(2) and mmap(2). */
+  readonly mapping?: ReadonlySet<string>;
   /** Bytes of linear memory and tables of one program. */
   readonly memoryBytes?: number;
   /** Hears of our bugs: the sandbox must end. Every program has been condemned by then. */
@@ -55,6 +60,7 @@ export class Engine implements ProgramLoader, ForkDriver {
   readonly #pages: number;
   readonly #pool: MemoryPool;
   readonly #gates = new Gates((error) => this.#fatal(error));
+  readonly #pristine = new PristineStates();
   readonly #programs = new Set<GuestProgram>();
   readonly #compiled: CompiledFiles;
   #dead = false;
@@ -100,10 +106,18 @@ export class Engine implements ProgramLoader, ForkDriver {
 
   #load(process: Process, image: GuestImage): GuestProgram | number {
     const { minimum } = image.report.memory;
+    const spare = this.#maps(image) ? SPARE_PAGES : 0;
     return this.#make(process, image, minimum, (maximum) => {
-      const memory = this.#pool.take(minimum, maximum);
-      return memory === undefined ? undefined : { memory, used: 0, instance: undefined };
+      const taken = this.#pool.take(minimum, Math.min(minimum + spare, maximum), maximum, image);
+      const instance = taken?.instance !== undefined && this.#pristine.restore(image, taken.instance, taken.memory);
+      return taken === undefined || instance !== false ? taken : { ...taken, instance: undefined };
     });
+  }
+
+  /** Whether its programs ask the kernel for memory, and do not mind to be given more than they declare. */
+  #maps({ imports }: GuestImage): boolean {
+    const { mapping } = this.#options;
+    return mapping !== undefined && imports.every(({ gate }) => mapping.has(gate.module));
   }
 
   /** A program with so many pages of memory, which `take` finds. */
@@ -142,6 +156,7 @@ export class Engine implements ProgramLoader, ForkDriver {
     };
     try {
       const instance = taken.instance ?? this.#gates.instantiate(image, taken.memory);
+      if (taken.instance === undefined && taken.used === 0) this.#pristine.remember(image, instance, taken.memory);
       const used = taken.instance === undefined ? Math.max(taken.used, image.report.dataEnd) : taken.used;
       const program = new GuestProgram(process, image, {
         gates: this.#gates,

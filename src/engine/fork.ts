@@ -5,7 +5,8 @@
  */
 import type { GuestCall } from "../kernel/contracts.ts";
 import type { Step } from "./control.ts";
-import { clear, SCAN_BYTES, scanOf } from "./page-scan.ts";
+import { clear, eachPart, SCAN_BYTES } from "./page-scan.ts";
+import { plainValue } from "./pristine.ts";
 import { GLOBAL_EXPORT, type ModuleReport } from "./rewriter/report.ts";
 import type { WasmGlobal, WasmInstance, WasmMemory } from "./webassembly.ts";
 
@@ -71,14 +72,9 @@ export function forksInHandlers(report: ModuleReport): boolean {
 export function copyGlobals(from: WasmInstance, to: WasmInstance): boolean {
   for (const [name, exported] of Object.entries(from.exports)) {
     if (!name.startsWith(GLOBAL_EXPORT)) continue;
-    try {
-      const { value } = exported as WasmGlobal;
-      if (value !== null && typeof value !== "number" && typeof value !== "bigint") return false;
-      (to.exports[name] as WasmGlobal).value = value;
-    } catch (error) {
-      if (error instanceof TypeError) return false;
-      throw error;
-    }
+    const value = plainValue(exported as WasmGlobal);
+    if (value === undefined) return false;
+    (to.exports[name] as WasmGlobal).value = value;
   }
   return true;
 }
@@ -93,12 +89,11 @@ export function copyMemory(from: WasmMemory, to: WasmMemory, used: number): void
   const size = source.length;
   if (target.length !== size) throw new RangeError("a copy of another size");
   const filled = Math.min(size, Math.ceil(used / SCAN_BYTES) * SCAN_BYTES);
-  const scan = scanOf(from);
-  for (let at = 0; at < size; ) {
-    const start = scan.used(at, size);
-    if (at < filled) clear(to, at, Math.min(start, filled));
-    if (start === size) return;
-    at = scan.zero(start, size);
-    target.set(source.subarray(start, at), start);
-  }
+  eachPart(
+    from,
+    0,
+    size,
+    (start, end) => target.set(source.subarray(start, end), start),
+    (start, end) => clear(to, start, Math.min(end, filled)),
+  );
 }

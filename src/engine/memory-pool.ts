@@ -2,9 +2,9 @@
  * Layer: engine. Linear memories, recycled within one kernel: making one costs little but drives the collector hard. It
  * must not know programs.
  *
- * What a program left in a memory stays there until the memory is handed out again: a new program gets it indistinguishable
- * from a new one, zero over its whole size; a copy gets it as it is, because every byte of it is written before a guest runs.
- * Either way it is exactly as big as asked. Memories cannot shrink, so one is handed out again only for at least what it has.
+ * What a program left in a memory stays there until the memory is handed out again: a new program gets it zero over its
+ * whole size; a copy gets it as it is, because every byte of it is written before a guest runs. Memories cannot shrink, so
+ * one is handed out again only where its size will do: exactly what was asked for, unless more was allowed.
  */
 import { clear } from "./page-scan.ts";
 import { type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
@@ -47,17 +47,24 @@ export class MemoryPool {
     return this.#idleBytes;
   }
 
-  /** A zeroed memory of `initial` pages. undefined when the host has none left. */
-  take(initial: number, maximum: number): WasmMemory | undefined {
-    const idle = this.#fitting(initial, maximum);
-    if (idle === undefined) return fresh(initial, maximum);
-    clear(idle.memory, 0, idle.memory.buffer.byteLength);
-    return grown(idle.memory, initial);
+  /**
+   * A zeroed memory of `initial` pages, or one of up to `most` that there is already; rather one with an instance of the
+   * image, whose globals are as its last program left them. undefined when the host has no memory left.
+   */
+  take(initial: number, most: number, maximum: number, image: object): Recycled | undefined {
+    const taken = this.#take(initial, most, maximum, image);
+    if (taken === undefined) return undefined;
+    clear(taken.memory, 0, taken.used);
+    return { ...taken, used: 0 };
   }
 
-  /** A memory of `initial` pages of which every byte will be written; rather one that an instance of the image is over. */
+  /** A memory of `initial` pages of which every byte will be written; rather one with an instance of the image. */
   takeForCopy(initial: number, maximum: number, image: object): Recycled | undefined {
-    const idle = this.#fitting(initial, maximum, image);
+    return this.#take(initial, initial, maximum, image);
+  }
+
+  #take(initial: number, most: number, maximum: number, image: object): Recycled | undefined {
+    const idle = this.#fitting(most, maximum, image);
     if (idle === undefined) {
       const memory = fresh(initial, maximum);
       return memory === undefined ? undefined : { memory, used: 0, instance: undefined };
@@ -79,16 +86,17 @@ export class MemoryPool {
     this.#idle.push({ memory, maximum, tenancy });
   }
 
-  /** The biggest idle memory not above `initial`, out of the pool; before all others one of the image. */
-  #fitting(initial: number, maximum: number, image?: object): Idle | undefined {
+  /** The biggest idle memory of at most so many pages, out of the pool; before all others one of the image. */
+  #fitting(pages: number, maximum: number, image: object): Idle | undefined {
     let best = -1;
     let bestBytes = -1;
     let bestServed = false;
     this.#idle.forEach((idle, i) => {
       const bytes = idle.memory.buffer.byteLength;
-      const served = image !== undefined && idle.tenancy?.image === image;
-      if (idle.maximum !== maximum || bytes > initial * PAGE_BYTES) return;
-      if (served === bestServed ? bytes <= bestBytes : bestServed) return;
+      const served = idle.tenancy?.image === image;
+      if (idle.maximum !== maximum || bytes > pages * PAGE_BYTES) return;
+      // Of two alike the one that came last, which the processor may still have at hand.
+      if (served === bestServed ? bytes < bestBytes : bestServed) return;
       best = i;
       bestBytes = bytes;
       bestServed = served;

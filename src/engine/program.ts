@@ -6,6 +6,7 @@ import { THREAD_ENTRY } from "../abi/calls.ts";
 import { EAGAIN, ENOMEM, ENOSYS } from "../abi/errno.ts";
 import { SIGKILL } from "../abi/signal.ts";
 import type { ExitStatus, Outcome, Program } from "../kernel/contracts.ts";
+import { reserve } from "../kernel/operations/memory.ts";
 import { exitThread } from "../kernel/operations/threads.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import { UNWIND_BYTES } from "../limits.ts";
@@ -51,6 +52,7 @@ export class GuestProgram implements Program, Surroundings {
   #status: ExitStatus | undefined;
   #state: "new" | "running" | "ended" = "new";
   #peak = 0;
+  #extent: { readonly declared: number; readonly given: number };
   /** Address of the memory fork uses, once it was needed. */
   #unwindAddress: number | undefined;
   /** Where a copy goes on. */
@@ -62,6 +64,8 @@ export class GuestProgram implements Program, Surroundings {
     this.#resources = resources;
     this.gates = resources.gates;
     this.linear = resources.memory;
+    const given = resources.memory.buffer.byteLength;
+    this.#extent = { declared: Math.min(image.report.memory.minimum * PAGE_BYTES, given), given };
     const { memory } = resources;
     const isEnded = (): boolean => this.#state === "ended";
     this.memory = new GuestMemory({
@@ -70,6 +74,10 @@ export class GuestProgram implements Program, Surroundings {
       },
     });
     this.#main = new GuestThread(this, resources.slot, resources.instance);
+  }
+
+  get extent(): { readonly declared: number; readonly given: number } {
+    return this.#extent;
   }
 
   get forkable(): boolean {
@@ -107,6 +115,7 @@ export class GuestProgram implements Program, Surroundings {
     if (down === undefined || from === undefined || to === undefined || !copyGlobals(from, to)) return false;
     copyMemory(original.linear, this.linear, this.#resources.used);
     this.#unwindAddress = original.#unwindAddress;
+    this.#extent = original.#extent;
     this.#copied = down;
     return true;
   }
@@ -117,17 +126,8 @@ export class GuestProgram implements Program, Surroundings {
   }
 
   unwindBuffer(): readonly [address: number, bytes: number] | undefined {
-    if (this.#unwindAddress === undefined) {
-      const pages = this.pages;
-      try {
-        this.linear.grow(UNWIND_BYTES / PAGE_BYTES);
-      } catch (error) {
-        if (error instanceof RangeError) return undefined;
-        throw error;
-      }
-      this.#unwindAddress = pages * PAGE_BYTES;
-    }
-    return [this.#unwindAddress, UNWIND_BYTES];
+    this.#unwindAddress ??= reserve(this.#process, UNWIND_BYTES);
+    return this.#unwindAddress === undefined ? undefined : [this.#unwindAddress, UNWIND_BYTES];
   }
 
   start(): void {

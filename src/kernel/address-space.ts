@@ -35,6 +35,10 @@ export interface View {
 /** What an address space asks of the memory it divides. */
 export interface GrowingMemory {
   readonly byteLength: number;
+  /** Bytes the program declared; what it was given above that is zero, and free to be mapped. */
+  readonly declared: number;
+  /** Bytes it was given when it began. */
+  readonly given: number;
   /** At least so many bytes from now on; false if they cannot be had. */
   grow(bytes: number): boolean;
 }
@@ -51,7 +55,7 @@ export class AddressSpace {
   #mappings: Mapping[] = [];
   /** Those with a view; undefined when they must be looked for. */
   #shared: readonly Mapping[] | undefined = [];
-  /** Where mapping begins: the end of memory when the process first asked; 0 before. */
+  /** Where mapping begins: the end of what the program declared; 0 before the process first asked. */
   #base = 0;
   /** The memory's size as this space left it. */
   #known = 0;
@@ -225,8 +229,8 @@ export class AddressSpace {
   #begin(memory: GrowingMemory): void {
     const size = memory.byteLength;
     if (this.#base === 0) {
-      this.#base = pageUp(size);
-      this.#known = size;
+      this.#base = pageUp(memory.declared);
+      this.#known = memory.given;
       this.#touched = this.#base;
     }
     if (size > this.#known) {

@@ -50,6 +50,11 @@ export interface Program {
   readonly memory: GuestMemory;
   /** Bytes of linear memory at most so far. */
   readonly peakMemory: number;
+  /**
+   * Bytes of linear memory: what the program declared, and what it was given when it began, which may be more. Without: as
+   * much as it had when it first mapped something.
+   */
+  readonly extent?: { readonly declared: number; readonly given: number };
   /** Grow the linear memory to at least `bytes`; it never shrinks. False where the limit or the host forbids it. */
   growMemory(bytes: number): boolean;
   /** The process begins to share memory: `kernel.shared.enter` before guest code of any of its threads runs, from now on. */

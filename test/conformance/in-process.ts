@@ -163,7 +163,7 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
     [WASI_MODULE, () => WASI_CALLS],
     [WALI_MODULE, waliCalls],
   ]);
-  const engine = new Engine({ calls, fatal: reject });
+  const engine = new Engine({ calls, mapping: new Set([WALI_MODULE]), fatal: reject });
   const sharedMemory = new MemoryFileSystem({ dev: 14, clock: host.clock, bytes: SHARED_BYTES });
   const kernel = new Kernel({ host, mounts, exits, loader: engine, sharedMemory });
   host.kernel = kernel;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { copyMemory } from "../../src/engine/fork.ts";
-import { clear, SCAN_BYTES, scanOf } from "../../src/engine/page-scan.ts";
+import { clear, eachPart, SCAN_BYTES } from "../../src/engine/page-scan.ts";
 import type { WasmMemory } from "../../src/engine/webassembly.ts";
 import { WebAssembly } from "./web-assembly.ts";
 
@@ -19,22 +19,39 @@ function memory(...used: number[]): WasmMemory {
 const bytesOf = ({ buffer }: WasmMemory): Uint8Array => new Uint8Array(buffer);
 
 describe("the scan of a memory", () => {
-  it("finds the next page that is used, and the next that is zero, wherever in a page the byte stands", () => {
-    const { used, zero } = scanOf(memory(0, 1, 5, SCANNED - 1));
-    const end = SCANNED * SCAN_BYTES;
-    assert.equal(used(0, end), 0);
-    assert.equal(zero(0, end), 2 * SCAN_BYTES);
-    assert.equal(used(2 * SCAN_BYTES, end), 5 * SCAN_BYTES);
-    assert.equal(used(2 * SCAN_BYTES, 4 * SCAN_BYTES), 4 * SCAN_BYTES);
-    assert.equal(zero(5 * SCAN_BYTES, end), 6 * SCAN_BYTES);
-    assert.equal(used(6 * SCAN_BYTES, end), end - SCAN_BYTES);
-    assert.equal(zero(end - SCAN_BYTES, end), end);
-    assert.equal(used(end, end), end);
+  const END = PAGES * 65_536;
+  const parts = (from: WasmMemory, start = 0, end = END) => {
+    const found: [string, number, number][] = [];
+    const add = (what: string) => (at: number, to: number) => void found.push([what, at / SCAN_BYTES, to / SCAN_BYTES]);
+    eachPart(from, start, end, add("used"), add("zero"));
+    return found;
+  };
+
+  it("finds what is not zero to a page where it begins, and goes on by blocks", () => {
+    assert.deepEqual(parts(memory()), [["zero", 0, SCANNED]]);
+    assert.deepEqual(parts(memory(SCANNED - 1)), [
+      ["zero", 0, SCANNED - 1],
+      ["used", SCANNED - 1, SCANNED],
+    ]);
+    assert.deepEqual(parts(memory(5, 30)), [
+      ["zero", 0, 5],
+      ["used", 5, 21],
+      ["zero", 21, 30],
+      ["used", 30, 46],
+      ["zero", 46, SCANNED],
+    ]);
+    assert.deepEqual(parts(memory(0, 16, 32)), [["used", 0, SCANNED]]);
+    assert.deepEqual(parts(memory(0, 16), 2 * SCAN_BYTES, 17 * SCAN_BYTES), [
+      ["zero", 2, 16],
+      ["used", 16, 17],
+    ]);
+  });
+
+  it("sees one byte wherever in a page it stands", () => {
     for (const at of [0, 63, 64, 4032, 4095]) {
       const one = memory();
-      bytesOf(one)[SCAN_BYTES + at] = 128;
-      assert.equal(scanOf(one).used(0, end), SCAN_BYTES, `${at}`);
-      assert.equal(scanOf(one).zero(SCAN_BYTES, end), 2 * SCAN_BYTES, `${at}`);
+      bytesOf(one)[20 * SCAN_BYTES + at] = 128;
+      assert.deepEqual(parts(one)[0], ["zero", 0, 20], `${at}`);
     }
   });
 
@@ -42,8 +59,11 @@ describe("the scan of a memory", () => {
     const most = new WebAssembly.Memory({ initial: 65_536, maximum: 65_536 });
     const end = 2 ** 32;
     bytesOf(most)[end - 1] = 1;
-    assert.equal(scanOf(most).used(end - 16 * SCAN_BYTES, end), end - SCAN_BYTES);
-    assert.equal(scanOf(most).zero(end - SCAN_BYTES, end), end);
+    const last = end / SCAN_BYTES - 1;
+    assert.deepEqual(parts(most, end - 16 * SCAN_BYTES, end), [
+      ["zero", last - 15, last],
+      ["used", last, last + 1],
+    ]);
     clear(most, end - 2 * SCAN_BYTES, end);
     assert.equal(bytesOf(most)[end - 1], 0);
   });

@@ -63,7 +63,7 @@ export interface Machine {
 }
 
 export function machine(
-  options: { calls?: readonly GuestCall[]; memoryBytes?: number; root?: FileSystem } = {},
+  options: { calls?: readonly GuestCall[]; memoryBytes?: number; root?: FileSystem; maps?: boolean } = {},
 ): Machine {
   const faults: unknown[] = [];
   const exits: number[] = [];
@@ -73,6 +73,7 @@ export function machine(
   const engine = new Engine({
     calls: new Map([["test", () => calls]]),
     fatal: (error) => faults.push(error),
+    ...(options.maps === true ? { mapping: new Set(["test"]) } : {}),
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
   });
   const kernel = new Kernel({

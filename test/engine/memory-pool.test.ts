@@ -3,9 +3,13 @@ import { describe, it } from "node:test";
 import { MemoryPool, PAGE_BYTES } from "../../src/engine/memory-pool.ts";
 import type { WasmInstance, WasmMemory } from "../../src/engine/webassembly.ts";
 
+const IMAGE = {};
+
 function take(pool: MemoryPool, initial: number, maximum = 100): WasmMemory {
-  const memory = pool.take(initial, maximum);
-  assert.ok(memory !== undefined);
+  const taken = pool.take(initial, initial, maximum, IMAGE);
+  assert.ok(taken !== undefined);
+  assert.equal(taken.used, 0);
+  const { memory } = taken;
   assert.equal(memory.buffer.byteLength, initial * PAGE_BYTES);
   assert.ok(new Uint8Array(memory.buffer).every((byte) => byte === 0));
   return memory;
@@ -31,6 +35,23 @@ describe("MemoryPool", () => {
     assert.notEqual(take(pool, 1), two);
     assert.equal(take(pool, 8), two);
     assert.equal(take(pool, 9), nine);
+  });
+
+  it("hands out more where that is allowed, zeroed, and rather with an instance of the image", () => {
+    const pool = new MemoryPool(100 * PAGE_BYTES);
+    const instance: WasmInstance = { exports: {} };
+    const [six, seven, eight] = [take(pool, 6), take(pool, 7), take(pool, 8)];
+    for (const memory of [six, seven, eight]) new Uint8Array(memory.buffer).fill(5);
+    pool.give(six, 100, { image: IMAGE, instance });
+    pool.give(seven, 100, { image: {}, instance });
+    pool.give(eight, 100);
+    const taken = pool.take(2, 7, 100, IMAGE);
+    assert.deepEqual([taken?.memory === six, taken?.instance === instance, taken?.used], [true, true, 0]);
+    assert.ok(new Uint8Array(six.buffer).every((byte) => byte === 0));
+    const next = pool.take(2, 7, 100, IMAGE);
+    assert.deepEqual([next?.memory === seven, next?.instance], [true, undefined]);
+    assert.ok(new Uint8Array(seven.buffer).every((byte) => byte === 0));
+    assert.equal(pool.take(2, 7, 100, IMAGE)?.memory.buffer.byteLength, 2 * PAGE_BYTES);
   });
 
   it("keeps maxima apart", () => {
@@ -75,8 +96,8 @@ describe("MemoryPool", () => {
 
   it("answers undefined for what cannot be had", () => {
     const pool = new MemoryPool(0);
-    assert.equal(pool.take(65_537, 65_537), undefined);
-    assert.equal(pool.take(3, 2), undefined);
+    assert.equal(pool.take(65_537, 65_537, 65_537, IMAGE), undefined);
+    assert.equal(pool.take(3, 3, 2, IMAGE), undefined);
     assert.equal(pool.takeForCopy(3, 2, {}), undefined);
   });
 });

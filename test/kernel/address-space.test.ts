@@ -6,6 +6,8 @@ const WASM_PAGE = 65_536;
 
 class Memory implements GrowingMemory {
   byteLength = 2 * WASM_PAGE;
+  declared = 2 * WASM_PAGE;
+  given = 2 * WASM_PAGE;
   most = 64 * WASM_PAGE;
 
   grow(bytes: number): boolean {
@@ -23,6 +25,17 @@ test("mappings begin above the program's own memory, one after the other, and ho
   space.unmap(2 * WASM_PAGE, MAP_PAGE);
   assert.equal(space.place(memory, 2 * MAP_PAGE, 3, false), 2 * WASM_PAGE + 3 * MAP_PAGE);
   assert.equal(space.place(memory, MAP_PAGE, 3, false), 2 * WASM_PAGE);
+});
+
+test("what a program was given beyond what it declared is mapped first, what it grew by itself never", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  memory.given = 4 * WASM_PAGE;
+  memory.byteLength = 5 * WASM_PAGE;
+  assert.equal(space.place(memory, WASM_PAGE, 3, false), 2 * WASM_PAGE);
+  assert.equal(space.isUsed(3 * WASM_PAGE), true);
+  assert.equal(space.place(memory, 2 * WASM_PAGE, 3, false), 5 * WASM_PAGE);
+  assert.equal(space.place(memory, WASM_PAGE, 3, false), 3 * WASM_PAGE);
+  assert.equal(memory.byteLength, 7 * WASM_PAGE);
 });
 
 test("what cannot be grown to is not mapped", () => {

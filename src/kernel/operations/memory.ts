@@ -329,8 +329,17 @@ function memoryOf({ memory, program }: Process): GrowingMemory {
     get byteLength() {
       return memory.byteLength;
     },
+    declared: program?.extent?.declared ?? memory.byteLength,
+    given: program?.extent?.given ?? memory.byteLength,
     grow: (bytes) => program?.growMemory(bytes) ?? false,
   };
+}
+
+/** Map memory for the engine's own ends, wherever it fits. Its address; undefined without room. */
+export function reserve(process: Process, length: number): number | undefined {
+  const start = process.space.place(memoryOf(process), pageUp(length), READ_WRITE, false);
+  if (start !== undefined) process.space.markUsed(start + pageUp(length));
+  return start;
 }
 
 /** Give fresh memory its content, in parts; `result` at the end. */
