@@ -155,7 +155,8 @@ export class Engine implements ProgramLoader, ForkDriver {
       this.#pool.give(taken.memory, maximum, tenancy);
     };
     try {
-      const instance = taken.instance ?? this.#gates.instantiate(image, taken.memory);
+      const left = taken.instance;
+      const instance = left === undefined ? this.#gates.instantiate(image, taken.memory) : this.#gates.again(left);
       if (taken.instance === undefined && taken.used === 0) this.#pristine.remember(image, instance, taken.memory);
       const used = taken.instance === undefined ? Math.max(taken.used, image.report.dataEnd) : taken.used;
       const program = new GuestProgram(process, image, {

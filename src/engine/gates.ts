@@ -7,8 +7,16 @@ import { bind, type Callers, type CallSite } from "./binding.ts";
 import { ControlMemory, KILL, SLOT_BYTES } from "./control.ts";
 import { GATE_MODULE, HANDLERS, NO_STEP, RUN } from "./gate.ts";
 import type { GuestImage } from "./image.ts";
-import { MEMORY_MODULE, MEMORY_NAME, SAFEPOINT_EXPORT } from "./rewriter/report.ts";
-import { type WasmFunction, type WasmInstance, type WasmMemory, type WasmTable, wasm } from "./webassembly.ts";
+import { FUEL_EXPORT, MEMORY_MODULE, MEMORY_NAME, SAFEPOINT_EXPORT } from "./rewriter/report.ts";
+import { FIRST_FUEL } from "./rewriter/safepoints.ts";
+import {
+  type WasmFunction,
+  type WasmGlobal,
+  type WasmInstance,
+  type WasmMemory,
+  type WasmTable,
+  wasm,
+} from "./webassembly.ts";
 
 /** What a gate asks of the thread whose stack runs. */
 export interface Caller extends CallSite {
@@ -90,6 +98,12 @@ export class Gates implements Callers {
     return instance;
   }
 
+  /** Make an instance that another program had ready for the next: its fuel may be spent. */
+  again(instance: WasmInstance): WasmInstance {
+    refuel(instance, FIRST_FUEL);
+    return instance;
+  }
+
   #of(image: GuestImage): Gate {
     const known = this.#gates.get(image);
     if (known !== undefined) return known;
@@ -128,6 +142,12 @@ export class Gates implements Callers {
     imports[HANDLERS] = Object.freeze(handlers);
     return Object.freeze(imports);
   }
+}
+
+/** Put so much in an instance's tank; nothing where its image has no safepoints. An empty tank is never looked at again. */
+export function refuel(instance: WasmInstance, units: number): void {
+  const tank = instance.exports[FUEL_EXPORT] as WasmGlobal | undefined;
+  if (tank !== undefined) tank.value = units;
 }
 
 /** Who is calling where no thread has the slot: the call ends in a trap. */

@@ -27,7 +27,7 @@ import {
   UNWIND_HEADER,
 } from "./fork.ts";
 import { NO_STEP } from "./gate.ts";
-import type { Caller, Gates } from "./gates.ts";
+import { type Caller, type Gates, refuel } from "./gates.ts";
 import { readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
 import type { GuestImage } from "./image.ts";
 import { Pace } from "./pace.ts";
@@ -432,6 +432,8 @@ export class GuestThread implements Caller, EntryContext {
     try {
       const { kernel, stopped } = thread.process;
       const fuel = this.#pace.next(kernel.host.clock.monotonicNs());
+      // At once, not only when this call is over: a handler that runs before may be busy as well.
+      if (this.#instance !== undefined) refuel(this.#instance, fuel);
       if (this.#fork !== undefined) return this.#busyInFork(fuel);
       if (thread.attention && stopped === 0) this.#lookAfterSignals(AT_SAFEPOINT);
       else if (stopped !== 0 || kernel.scheduler.timeIsUp()) {

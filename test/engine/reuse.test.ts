@@ -1,6 +1,7 @@
 /** What a program leaves behind serves the next one, which must not be able to tell. */
 import assert from "node:assert/strict";
 import { after, beforeEach, describe, it } from "node:test";
+import { SIGKILL } from "../../src/abi/signal.ts";
 import type { GuestImage } from "../../src/engine/image.ts";
 import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
 import { bytes } from "../kernel/simulated.ts";
@@ -104,6 +105,19 @@ describe("an instance that a program has left", () => {
       await one.run(),
       Array.from({ length: 12 }, (_, i) => 2 * i + 50),
     );
+    assert.equal(one.instances(), 2);
+  });
+
+  it("is interrupted as before, though its last program was ended while it was busy", { timeout: 20_000 }, async () => {
+    const one = runs(`(memory 1) (func $spin (loop (br 0))) (func (export "_start") (call $spin))`);
+    for (let round = 0; round < 4; round++) {
+      const ended = one.run();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const [process] = one.made.kernel.processes;
+      assert.ok(process !== undefined);
+      one.made.kernel.kill(process, SIGKILL);
+      await ended;
+    }
     assert.equal(one.instances(), 2);
   });
 

@@ -91,6 +91,19 @@ describe("a program that makes no call", () => {
     });
   }
 
+  it("ends alone in a handler that is busy as well", { timeout: 20_000 }, async () => {
+    const { made } = guest();
+    const busy = made.spawn(
+      textModule(`(memory 1) (table 2 funcref) (elem (i32.const 1) $h) (func $h (param i32) (loop (br 0)))
+        (func (export "_start") (drop (call $handle (i32.const ${SIGUSR1}) (i32.const 1) (i32.const 0))) (loop (br 0)))`),
+    );
+    await sleep(20);
+    made.kernel.kill(busy, SIGUSR1);
+    await sleep(20);
+    made.kernel.kill(busy, SIGTERM);
+    assert.deepEqual(await made.ended(busy), { code: 0, signal: SIGTERM });
+  });
+
   it("is stopped and goes on where it was", { timeout: 20_000 }, async () => {
     const { made, said } = guest();
     const busy = made.spawn(

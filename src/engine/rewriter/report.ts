@@ -13,6 +13,8 @@ export const TABLE_EXPORT = "linden:table";
 export const GLOBAL_EXPORT = "linden:global:";
 /** A table of one element, for the function that safepoints call: () -> i32, the next filling of fuel. */
 export const SAFEPOINT_EXPORT = "linden:safepoint";
+/** The fuel left until the next safepoint, an i32: the instance of a program that was ended at one has none. */
+export const FUEL_EXPORT = "linden:fuel";
 
 export interface ImportedFunction {
   readonly module: string;

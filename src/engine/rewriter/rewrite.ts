@@ -13,6 +13,7 @@ import { refuseFeature } from "./features.ts";
 import { ModuleShape, type Span, type Table } from "./module-shape.ts";
 import { readNames, writeNames } from "./names.ts";
 import {
+  FUEL_EXPORT,
   GLOBAL_EXPORT,
   MEMORY_MODULE,
   MEMORY_NAME,
@@ -298,7 +299,10 @@ function writeExports(shape: ModuleShape): Encoder {
   shape.globals.forEach((mutable, i) => {
     if (mutable) entries.push({ name: GLOBAL_EXPORT + i, kind: 3, index: i });
   });
-  if (shape.hasSafepoints) entries.push({ name: SAFEPOINT_EXPORT, kind: 1, index: shape.tables.length });
+  if (shape.hasSafepoints) {
+    entries.push({ name: SAFEPOINT_EXPORT, kind: 1, index: shape.tables.length });
+    entries.push({ name: FUEL_EXPORT, kind: 3, index: shape.globals.length });
+  }
   const out = new Encoder(entries.length * 32 + 8).u32(entries.length);
   for (const { name, kind, index } of entries) out.name(name).byte(kind).u32(index);
   return out;
