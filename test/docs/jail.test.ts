@@ -7,6 +7,7 @@ import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { OPTIONS, optionText } from "../../src/lockdown/jail/options.ts";
+import { rootSkip } from "../lockdown/jailed.ts";
 
 const home = fileURLToPath(new URL("../..", import.meta.url));
 const read = (file: string): string => readFileSync(join(home, file), "utf8");
@@ -41,7 +42,7 @@ test("the table beside minijail0 has each option of the parser, as it is written
   for (const name of OURS) assert.ok(section.includes(`\`--${name}`), name);
 });
 
-const skip = process.getuid?.() === 0 ? false : "needs root, as most of the examples do";
+const skip = rootSkip();
 test("the examples print what the page says", { skip, timeout: 120_000 }, async (t) => {
   const scratch = mkdtempSync(join(tmpdir(), "linden-jail-guide-"));
   try {

@@ -57,7 +57,13 @@ const skip =
       ? `needs ${missing.join(", ")} (Debian: runc, bubblewrap, gcc)`
       : PROFILES.length === 0
         ? "needs a profile (Debian: golang-github-containers-common)"
-        : false;
+        : cannotRun();
+
+/** A container's root, for one, can start none of its own. */
+function cannotRun(): string | false {
+  const result = spawnSync("unshare", ["--mount", "--pid", "--fork", "true"], { encoding: "utf8" });
+  return result.status === 0 ? false : `needs a root that may make namespaces: ${result.stderr.trim()}`;
+}
 
 before(() => {
   scratch = mkdtempSync(join(tmpdir(), "linden-runc-"));

@@ -5,9 +5,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jailed, prints, program, scratch } from "./jailed.ts";
+import { jailed, prints, program, rootSkip, scratch } from "./jailed.ts";
 
-const skip = process.getuid?.() === 0 ? false : "needs root, as minijail0 does for most of this";
+const skip = rootSkip();
 const sh = (script: string): string[] => ["--", "/bin/sh", "-c", script];
 const status = (text: string, name: string): string =>
   new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(text)?.[1]?.trim() ?? "";

@@ -1,6 +1,6 @@
 /** Runs `linden jail` from a bundle, as it is shipped: a start then takes a tenth of a second. */
 import assert from "node:assert/strict";
-import { execFileSync, type StdioOptions, spawn } from "node:child_process";
+import { execFileSync, type StdioOptions, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,6 +77,15 @@ export async function prints(argv: readonly string[], options?: JailedOptions): 
   const { status, stdout, stderr } = await jailed(argv, options);
   assert.equal(status, 0, stderr);
   return stdout;
+}
+
+/** Why tests that need root and new namespaces are left out here; false: they are not. */
+export function rootSkip(): string | false {
+  if (process.getuid?.() !== 0) return "needs root, as minijail0 does for most of this";
+  const { status, stderr } = spawnSync("unshare", ["--mount", "--pid", "--net", "--fork", "true"], {
+    encoding: "utf8",
+  });
+  return status === 0 ? false : `needs a root that may make namespaces: ${stderr.trim()}`;
 }
 
 /** A small static C program in the scratch directory, which everybody may enter. */

@@ -152,6 +152,22 @@ function tool(name: string): string {
   throw new JailFailed("namespaces", `it takes ${name}(1), which is not in PATH (Debian: apt-get install util-linux)`);
 }
 
+/** The stage's messages are short. */
+const LONGEST_NEWS = 64 * 1024;
+
+function newsOf(line: string): StageNews | undefined {
+  try {
+    const news: unknown = JSON.parse(line);
+    if (typeof news !== "object" || news === null || !("kind" in news)) return undefined;
+    if (news.kind === "ready") return { kind: "ready" };
+    if (news.kind === "here" && "pid" in news && typeof news.pid === "number") return { kind: "here", pid: news.pid };
+    if (news.kind !== "failed" || !("step" in news && "reason" in news && "status" in news)) return undefined;
+    return { kind: "failed", step: String(news.step), reason: String(news.reason), status: Number(news.status) & 0xff };
+  } catch {
+    return undefined;
+  }
+}
+
 /** The lines the stage writes, one by one; undefined once there is no more. */
 class News {
   readonly #lines: StageNews[] = [];
@@ -164,7 +180,10 @@ class News {
     stream.on("data", (piece: string) => {
       const lines = (text + piece).split("\n");
       text = lines.pop() ?? "";
-      for (const each of lines) this.#add(JSON.parse(each) as StageNews);
+      const news = lines.map(newsOf);
+      for (const each of news) if (each !== undefined) this.#add(each);
+      // Whoever writes anything else is no stage: a first process that its own jail took over, say.
+      if (news.includes(undefined) || text.length > LONGEST_NEWS) stream.destroy();
     });
     const end = () => {
       this.#ended = true;
