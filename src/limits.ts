@@ -63,6 +63,8 @@ export const PIPE_CROWDED_BYTES = 8192;
 export const SHM_BYTES = 64 * 1024 * 1024;
 /** A write up to this many bytes to a pipe is atomic, as pipe(7). */
 export const PIPE_BUF = 4096;
+/** Names of its lower layer an overlay hides, and files of it copied up, each; ENOSPC beyond. Enforced by overlayfs. */
+export const OVERLAY_NAMES = 65_536;
 /** Bytes one handler moves before it yields. */
 export const TRANSFER_BYTES = 1024 * 1024;
 

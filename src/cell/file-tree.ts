@@ -7,10 +7,11 @@ import { ERRNO } from "../abi/errno.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import { DeviceFileSystem } from "../fs/devfs/devfs.ts";
 import { MemoryFileSystem } from "../fs/memfs/memfs.ts";
+import { OverlayFileSystem } from "../fs/overlayfs/overlayfs.ts";
 import type { KernelFacts } from "../fs/procfs/facts.ts";
 import { ProcFileSystem } from "../fs/procfs/procfs.ts";
 import { SHM_BYTES } from "../limits.ts";
-import type { FileSystem } from "../vfs/contracts.ts";
+import { emptyStat, type FileSystem } from "../vfs/contracts.ts";
 import { makeDirectories } from "../vfs/create.ts";
 import { MountTable } from "../vfs/mounts.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
@@ -68,7 +69,14 @@ export function buildFileTree(
     }
     const fs = hostFileSystems(request.index, dev++, request.readOnly);
     if (fs === undefined) throw new MountFailed(`${request.at}: no file server serves this directory`);
-    return fs;
+    if (request.overlay === undefined) return fs;
+    const stat = emptyStat();
+    const lost = fs.stat(fs.root, stat);
+    if (lost < 0) throw new MountFailed(`${request.at}: ${ERRNO.get(-lost)?.text ?? lost}`);
+    const { mode, uid, gid } = stat;
+    const limits = { bytes: request.overlay, inodes: boot.limits.fsInodes };
+    const root = { mode: mode & 0o7777, owner: { uid, gid } };
+    return new OverlayFileSystem(dev++, fs, new MemoryFileSystem({ dev: dev++, clock, ...limits, ...root }));
   };
   // A mount may stand inside another: the outer one first.
   const inOrder = [...boot.mounts].sort((a, b) => a.at.length - b.at.length);

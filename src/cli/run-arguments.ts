@@ -109,14 +109,15 @@ function strictly<T>(work: () => T): T {
   }
 }
 
-/** docker's HOST:GUEST[:ro|rw]. */
+/** docker's HOST:GUEST[:ro|rw], and podman's HOST:GUEST:O for an overlay. */
 function parseVolume(text: string): [string, Mount] {
   const match = /^(.+?):(\/.*?)(?::([^/:]*))?$/.exec(text);
   const [, host, guest, mode] = match ?? [];
-  const known = mode === undefined || mode === "ro" || mode === "rw";
+  const known = mode === undefined || mode === "ro" || mode === "rw" || mode === "O";
   if (host === undefined || guest === undefined || !known) {
-    throw new UsageError("run", `-v ${text}: expected HOST:GUEST or HOST:GUEST:ro, with GUEST from /`);
+    throw new UsageError("run", `-v ${text}: expected HOST:GUEST, HOST:GUEST:ro or HOST:GUEST:O, with GUEST from /`);
   }
+  if (mode === "O") return [guest, { host, overlay: true }];
   return [guest, { host, readOnly: mode === "ro" }];
 }
 

@@ -47,7 +47,9 @@ Files:
       --image NAME|DIRECTORY|FILE.tar
                                  start with an image's files ("linden image list"); NAME may be several, busybox,bash; a
                                  PROGRAM that is no guest comes from busybox's, once that is built: linden run sh
-  -v, --volume HOST:GUEST[:ro]   show a host directory, or a copy of a file (:ro only), at GUEST; :ro for reading only
+  -v, --volume HOST:GUEST[:ro|:O]
+                                 show a host directory, or a copy of a file (:ro only), at GUEST; :ro for reading only;
+                                 :O for an overlay: the guest may change it, in memory, and the host's stays as it is
                                  a writable one refuses files the host executes later, such as git hooks and shell
                                  start files (EPERM); "allow" in a policy switches rules off by name
       --dir HOST[::GUEST]        the same in wasmtime's words

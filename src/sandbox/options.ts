@@ -19,6 +19,11 @@ export type Mount =
       readonly host: string;
       readonly readOnly?: boolean;
       /**
+       * The guest may change everything, and the host's directory stays as it is: changes are kept in memory, in 256m or in
+       * what is given here, and go with the sandbox. Not with `readOnly`.
+       */
+      readonly overlay?: Size | boolean;
+      /**
        * Rules of policies/host-execution.json to switch off for this directory, such as "git-hooks": the guest may then
        * make files that the host executes later.
        */
@@ -73,7 +78,10 @@ export type HostMount = {
   readonly at: string;
   /** Absolute path on the host. */
   readonly host: string;
+  /** An overlay's directory is. */
   readonly readOnly: boolean;
+  /** Bytes of changes. */
+  readonly overlay?: number;
   readonly allow?: readonly string[];
 };
 export type MemoryMount = {
@@ -199,20 +207,33 @@ function parseMount(value: unknown, at: string, option: string, base: string): H
   const it = record(
     value,
     option,
-    ["host", "tmpfs", "readOnly", "allow"],
-    "a host directory, or { host, readOnly, allow } or { tmpfs }",
+    ["host", "tmpfs", "readOnly", "allow", "overlay"],
+    "a host directory, or { host, readOnly, overlay, allow } or { tmpfs }",
   );
   const readOnly = parseBoolean(it.get("readOnly") ?? false, `${option}.readOnly`);
   const host = it.get("host");
   const tmpfs = it.get("tmpfs");
   if ((host === undefined) === (tmpfs === undefined)) throw new OptionError(option, 'either "host" or "tmpfs"');
   const allow = parseRuleNames(it.get("allow"), `${option}.allow`);
+  const overlay = parseOverlay(it.get("overlay"), `${option}.overlay`);
+  if (overlay !== undefined) {
+    if (host === undefined) throw new OptionError(`${option}.overlay`, "a host directory below it");
+    if (readOnly) throw new OptionError(`${option}.overlay`, "no readOnly: what is changed stays in memory");
+    if (allow !== undefined) throw new OptionError(`${option}.allow`, "no overlay: nothing of it reaches the host");
+    return { kind: "host", at, host: hostPath(host, `${option}.host`, base), readOnly: true, overlay };
+  }
   if (host !== undefined) {
     return { kind: "host", at, host: hostPath(host, `${option}.host`, base), readOnly, ...(allow && { allow }) };
   }
   if (allow !== undefined) throw new OptionError(`${option}.allow`, "a host directory: nothing in memory is executed");
   const bytes = tmpfs === true ? defaults.FS_BYTES : parseSize(tmpfs, `${option}.tmpfs`);
   return { kind: "memory", at, bytes, readOnly };
+}
+
+/** Bytes of an overlay's changes; undefined for none. */
+function parseOverlay(value: unknown, option: string): number | undefined {
+  if (value === undefined || value === false) return undefined;
+  return value === true ? defaults.FS_BYTES : parseSize(value, option);
 }
 
 const EXECUTION_RULES = hostExecution.rules.map((rule) => rule.name);

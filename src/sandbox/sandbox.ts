@@ -67,7 +67,8 @@ export class Sandbox implements AsyncDisposable {
     this.#server = server;
     this.#modules = new Map([...modules].map(([key, channel]) => [key, Promise.resolve(channel)]));
     this.files = new Files(link, policy.cwd, policy.limits.fsBytes);
-    const memory = policy.mounts.reduce((sum, mount) => sum + (mount.kind === "memory" ? mount.bytes : 0), 0);
+    const inMemory = policy.mounts.map((mount) => (mount.kind === "memory" ? mount.bytes : (mount.overlay ?? 0)));
+    const memory = inMemory.reduce((sum, bytes) => sum + bytes, 0);
     const { cpuMs, memoryBytes, fsBytes } = policy.limits;
     const residentBytes = () => CELL_BYTES + fsBytes + memory + memoryBytes * this.#mostProcesses;
     this.#watchdog = new Watchdog(link.cell, { cpuMs, residentBytes }, (limit) => this.#exceed(limit));
@@ -287,7 +288,8 @@ export async function bootSandbox(
     const hosted = policy.mounts.filter((mount) => mount.kind === "host");
     const files = await checkHostMounts(hosted, caches(services, policy));
     const served = hosted.filter((mount) => !files.includes(mount));
-    if (served.length > 0) server = await link.cell.serve(served.map(({ kind, at, ...directory }) => directory));
+    if (served.length > 0)
+      server = await link.cell.serve(served.map(({ kind, at, overlay, ...directory }) => directory));
     const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
     const support = {
       kind: "memory",
@@ -300,7 +302,11 @@ export async function bootSandbox(
     const mounts = mounted.map((mount) => {
       const at = toBytes(mount.at, "mounts");
       if (mount.kind === "memory") return { ...mount, at, inodes: fsInodes };
-      return { kind: mount.kind, at, index: served.indexOf(mount), readOnly: mount.readOnly };
+      const { kind, overlay } = mount;
+      const index = served.indexOf(mount);
+      return overlay === undefined
+        ? { kind, at, index, readOnly: mount.readOnly }
+        : { kind, at, index, readOnly: false, overlay };
     });
     const booted = within(link, link.expect(UP.BOOTED), "booted");
     link.send({
@@ -376,6 +382,7 @@ async function checkHostMounts(mounts: readonly HostMount[], caches: readonly st
     if (found?.isFile()) {
       if (!readOnly)
         throw new OptionError("mounts", "read-only for a single file, which is copied in at the start", host);
+      if (mount.overlay !== undefined) throw new OptionError("mounts", "a directory below an overlay", host);
       files.push(mount);
     } else if (!found?.isDirectory()) {
       throw new OptionError("mounts", "a host directory that exists", host);

@@ -103,7 +103,14 @@ export type MountRequest =
       readonly inodes: number;
       readonly readOnly: boolean;
     }
-  | { readonly kind: "host"; readonly at: ByteString; readonly index: number; readonly readOnly: boolean };
+  | {
+      readonly kind: "host";
+      readonly at: ByteString;
+      readonly index: number;
+      readonly readOnly: boolean;
+      /** Changes stay in memory, in so many bytes: the directory itself is only read. */
+      readonly overlay?: number;
+    };
 
 export type BootRequest = {
   readonly mounts: readonly MountRequest[];

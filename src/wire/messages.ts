@@ -52,10 +52,15 @@ export function readBoot(value: unknown): BootRequest {
 
 function readMount(value: unknown): MountRequest {
   const all = ["kind", "at", "readOnly"];
-  const kind = new Fields(value, "mount", all, ["bytes", "inodes", "index"]).oneOf("kind", ["memory", "host"]);
+  const kind = new Fields(value, "mount", all, ["bytes", "inodes", "index", "overlay"]).oneOf("kind", [
+    "memory",
+    "host",
+  ]);
   if (kind === "host") {
-    const it = new Fields(value, "mount", [...all, "index"]);
-    return { kind, at: it.path("at"), index: it.integer("index", 0, MOUNTS - 1), readOnly: it.boolean("readOnly") };
+    const it = new Fields(value, "mount", [...all, "index"], ["overlay"]);
+    const index = it.integer("index", 0, MOUNTS - 1);
+    const mount = { kind, at: it.path("at"), index, readOnly: it.boolean("readOnly") };
+    return it.has("overlay") ? { ...mount, overlay: it.integer("overlay", 0, MAX) } : mount;
   }
   const it = new Fields(value, "mount", [...all, "bytes", "inodes"]);
   return {

@@ -25,13 +25,14 @@ test("the program's own words are its own", () => {
 });
 
 test("volumes as docker writes them", () => {
-  const { options } = parse("-v", "./d:/data:ro", "--volume", "/a:b:/c", "-v/x:/y", "p");
+  const { options } = parse("-v", "./d:/data:ro", "--volume", "/a:b:/c", "-v/x:/y", "-v", "/o:/o:O", "p");
   assert.deepEqual(options.mounts, {
     "/data": { host: "./d", readOnly: true },
     "/c": { host: "/a:b", readOnly: false },
     "/y": { host: "/x", readOnly: false },
+    "/o": { host: "/o", overlay: true },
   });
-  for (const text of ["x", "x:", ":/x", "x:y", "x:/y:rx"])
+  for (const text of ["x", "x:", ":/x", "x:y", "x:/y:rx", "x:/y:o"])
     assert.throws(() => parse("-v", text, "p"), UsageError, text);
 });
 

@@ -110,3 +110,26 @@ attempt(open, ".bashrc", "w")`;
   const allowing = { host: join(home, "data"), allow: ["git-hooks"] };
   assert.equal(await python(script, allowing), "done\nOperation not permitted\n");
 });
+
+test("an overlay is changed in memory, also where a writable mount refuses, and the host's directory stays as it is", async () => {
+  mkdirSync(join(home, "data/below"), { recursive: true });
+  writeFileSync(join(home, "data/below/kept"), "host");
+  writeFileSync(join(home, "data/below/gone"), "host");
+  const script = `
+import os
+os.chdir("/data/below")
+os.remove("gone")
+with open("kept", "a") as f: f.write(" and guest")
+os.makedirs("../.git/hooks")
+open("../.git/hooks/pre-commit", "w").write("x")
+os.rename("kept", "moved")
+print(sorted(os.listdir(".")), open("moved").read(), os.path.exists("/data/.git/hooks/pre-commit"))`;
+  const mount = { host: join(home, "data"), overlay: "1m" } as const;
+  assert.equal(await python(script, mount), "['moved'] host and guest True\n");
+  assert.equal(readFileSync(join(home, "data/below/kept"), "utf8"), "host");
+  assert.ok(existsSync(join(home, "data/below/gone")) && !existsSync(join(home, "data/.git")));
+  const full = `
+try: open("/data/big", "wb").write(bytes(2 << 20))
+except OSError as error: print(error.errno == 51, error.strerror)`;
+  assert.equal(await python(full, mount), "True No space left on device\n");
+});

@@ -106,6 +106,24 @@ test("a mount may switch rules of what the host executes off, by name", () => {
   assert.deepEqual(mounts, [{ kind: "host", at: "/a", host: "/abs", readOnly: false, allow: ["git-hooks", "direnv"] }]);
 });
 
+test("an overlay reads its directory and has room for changes", () => {
+  const { mounts } = parseSandboxOptions(
+    {
+      mounts: {
+        "/a": { host: "/x", overlay: true },
+        "/b": { host: "/y", overlay: "1m" },
+        "/c": { host: "/z", overlay: false },
+      },
+    },
+    "/base",
+  );
+  assert.deepEqual(mounts, [
+    { kind: "host", at: "/a", host: "/x", readOnly: true, overlay: 256 * 1024 * 1024 },
+    { kind: "host", at: "/b", host: "/y", readOnly: true, overlay: 1024 * 1024 },
+    { kind: "host", at: "/c", host: "/z", readOnly: false },
+  ]);
+});
+
 test("mounts that cannot be", () => {
   refuses({ mounts: { data: "/x" } }, 'mounts["data"]', /absolute path inside the sandbox/);
   refuses({ mounts: { "/": "/x" } }, 'mounts["/"]', /a path below \//);
@@ -113,10 +131,18 @@ test("mounts that cannot be", () => {
   refuses({ mounts: { "/proc": { tmpfs: true } } }, 'mounts["/proc"]', /outside/);
   refuses({ mounts: { "/a": {} } }, 'mounts["/a"]', /either "host" or "tmpfs"/);
   refuses({ mounts: { "/a": { host: "x", tmpfs: true } } }, 'mounts["/a"]', /either/);
-  refuses({ mounts: { "/a": { host: "x", ro: true } } }, 'mounts["/a"].ro', /one of host, tmpfs, readOnly, allow/);
+  refuses(
+    { mounts: { "/a": { host: "x", ro: true } } },
+    'mounts["/a"].ro',
+    /one of host, tmpfs, readOnly, allow, overlay/,
+  );
   refuses({ mounts: { "/a": { host: "x", allow: ["hooks"] } } }, 'mounts["/a"].allow', /git-hooks/);
   refuses({ mounts: { "/a": { host: "x", allow: "git-hooks" } } }, 'mounts["/a"].allow', /a list of rules/);
   refuses({ mounts: { "/a": { tmpfs: true, allow: ["git-hooks"] } } }, 'mounts["/a"].allow', /a host directory/);
+  refuses({ mounts: { "/a": { tmpfs: true, overlay: true } } }, 'mounts["/a"].overlay', /a host directory/);
+  refuses({ mounts: { "/a": { host: "x", readOnly: true, overlay: true } } }, 'mounts["/a"].overlay', /no readOnly/);
+  refuses({ mounts: { "/a": { host: "x", allow: ["git-hooks"], overlay: true } } }, 'mounts["/a"].allow', /no overlay/);
+  refuses({ mounts: { "/a": { host: "x", overlay: "much" } } }, 'mounts["/a"].overlay', /./);
   refuses({ mounts: { "/a": "x", "/a/": "y" } }, 'mounts["/a/"]', /one mount for each path/);
   refuses({ mounts: { "/a": "" } }, 'mounts["/a"]', /the path of a host directory/);
   refuses({ mounts: { "/a": "x\0y" } }, 'mounts["/a"]', /without NUL/);

@@ -19,6 +19,7 @@ const DOWN_FRAMES: readonly DownFrame[] = [
       mounts: [
         { kind: "memory", at: b("/tmp"), bytes: 1, inodes: 1, readOnly: false },
         { kind: "host", at: b("/d\xff"), index: 0, readOnly: true },
+        { kind: "host", at: b("/o"), index: 1, readOnly: false, overlay: 4096 },
       ],
       env: [b("__proto__=1"), b("A=\xe9")],
       limits: { memoryBytes: 65_536, descriptors: 64, processes: 1, fsBytes: 0, fsInodes: 1 },
