@@ -51,6 +51,10 @@ export const WALL_MS: number | undefined = undefined;
 export const CPU_SECONDS: number | undefined = undefined;
 /** Locks on files, of all processes together; ENOLCK beyond. Enforced by the kernel. */
 export const LOCKS = 16_384;
+/** Pairs of terminals at once; ENOSPC beyond. Enforced by the kernel. */
+export const PSEUDO_TERMINALS = 64;
+/** Bytes that were written to a terminal of a pair and not yet read from its master. Enforced by the kernel. */
+export const TERMINAL_OUTPUT_BYTES = 16_384;
 /** Bytes a pipe holds, as pipe(7). Enforced by the kernel. */
 export const PIPE_BYTES = 65_536;
 /** Bytes a pipe may be made to hold with F_SETPIPE_SZ, as fs.pipe-max-size; EPERM beyond. Enforced by the kernel. */

@@ -16,6 +16,14 @@ export const TIOCSWINSZ = 0x5414;
 export const TIOCNOTTY = 0x5422;
 export const TIOCGETD = 0x5424;
 export const TIOCGSID = 0x5429;
+/** Of the master of a pair. */
+export const TIOCPKT = 0x5420;
+export const TIOCGPTPEER = 0x5441;
+export const TIOCGPTN = 0x8004_5430;
+export const TIOCSPTLCK = 0x4004_5431;
+export const TIOCSIG = 0x4004_5436;
+export const TIOCGPKT = 0x8004_5438;
+export const TIOCGPTLCK = 0x8004_5439;
 export const FIONREAD = 0x541b;
 export const FIONBIO = 0x5421;
 export const FIONCLEX = 0x5450;

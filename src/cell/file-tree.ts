@@ -6,6 +6,7 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { ERRNO } from "../abi/errno.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import { DeviceFileSystem } from "../fs/devfs/devfs.ts";
+import { TerminalFileSystem, type TerminalLines } from "../fs/devpts/devpts.ts";
 import { MemoryFileSystem } from "../fs/memfs/memfs.ts";
 import { OverlayFileSystem } from "../fs/overlayfs/overlayfs.ts";
 import type { KernelFacts } from "../fs/procfs/facts.ts";
@@ -38,12 +39,17 @@ const DIRECTORIES: readonly (readonly [string, number])[] = [
   ["/tmp", 0o1777],
 ];
 
-/** `facts` are asked for when /proc is first read. */
+/** What file systems show of the kernel, asked for when /proc and /dev/pts are first read. */
+export interface KernelViews {
+  facts(): KernelFacts;
+  lines(): TerminalLines;
+}
+
 export function buildFileTree(
   boot: BootRequest,
   host: KernelHost,
   hostFileSystems: HostFileSystems,
-  facts: () => KernelFacts,
+  { facts, lines }: KernelViews,
 ): WalkContext {
   let dev = 1;
   const { clock } = host;
@@ -61,6 +67,7 @@ export function buildFileTree(
   const shared = { bytes: Math.min(SHM_BYTES, boot.limits.fsBytes), inodes: boot.limits.fsInodes };
   const shm = new MemoryFileSystem({ dev: dev++, clock, ...shared, mode: 0o1777 });
   mounts.mount(directory(context, "/dev/shm" as ByteString, 0o755), shm);
+  mounts.mount(directory(context, "/dev/pts" as ByteString, 0o755), new TerminalFileSystem(dev++, clock, lines));
   mounts.mount(directory(context, "/proc" as ByteString, 0o555), new ProcFileSystem(dev++, facts));
 
   const fileSystem = (request: MountRequest): FileSystem => {

@@ -164,7 +164,8 @@ export class Session implements ExitListener {
   }
 
   #build(boot: BootRequest): World {
-    const context = buildFileTree(boot, this.#host, this.#hostFileSystems, () => kernel.facts);
+    const views = { facts: () => kernel.facts, lines: () => kernel.pseudoTerminals };
+    const context = buildFileTree(boot, this.#host, this.#hostFileSystems, views);
     const engine = new Engine({
       calls: CALLS,
       mapping: MAPPING,

@@ -25,6 +25,7 @@ import { LockTable } from "./locks.ts";
 import { PipeFileSystem } from "./pipefs.ts";
 import { commandName, Process, Thread } from "./process.ts";
 import { Programs } from "./programs.ts";
+import { PseudoTerminals } from "./pseudo-terminal.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SharedMemory } from "./shared-memory.ts";
 import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, kernelSignal, SIGNALS, type SignalInfo } from "./signals.ts";
@@ -95,6 +96,7 @@ export class Kernel {
   readonly loader: ProgramLoader & Partial<ForkDriver>;
   /** Controlling terminals by session. */
   readonly terminals = new Map<number, Terminal>();
+  readonly pseudoTerminals = new PseudoTerminals(this);
   /** Who makes a call now: whoever makes the calls says so before each. */
   caller: Thread | undefined = undefined;
   readonly facts: Facts;

@@ -36,7 +36,7 @@ export class StreamInode implements Inode {
   readonly fs: FileSystem;
   readonly ino: number;
   readonly type: number;
-  readonly rdev: number;
+  rdev: number;
   /** What /proc calls it, where that is no "pipe:[7]": "/dev/tty", "anon_inode:[eventfd]". */
   label: string | undefined = undefined;
   /** What /proc/<pid>/fd opens once more; without it that is -ENXIO. */

@@ -14,7 +14,6 @@ import type { Process, Thread } from "./process.ts";
 import { resourceLimit } from "./resource-limits.ts";
 import { SignalSet } from "./signal-set.ts";
 import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, SIGNALS } from "./signals.ts";
-import { TERMINAL_RDEV } from "./streams.ts";
 
 type State = "R" | "S" | "T" | "Z";
 
@@ -45,7 +44,8 @@ export class ProcessView {
   }
 
   get terminal(): number {
-    return this.#terminal === undefined ? 0 : TERMINAL_RDEV;
+    const inode = this.#terminal?.file.inode;
+    return inode instanceof StreamInode ? inode.rdev : 0;
   }
 
   get foreground(): number {

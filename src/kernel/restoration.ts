@@ -413,7 +413,7 @@ class Restorer {
     if (location !== undefined && (flags & O_PATH) !== 0) file = new PathFile(location.inode);
     else if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
     else if (described.kind === "stream") file = streams[described.index];
-    else if (described.kind === "terminal") file = terminals[described.index]?.file;
+    else if (described.kind === "terminal") file = openedTerminal(terminals[described.index], described.master);
     else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());
     check(typeof file === "object", "has an open file that cannot be opened again");
     const description = new OpenDescription(file, location, flags);
@@ -451,7 +451,9 @@ class Restorer {
   }
 
   #terminal(state: TerminalState): Terminal {
-    const terminal = this.#options.terminal?.(this.#kernel, state);
+    const { pseudoTerminals } = this.#kernel;
+    const terminal =
+      state.pair === undefined ? this.#options.terminal?.(this.#kernel, state) : pseudoTerminals.restore(state);
     check(terminal !== undefined, "has a terminal, for which there is no host");
     check(terminal.restore(state), "has a terminal that is none");
     return terminal;
@@ -470,6 +472,10 @@ class Restorer {
 }
 
 const REMOVED: Ownership = { id: -1, key: 0, uid: 0, gid: 0, cuid: 0, cgid: 0, mode: 0, ctime: 0 };
+
+function openedTerminal(terminal: Terminal | undefined, master: boolean): OpenFile | undefined {
+  return master ? terminal?.pair?.master : terminal?.file.opened();
+}
 
 function rangesOf(flat: readonly number[]): FileRange[] {
   const ranges: FileRange[] = [];

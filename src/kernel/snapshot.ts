@@ -19,6 +19,7 @@ import type { Pending, PollItem } from "./pending.ts";
 import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
 import type { Identity, Process } from "./process.ts";
+import { MasterFile } from "./pseudo-terminal.ts";
 import type { FileRange, SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
 import type { SignalAction, SignalInfo } from "./signals.ts";
@@ -83,7 +84,7 @@ export interface SharedFileSnapshot {
 export type FileSnapshot =
   | { readonly kind: "pipe"; readonly index: number; readonly end: "read" | "write" | "both"; readonly since: number }
   | { readonly kind: "stream"; readonly index: number }
-  | { readonly kind: "terminal"; readonly index: number }
+  | { readonly kind: "terminal"; readonly index: number; readonly master: boolean }
   | { readonly kind: "bytes"; readonly content: Uint8Array }
   | { readonly kind: "place"; readonly place: PlaceSnapshot };
 
@@ -502,7 +503,8 @@ class Taker {
     if (file instanceof InputStream || file instanceof OutputStream) {
       return { kind: "stream", index: this.#stream(file) };
     }
-    if (file instanceof TerminalFile) return { kind: "terminal", index: this.terminal(file.terminal) };
+    if (file instanceof TerminalFile) return { kind: "terminal", index: this.terminal(file.terminal), master: false };
+    if (file instanceof MasterFile) return { kind: "terminal", index: this.terminal(file.pair.terminal), master: true };
     if (file instanceof BytesFile) return { kind: "bytes", content: file.content.slice() };
     throw new SnapshotError(`An open ${file.inode.fs.type} file without a place cannot be written out.`);
   }

@@ -4,20 +4,24 @@
  */
 import { EAGAIN, EINVAL, EIO } from "../abi/errno.ts";
 import { COLUMNS, ROWS } from "../abi/ioctl.ts";
+import { TIOCPKT_DOSTOP, TIOCPKT_NOSTOP, TIOCPKT_START, TIOCPKT_STOP } from "../abi/packet-mode.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../abi/poll.ts";
 import { SIGCONT, SIGHUP, SIGWINCH } from "../abi/signal.ts";
 import { S_IFCHR } from "../abi/stat.ts";
-import { ICANON, IXON, VMIN, VTIME } from "../abi/termios.ts";
+import { ICANON, IXON, VMIN, VSTART, VSTOP, VTIME } from "../abi/termios.ts";
 import type { OpenFile } from "../vfs/contracts.ts";
 import type { OutputPort } from "./contracts.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Reopenable, StreamFile } from "./pipefs.ts";
+import { type Reopenable, StreamFile, type StreamInode } from "./pipefs.ts";
 import type { Process } from "./process.ts";
+import type { PairState, PseudoTerminal } from "./pseudo-terminal.ts";
 import { INPUT_WINDOW_BYTES, type InputListener, TERMINAL_RDEV } from "./streams.ts";
 import { type InputEffects, type InputState, TerminalInput } from "./terminal-input.ts";
 import { TerminalOutput } from "./terminal-output.ts";
 import { TerminalSettings } from "./terminal-settings.ts";
 
+const CTRL_Q = 0x11;
+const CTRL_S = 0x13;
 /** Nanoseconds in the unit of VTIME. */
 const TENTH_NS = 100_000_000;
 
@@ -42,6 +46,8 @@ export interface TerminalState extends InputState {
   readonly echoes: Uint8Array;
   readonly ended: boolean;
   readonly hungUp: boolean;
+  /** Of the slave of a pair; its other end is the kernel's. */
+  readonly pair: PairState | undefined;
 }
 
 export class Terminal implements InputEffects {
@@ -49,6 +55,8 @@ export class Terminal implements InputEffects {
   readonly settings = new TerminalSettings();
   readonly input: TerminalInput;
   readonly output: TerminalOutput;
+  /** Where the other end is the kernel's: what it needs to be told. */
+  readonly pair: PseudoTerminal | undefined;
   readonly #kernel: Kernel;
   readonly #listener: InputListener;
   #window: WindowSize;
@@ -61,13 +69,16 @@ export class Terminal implements InputEffects {
   #inputNs = 0;
   #ended = false;
   #hungUp = false;
+  #flows = true;
 
   constructor(
     kernel: Kernel,
     port: OutputPort,
     listener: InputListener,
     window: WindowSize = { rows: ROWS, columns: COLUMNS },
+    pair?: PseudoTerminal,
   ) {
+    this.pair = pair;
     this.#kernel = kernel;
     this.#listener = listener;
     this.#window = window;
@@ -118,9 +129,14 @@ export class Terminal implements InputEffects {
     this.wake();
   }
 
-  /** The host: the line is cut. Reads find the end, writes -EIO; the session's leader gets SIGHUP. */
+  /** The host: the line is cut. */
   hangUp(): void {
     this.#kernel.scheduler.eventsTurned();
+    this.cut();
+  }
+
+  /** Reads find the end, writes -EIO; the session's leader gets SIGHUP. */
+  cut(): void {
     this.#hungUp = true;
     const leader = this.#kernel.process(this.session);
     if (leader !== undefined) {
@@ -131,14 +147,28 @@ export class Terminal implements InputEffects {
     this.wake();
   }
 
+  /** Nobody who was hung up has it open any more. */
+  revive(): void {
+    this.#hungUp = false;
+  }
+
   /** The host: what was typed. How many bytes were taken: fewer than given beyond a window of INPUT_WINDOW_BYTES. */
   feed(bytes: Uint8Array): number {
-    const { scheduler, host } = this.#kernel;
-    scheduler.eventsTurned();
-    const taken = Math.min(bytes.length, INPUT_WINDOW_BYTES - this.#outstanding);
+    this.#kernel.scheduler.eventsTurned();
+    return this.type(bytes, 0, bytes.length);
+  }
+
+  /** Bytes that can be typed now. */
+  get room(): number {
+    return INPUT_WINDOW_BYTES - this.#outstanding;
+  }
+
+  /** What is typed: how many bytes of bytes[at, at + length) were taken. */
+  type(bytes: Uint8Array, at: number, length: number): number {
+    const taken = Math.min(length, this.room);
     this.#outstanding += taken;
-    this.#inputNs = host.clock.monotonicNs();
-    if (!this.#hungUp && !this.#ended) for (let i = 0; i < taken; i++) this.input.receive(bytes[i] ?? 0);
+    this.#inputNs = this.#kernel.host.clock.monotonicNs();
+    if (!this.#hungUp && !this.#ended) for (let i = 0; i < taken; i++) this.input.receive(bytes[at + i] ?? 0);
     this.output.flush();
     this.reportConsumed();
     this.wake();
@@ -156,6 +186,11 @@ export class Terminal implements InputEffects {
   /** The host: the reader of output has caught up. */
   credited(): void {
     this.#kernel.scheduler.eventsTurned();
+    this.drained();
+  }
+
+  /** The reader of output has caught up. */
+  drained(): void {
     this.output.credited();
     this.wake();
   }
@@ -172,7 +207,17 @@ export class Terminal implements InputEffects {
   settled(wasCanonical: boolean): void {
     this.input.settled(wasCanonical);
     if ((this.settings.input & IXON) === 0) this.flow(false);
+    if (this.#flows !== this.flows) {
+      this.#flows = this.flows;
+      this.pair?.happened(this.#flows ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP);
+    }
     this.wake();
+  }
+
+  /** Whether Ctrl-S and Ctrl-Q stop and start output: what a master in packet mode is told. */
+  private get flows(): boolean {
+    const { input, characters } = this.settings;
+    return (input & IXON) !== 0 && characters[VSTOP] === CTRL_S && characters[VSTART] === CTRL_Q;
   }
 
   discardInput(): void {
@@ -224,6 +269,7 @@ export class Terminal implements InputEffects {
   flow(stopped: boolean): void {
     if (this.output.stopped === stopped) return;
     this.output.stopped = stopped;
+    this.pair?.happened(stopped ? TIOCPKT_STOP : TIOCPKT_START);
     if (stopped) return;
     this.output.flush();
     this.wake();
@@ -246,6 +292,7 @@ export class Terminal implements InputEffects {
       echoes: this.output.held(),
       ended: this.#ended,
       hungUp: this.#hungUp,
+      pair: this.pair?.state(),
     };
   }
 
@@ -270,8 +317,9 @@ export class Terminal implements InputEffects {
   }
 }
 
-/** Deviation: closing it does nothing; the terminal lives as long as its session's leader. */
+/** Deviation: closing the host's does nothing; that terminal lives as long as its session's leader. */
 export class TerminalFile extends StreamFile implements Reopenable {
+  declare readonly inode: StreamInode;
   readonly terminal: Terminal;
 
   constructor(kernel: Kernel, terminal: Terminal) {
@@ -281,7 +329,14 @@ export class TerminalFile extends StreamFile implements Reopenable {
     this.terminal = terminal;
   }
 
-  reopen(): OpenFile {
+  reopen(): OpenFile | number {
+    const { pair } = this.terminal;
+    return pair === undefined ? this : pair.openSlave();
+  }
+
+  /** This, for one open file description more. */
+  opened(): this {
+    this.terminal.pair?.slaveOpened();
     return this;
   }
 
@@ -328,7 +383,9 @@ export class TerminalFile extends StreamFile implements Reopenable {
     return -EINVAL;
   }
 
-  override close(): void {}
+  override close(): void {
+    this.terminal.pair?.slaveClosed();
+  }
 
   #take(into: Uint8Array, at: number, length: number): number {
     const moved = this.terminal.input.take(into, at, length);

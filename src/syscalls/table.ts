@@ -67,7 +67,7 @@ const DESCRIPTORS = [
   full("flock", locks.sys_flock),
   partial(
     "ioctl",
-    "FIO*; of terminals attributes, size, foreground group, session, flush and flow",
+    "FIO*; of terminals attributes, size, foreground group, session, flush and flow; of masters number, lock, peer, packets",
     descriptors.sys_ioctl,
   ),
   full("poll", poll.sys_poll, poll.finishPoll),

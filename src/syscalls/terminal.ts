@@ -2,6 +2,7 @@
  * Layer: syscalls. ioctl(2) on terminals: tty_ioctl(4), over struct termios of asm-generic/termbits.h.
  */
 import { EFAULT, ENOTTY } from "../abi/errno.ts";
+import { O_ACCMODE, O_CLOEXEC, O_NONBLOCK } from "../abi/fcntl.ts";
 import * as ioctl from "../abi/ioctl.ts";
 import { NCCS } from "../abi/termios.ts";
 import type { Outcome } from "../kernel/contracts.ts";
@@ -13,8 +14,11 @@ import {
   flush,
   foregroundOf,
   leaveTerminal,
+  openPeer,
+  pairAt,
   sessionOfTerminal,
   setForeground,
+  signalForeground,
   takeTerminal,
   terminalAt,
 } from "../kernel/operations/terminals.ts";
@@ -27,10 +31,13 @@ const CHARACTERS_OFFSET = 17;
 const WINDOW_BYTES = 8;
 
 /** What this request answers; undefined when it is none of a terminal's. `at` is unsigned. */
-export function terminalIoctl(thread: Thread, fd: number, request: number, at: number): Outcome | undefined {
-  if (request >>> 8 !== 0x54 || !REQUESTS.has(request)) return undefined;
+export function terminalIoctl(thread: Thread, fd: number, asked: number, at: number): Outcome | undefined {
+  const request = asked >>> 0;
+  if (MASTER_REQUESTS.has(request)) return masterIoctl(thread, fd, request, at);
+  if (!REQUESTS.has(request)) return undefined;
   const { memory } = thread.process;
   const terminal = terminalAt(thread, fd);
+  const master = typeof pairAt(thread, fd) !== "number";
   if (typeof terminal === "number") return fixedIoctl(thread, fd, request, at, terminal);
   switch (request) {
     case ioctl.TCGETS:
@@ -44,14 +51,14 @@ export function terminalIoctl(thread: Thread, fd: number, request: number, at: n
     case ioctl.TIOCSWINSZ: {
       if (!memory.contains(at, WINDOW_BYTES)) return -EFAULT;
       const { view } = memory;
-      return changeWindow(terminal, { rows: view.getUint16(at, true), columns: view.getUint16(at + 2, true) });
+      return changeWindow(thread, terminal, { rows: view.getUint16(at, true), columns: view.getUint16(at + 2, true) });
     }
     case ioctl.TIOCGPGRP:
-      return putNumber(memory, at, foregroundOf(thread, terminal));
+      return putNumber(memory, at, foregroundOf(thread, terminal, master));
     case ioctl.TIOCSPGRP:
       return memory.contains(at, 4) ? setForeground(thread, terminal, memory.view.getInt32(at, true)) : -EFAULT;
     case ioctl.TIOCGSID:
-      return putNumber(memory, at, sessionOfTerminal(thread, terminal));
+      return putNumber(memory, at, sessionOfTerminal(thread, terminal, master));
     case ioctl.TIOCSCTTY:
       return takeTerminal(thread, terminal);
     case ioctl.TIOCNOTTY:
@@ -68,6 +75,44 @@ export function terminalIoctl(thread: Thread, fd: number, request: number, at: n
       return 0;
   }
 }
+
+/** What only the master of a pair answers: ioctl_tty(2). */
+function masterIoctl(thread: Thread, fd: number, request: number, at: number): Outcome {
+  const { memory } = thread.process;
+  const pair = pairAt(thread, fd);
+  if (typeof pair === "number") return pair;
+  const given = request === ioctl.TIOCSPTLCK || request === ioctl.TIOCPKT;
+  if (given && !memory.contains(at, 4)) return -EFAULT;
+  const on = given && memory.view.getInt32(at, true) !== 0;
+  switch (request) {
+    case ioctl.TIOCGPTN:
+      return putNumber(memory, at, pair.number);
+    case ioctl.TIOCSPTLCK:
+      pair.locked = on;
+      return 0;
+    case ioctl.TIOCGPTLCK:
+      return putNumber(memory, at, pair.locked ? 1 : 0);
+    case ioctl.TIOCPKT:
+      pair.setPackets(on);
+      return 0;
+    case ioctl.TIOCGPKT:
+      return putNumber(memory, at, pair.packets ? 1 : 0);
+    case ioctl.TIOCGPTPEER:
+      return openPeer(thread, pair, at & (O_ACCMODE | O_NONBLOCK), (at & O_CLOEXEC) !== 0);
+    default:
+      return signalForeground(thread, pair, at | 0);
+  }
+}
+
+const MASTER_REQUESTS: ReadonlySet<number> = new Set([
+  ioctl.TIOCGPTN,
+  ioctl.TIOCSPTLCK,
+  ioctl.TIOCGPTLCK,
+  ioctl.TIOCPKT,
+  ioctl.TIOCGPKT,
+  ioctl.TIOCGPTPEER,
+  ioctl.TIOCSIG,
+]);
 
 const REQUESTS: ReadonlySet<number> = new Set([
   ioctl.TCGETS,

@@ -56,6 +56,8 @@ export interface Inode {
   readonly personal?: PersonalInode | undefined;
   /** Of /dev/tty: to open it means to open the controlling terminal of the process that opens it. */
   readonly controllingTerminal?: boolean;
+  /** Of /dev/ptmx: to open it means to make a pair of terminals. */
+  readonly terminalMaker?: boolean;
 }
 
 /** What an inode of /proc answers each caller for itself. */

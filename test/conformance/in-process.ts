@@ -12,6 +12,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import type { CallTables } from "../../src/engine/image.ts";
 import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
 import { DeviceFileSystem } from "../../src/fs/devfs/devfs.ts";
+import { TerminalFileSystem } from "../../src/fs/devpts/devpts.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
 import type { ExitStatus, Host } from "../../src/kernel/contracts.ts";
@@ -117,6 +118,7 @@ function mountSystem(context: WalkContext, kernel: Kernel): void {
   const places: [string, FileSystem][] = [
     ["/dev", new DeviceFileSystem({ dev: 2, clock, random })],
     ["/dev/shm", new MemoryFileSystem({ dev: 4, clock, mode: 0o1777 })],
+    ["/dev/pts", new TerminalFileSystem(5, clock, () => kernel.pseudoTerminals)],
     ["/proc", new ProcFileSystem(3, () => kernel.facts)],
   ];
   for (const [path, fs] of places) {

@@ -21,14 +21,14 @@ const openDevice = (name: string) => got(fs.open(find(name)));
 
 describe("devfs", () => {
   it("lists its devices with their numbers", () => {
-    const devices = ["null", "zero", "full", "random", "urandom", "tty"];
+    const devices = ["null", "zero", "full", "random", "urandom", "tty", "ptmx"];
     const directory = got(fs.open(fs.root));
     for (const limit of [1, 3, 100]) {
       const names = listAll(directory, limit).map((entry) => entry.name);
-      assert.deepEqual(names, [...devices, "fd", "stdin", "stdout", "stderr", "shm"]);
+      assert.deepEqual(names, [...devices, "fd", "stdin", "stdout", "stderr", "shm", "pts"]);
     }
     for (const entry of listAll(directory)) {
-      const type = devices.includes(entry.name) ? DT_CHR : entry.name === "shm" ? DT_DIR : DT_LNK;
+      const type = devices.includes(entry.name) ? DT_CHR : ["shm", "pts"].includes(entry.name) ? DT_DIR : DT_LNK;
       assert.equal(entry.type, type);
       assert.equal(entry.ino, find(entry.name).ino);
     }

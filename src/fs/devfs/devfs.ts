@@ -34,6 +34,7 @@ const DEVICES: readonly (readonly [string, DeviceKind, number, number])[] = [
   ["random", "random", 1, 8],
   ["urandom", "random", 1, 9],
   ["tty", "terminal", 5, 0],
+  ["ptmx", "terminal maker", 5, 2],
 ];
 
 /** As every Linux has them (Documentation/admin-guide/devices.txt, "Compulsory links"). */
@@ -45,7 +46,7 @@ const LINKS: readonly (readonly [string, string])[] = [
 ];
 
 /** Empty: something is mounted there. */
-const DIRECTORIES = ["shm"];
+const DIRECTORIES = ["shm", "pts"];
 
 class LinkInode implements Inode {
   readonly fs: FileSystem;

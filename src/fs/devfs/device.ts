@@ -11,7 +11,7 @@ import type { DirectoryEntry, FileSystem, Inode, OpenFile } from "../../vfs/cont
 /** Fill [at, at + length) with unpredictable bytes. */
 export type Random = (into: Uint8Array, at: number, length: number) => void;
 
-export type DeviceKind = "null" | "zero" | "full" | "random" | "terminal";
+export type DeviceKind = "null" | "zero" | "full" | "random" | "terminal" | "terminal maker";
 
 /** A character device. `minor` and `major` make its rdev. */
 export class DeviceInode implements Inode {
@@ -22,6 +22,7 @@ export class DeviceInode implements Inode {
   /** Encoded as new_encode_dev() of the kernel does for small numbers: major << 8 | minor. */
   readonly rdev: number;
   readonly controllingTerminal: boolean;
+  readonly terminalMaker: boolean;
 
   constructor(fs: FileSystem, ino: number, kind: DeviceKind, rdev: number) {
     this.fs = fs;
@@ -29,10 +30,11 @@ export class DeviceInode implements Inode {
     this.kind = kind;
     this.rdev = rdev;
     this.controllingTerminal = kind === "terminal";
+    this.terminalMaker = kind === "terminal maker";
   }
 }
 
-/** An open device. For the terminal it answers -EIO to everything: the kernel opens what is meant instead. */
+/** An open device. For terminals it answers -EIO to everything: the kernel opens what is meant instead. */
 export class DeviceFile implements OpenFile {
   readonly inode: DeviceInode;
   readonly seekable = true;
@@ -56,12 +58,13 @@ export class DeviceFile implements OpenFile {
         this.#random(into, at, length);
         return length;
       case "terminal":
+      case "terminal maker":
         return -EIO;
     }
   }
 
   write(_position: number, _from: Uint8Array, _at: number, length: number): number {
-    if (this.inode.kind === "terminal") return -EIO;
+    if (this.inode.controllingTerminal || this.inode.terminalMaker) return -EIO;
     return this.inode.kind === "full" ? -ENOSPC : length;
   }
 

@@ -13,6 +13,7 @@ import {
   O_APPEND,
   O_CLOEXEC,
   O_DSYNC,
+  O_NOCTTY,
   O_NONBLOCK,
   O_PATH,
   O_SYNC,
@@ -50,9 +51,11 @@ import type { Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
 import { PathFile } from "../path-file.ts";
 import type { Process, Thread } from "../process.ts";
+import { TerminalFile } from "../terminal.ts";
 import { isSuperuser } from "./identity.ts";
 import { afterBytes, beforeBytes } from "./io.ts";
 import { isPipeEnd, openEnd, openFifo } from "./pipes.ts";
+import { adoptTerminal, openMaster } from "./terminals.ts";
 
 /** Entries one readDirectory answers at most. */
 export const DIRECTORY_ENTRIES = 1024;
@@ -107,12 +110,21 @@ function openFrom(
     : vfsOpenAt(context, from, path, flags, mode & ~process.umask, walkFlags);
   if (typeof opened === "number") return opened;
   if ((flags & O_TRUNC) !== 0) afterBytes(thread, opened.file);
-  const { controllingTerminal, type } = opened.location.inode;
+  const { controllingTerminal, terminalMaker, type } = opened.location.inode;
   if (controllingTerminal === true) {
     opened.file.close();
     const terminal = process.kernel.terminals.get(process.session);
     if (terminal === undefined) return -ENXIO;
-    const description = new OpenDescription(terminal.file, undefined, flags & KEPT_FLAGS);
+    const description = new OpenDescription(terminal.file.opened(), undefined, flags & KEPT_FLAGS);
+    return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
+  }
+  if (terminalMaker === true) {
+    opened.file.close();
+    return openMaster(thread, flags & KEPT_FLAGS, (flags & O_CLOEXEC) !== 0);
+  }
+  if (opened.file instanceof TerminalFile) {
+    if ((flags & O_NOCTTY) === 0) adoptTerminal(thread, opened.file.terminal);
+    const description = new OpenDescription(opened.file, undefined, flags & KEPT_FLAGS);
     return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
   }
   // A link of /proc led to something that stands on no mount.

@@ -161,7 +161,9 @@ export function allocate(
 
 /** close(2). */
 export function close(thread: Thread, fd: number): Outcome {
-  return thread.process.descriptors.close(fd);
+  const outcome = thread.process.descriptors.close(fd);
+  // Closing a master may hang up the one who does.
+  return thread.killed ? GONE : outcome;
 }
 
 /** WASI's fd_renumber: `from` moves over `to`. -EBADF unless both are open. */
@@ -309,6 +311,8 @@ function writeStream(thread: Thread, description: OpenDescription, vector: IoVec
     process.kernel.signal(process, SIGPIPE);
     return thread.killed ? GONE : moved;
   }
+  // A key typed on the terminal of a pair may have ended who typed it.
+  if (thread.killed) return GONE;
   if (moved < 0 && moved !== -EAGAIN) return moved;
   const wanted = Math.min(vector.total, TRANSFER_BYTES);
   if (total >= wanted || !waits(description)) return moved;

@@ -2,11 +2,15 @@
  * Layer: kernel, operations. What processes ask of terminals: tcsetattr(3), tty_ioctl(4). It must not know encodings.
  * Those that change something hold a background process back with SIGTTOU.
  */
-import { EBADF, EINVAL, ENOTTY, EPERM, ESRCH } from "../../abi/errno.ts";
+import { EBADF, EINVAL, EIO, ENOTTY, EPERM, ESRCH } from "../../abi/errno.ts";
+import { TIOCPKT_FLUSHREAD, TIOCPKT_FLUSHWRITE } from "../../abi/packet-mode.ts";
+import { SIGINT, SIGQUIT, SIGTSTP } from "../../abi/signal.ts";
 import { TCIFLUSH, TCIOFF, TCIOFLUSH, TCOFLUSH, TCOOFF } from "../../abi/termios.ts";
-import type { Outcome } from "../contracts.ts";
+import { GONE, type Outcome } from "../contracts.ts";
+import { OpenDescription } from "../descriptors.ts";
 import { holdChanger } from "../job-control.ts";
 import type { Thread } from "../process.ts";
+import { MasterFile, type PseudoTerminal } from "../pseudo-terminal.ts";
 import { type Terminal, TerminalFile, type WindowSize } from "../terminal.ts";
 
 /** What tcsetattr(3) gives; `characters` is copied. */
@@ -18,11 +22,53 @@ export interface NewSettings {
   readonly characters: Uint8Array;
 }
 
-/** The terminal behind a descriptor. -EBADF, -ENOTTY. */
+/** The terminal behind a descriptor; a master stands for its slave. -EBADF, -ENOTTY; -EIO when it is hung up. */
 export function terminalAt(thread: Thread, fd: number): Terminal | number {
   const file = thread.process.descriptors.get(fd)?.description.file;
   if (file === undefined) return -EBADF;
-  return file instanceof TerminalFile && !file.terminal.hungUp ? file.terminal : -ENOTTY;
+  if (file instanceof MasterFile) return file.pair.terminal;
+  if (!(file instanceof TerminalFile)) return -ENOTTY;
+  return file.terminal.hungUp ? -EIO : file.terminal;
+}
+
+/** The pair whose master a descriptor is. -EBADF, -ENOTTY. */
+export function pairAt(thread: Thread, fd: number): PseudoTerminal | number {
+  const file = thread.process.descriptors.get(fd)?.description.file;
+  if (file === undefined) return -EBADF;
+  return file instanceof MasterFile ? file.pair : -ENOTTY;
+}
+
+/** posix_openpt(3): a pair of terminals, its master's descriptor. -ENOSPC, -EMFILE. */
+export function openMaster(thread: Thread, flags: number, closeOnExec: boolean): Outcome {
+  const { descriptors, credentials, kernel } = thread.process;
+  const vacancy = descriptors.vacancy();
+  if (vacancy < 0) return vacancy;
+  const pair = kernel.pseudoTerminals.make(credentials);
+  if (typeof pair === "number") return pair;
+  return descriptors.install(new OpenDescription(pair.master, undefined, flags), closeOnExec);
+}
+
+/** TIOCGPTPEER: the slave's descriptor, whatever names there are. -EIO (locked), -EMFILE. */
+export function openPeer(thread: Thread, pair: PseudoTerminal, flags: number, closeOnExec: boolean): Outcome {
+  const { descriptors } = thread.process;
+  const vacancy = descriptors.vacancy();
+  if (vacancy < 0) return vacancy;
+  const file = pair.openSlave();
+  if (typeof file === "number") return file;
+  return descriptors.install(new OpenDescription(file, undefined, flags), closeOnExec);
+}
+
+/** TIOCSIG: a signal for the foreground of the slave. -EINVAL. */
+export function signalForeground(thread: Thread, { terminal }: PseudoTerminal, signal: number): Outcome {
+  if (![SIGINT, SIGQUIT, SIGTSTP].includes(signal)) return -EINVAL;
+  if (terminal.foreground !== 0) thread.process.kernel.signalGroup(terminal.foreground, signal);
+  return thread.killed ? GONE : 0;
+}
+
+/** open(2) of a terminal without O_NOCTTY: a session's leader without one takes it, where it is nobody's. */
+export function adoptTerminal({ process }: Thread, terminal: Terminal): void {
+  const free = terminal.session === 0 && !process.kernel.terminals.has(process.session);
+  if (process.session === process.pid && free) terminal.control(process);
 }
 
 /** tcsetattr(3); `flush`: forget input that was not read (TCSAFLUSH). Output is never late, so nothing drains. */
@@ -41,13 +87,17 @@ export function changeSettings(thread: Thread, terminal: Terminal, to: NewSettin
   return 0;
 }
 
-export function changeWindow(terminal: Terminal, window: WindowSize): Outcome {
+export function changeWindow(thread: Thread, terminal: Terminal, window: WindowSize): Outcome {
   terminal.resize(window);
-  return 0;
+  return thread.killed ? GONE : 0;
 }
 
-/** tcgetpgrp(3). -ENOTTY when it is not the caller's controlling terminal. A number nobody has when there is no group. */
-export function foregroundOf({ process }: Thread, terminal: Terminal): Outcome {
+/**
+ * tcgetpgrp(3). -ENOTTY when it is not the caller's controlling terminal, unless he holds the master. A number nobody has
+ * when there is no group; of a master 0.
+ */
+export function foregroundOf({ process }: Thread, terminal: Terminal, master: boolean): Outcome {
+  if (master) return terminal.foreground;
   if (terminal.session !== process.session) return -ENOTTY;
   return terminal.foreground === 0 ? NO_GROUP : terminal.foreground;
 }
@@ -67,7 +117,8 @@ export function setForeground(thread: Thread, terminal: Terminal, group: number)
 }
 
 /** tcgetsid(3). -ENOTTY. */
-export function sessionOfTerminal({ process }: Thread, terminal: Terminal): Outcome {
+export function sessionOfTerminal({ process }: Thread, terminal: Terminal, master: boolean): Outcome {
+  if (master) return terminal.session === 0 ? -ENOTTY : terminal.session;
   return terminal.session === process.session ? terminal.session : -ENOTTY;
 }
 
@@ -92,8 +143,15 @@ export function flush(thread: Thread, terminal: Terminal, queue: number): Outcom
   if (queue < TCIFLUSH || queue > TCIOFLUSH) return -EINVAL;
   const held = holdChanger(thread, terminal);
   if (held !== undefined) return held;
-  if (queue !== TCOFLUSH) terminal.discardInput();
-  if (queue !== TCIFLUSH) terminal.output.discard();
+  if (queue !== TCOFLUSH) {
+    terminal.discardInput();
+    terminal.pair?.happened(TIOCPKT_FLUSHREAD);
+  }
+  if (queue !== TCIFLUSH) {
+    terminal.output.discard();
+    terminal.pair?.discardOutput();
+    terminal.pair?.happened(TIOCPKT_FLUSHWRITE);
+  }
   return 0;
 }
 
