@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ENOSYS } from "../../src/abi/errno.ts";
-import { SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2 } from "../../src/abi/signal.ts";
+import { SA_NODEFER, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2 } from "../../src/abi/signal.ts";
 import { ModuleRefused } from "../../src/engine/rewriter/refusal.ts";
 import { inspect, rewrite } from "../../src/engine/rewriter/rewrite.ts";
 import { FIRST_FUEL } from "../../src/engine/rewriter/safepoints.ts";
@@ -150,6 +150,59 @@ describe("a program that makes no call", () => {
       said.map(([, value]) => value),
       [100, 1, 2, 3, 4, 5, 200],
     );
+  });
+
+  it("is interrupted as before after a handler left by an exception, again and again", {
+    timeout: 20_000,
+  }, async () => {
+    const { made, said } = guest();
+    const busy = made.spawn(
+      textModule(`(memory 1) (tag $out) (table 2 funcref) (elem (i32.const 1) $leave)
+        (func $leave (param i32) (call $say (i32.const 1)) (throw $out))
+        (func $recurse (param i32)
+          (if (local.get 0) (then
+            (call $recurse (i32.sub (local.get 0) (i32.const 1)))
+            (call $recurse (i32.sub (local.get 0) (i32.const 1))))))
+        (func $spin (loop (br 0)))
+        (func (export "_start")
+          (drop (call $handle (i32.const ${SIGUSR1}) (i32.const 1) (i32.const ${SA_NODEFER})))
+          (call $say (i32.const 0))
+          (try (do (call $recurse (i32.const 60))) (catch $out))
+          (try (do (call $spin)) (catch $out))
+          (loop $l (try (do (loop (br 0))) (catch $out)) (br $l)))`),
+    );
+    for (let i = 0; i < 12; i++) {
+      while (said.length === i) await sleep(1);
+      made.kernel.kill(busy, SIGUSR1);
+    }
+    while (said.length < 12) await sleep(1);
+    made.kernel.kill(busy, SIGKILL);
+    assert.deepEqual(await made.ended(busy), { code: 0, signal: SIGKILL });
+  });
+
+  it("is interrupted though its instance is one that was killed at a safepoint", { timeout: 20_000 }, async () => {
+    const { made } = guest();
+    const first = made.spawn(
+      textModule(
+        `(memory 1) (func (export "_start") (local i32)
+          (loop $l
+            (local.set 0 (call $fork))
+            (if (i32.eqz (local.get 0)) (then (loop (br 0))))
+            (drop (call $sleep (i32.const 3)))
+            (drop (call $kill (local.get 0) (i32.const ${SIGTERM})))
+            (drop (call $wait))
+            (call $say (i32.const 1))
+            (br $l)))`,
+        true,
+      ),
+    );
+    await sleep(400);
+    made.kernel.kill(first, SIGKILL);
+    await made.ended(first);
+    for (const process of made.kernel.processes) made.kernel.kill(process, SIGKILL);
+    while (made.kernel.processes.length > 0) await sleep(1);
+    assert.ok(made.exits.length > 8, `${made.exits.length}`);
+    assert.deepEqual(made.faults, []);
   });
 
   it("has no more than its share beside others of its kind", { timeout: 30_000 }, async () => {

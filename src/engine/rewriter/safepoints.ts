@@ -111,10 +111,10 @@ function writeCharge(out: Encoder, units: number, spare: number, { global, funct
     .byte(0x0b);
 }
 
-/** turns -= 1; if (turns == 0) { turned(); turns = free; }. Engines do this comparison with the subtraction itself. */
+/** turns -= 1; if (turns == 0) { turns = free; turned(); }: a handler may leave by an exception there. Engines do this comparison with the subtraction itself. */
 function writeTurn(out: Encoder, turns: number, free: number, { function: first }: Additions): void {
   out.byte(0x20).u32(turns).raw([0x41, 1, 0x6b, 0x22]).u32(turns).raw([0x45, 0x04, 0x40]);
-  out.byte(0x10).u32(first).byte(0x41).s32(free).byte(0x21).u32(turns).byte(0x0b);
+  out.byte(0x41).s32(free).byte(0x21).u32(turns).byte(0x10).u32(first).byte(0x0b);
 }
 
 /** A length is on the stack and stays there: if (length >>> BULK_SHIFT) ranged(length >>> BULK_SHIFT). */
@@ -136,9 +136,10 @@ function writeTurned(out: Encoder, added: Additions): void {
   out.byte(0x0b);
 }
 
-/** () -> (): fuel = engine(). */
+/** () -> (): fuel = FIRST_FUEL; fuel = engine(). A handler may leave by an exception, and who is killed leaves it to others. */
 function writeRefill(out: Encoder, { type, table, global }: Additions): void {
-  out.byte(0).raw([0x41, 0]).byte(0x11).u32(type).u32(table).byte(0x24).u32(global).byte(0x0b);
+  out.byte(0).byte(0x41).s32(FIRST_FUEL).byte(0x24).u32(global);
+  out.raw([0x41, 0]).byte(0x11).u32(type).u32(table).byte(0x24).u32(global).byte(0x0b);
 }
 
 /** (units) -> (): fuel -= units; if (fuel <= 0) refill(). A range has at most 2^16 units: nothing wraps. */
