@@ -100,23 +100,30 @@ function callsOf(policy: Policy, architecture: Architecture): CallRules[] {
 /** Neighbours that ask the same argument for other values, with the same answer, become one rule: one load, not many. */
 function merged(rules: readonly Rule[]): Rule[] {
   const result: Rule[] = [];
+  let values: bigint[] = [];
   for (const rule of rules) {
     const last = result.at(-1);
-    const union = last === undefined ? undefined : unionOf(last, rule);
-    if (union === undefined) result.push(rule);
-    else result[result.length - 1] = union;
+    const [condition] = rule.conditions;
+    if (last !== undefined && condition !== undefined && asksTheSame(last, rule)) {
+      for (const value of condition.values) values.push(value);
+    } else {
+      values = [...(condition?.values ?? [])];
+      result.push(
+        condition === undefined
+          ? rule
+          : { ...rule, conditions: [{ ...condition, values }, ...rule.conditions.slice(1)] },
+      );
+    }
   }
   return result;
 }
 
-function unionOf(first: Rule, second: Rule): Rule | undefined {
+function asksTheSame(first: Rule, second: Rule): boolean {
   const [a, ...more] = first.conditions;
   const [b, ...others] = second.conditions;
-  if (a === undefined || b === undefined || more.length > 0 || others.length > 0) return undefined;
-  if ((a.comparison ?? "==") !== "==" || (b.comparison ?? "==") !== "==") return undefined;
-  if (a.argument !== b.argument || a.mask !== b.mask || verdict(first.action) !== verdict(second.action))
-    return undefined;
-  return { ...first, conditions: [{ ...a, values: [...a.values, ...b.values] }] };
+  if (a === undefined || b === undefined || more.length > 0 || others.length > 0) return false;
+  if ((a.comparison ?? "==") !== "==" || (b.comparison ?? "==") !== "==") return false;
+  return a.argument === b.argument && a.mask === b.mask && verdict(first.action) === verdict(second.action);
 }
 
 function test(out: BackwardAssembler, rule: Rule, yes: Label, no: Label): Label {

@@ -220,8 +220,7 @@ function sinceOf(filter: JsonFields | undefined): readonly [number, number] | un
 
 /** The rules so that "the first that holds decides" says what libseccomp would. */
 function withoutOrder(found: readonly Found[], file: string, lost: string[]): Rule[] {
-  const calls = new Map<string, Found[]>();
-  for (const rule of found) calls.set(rule.syscall, [...(calls.get(rule.syscall) ?? []), rule]);
+  const calls = Map.groupBy(found, ({ syscall }) => syscall);
   const result: Rule[] = [];
   for (const [syscall, rules] of calls) {
     const whole = rules.find(({ conditions }) => conditions.length === 0);
@@ -245,9 +244,13 @@ function withoutOrder(found: readonly Found[], file: string, lost: string[]): Ru
 }
 
 function demandNoOrder(syscall: string, rules: readonly Found[], file: string): void {
-  rules.forEach((rule, at) => {
-    for (const other of rules.slice(0, at)) {
-      if (same(rule.action, other.action) || !overlap(allOf(rule.conditions), allOf(other.conditions))) continue;
+  const byAction = [...Map.groupBy(rules, ({ action }) => JSON.stringify(action)).values()];
+  if (byAction.length < 2) return;
+  const cubes = new Map(rules.map((rule) => [rule, allOf(rule.conditions)] as const));
+  byAction.forEach((group, at) => {
+    for (const other of byAction.slice(0, at).flat()) {
+      const rule = group.find((each) => overlap(cubes.get(each) ?? [], cubes.get(other) ?? []));
+      if (rule === undefined) continue;
       throw new PolicyError(
         `${file}:${rule.line}: ${syscall}: this rule and the one of line ${other.line} can both hold and say different things`,
       );
