@@ -327,6 +327,22 @@ test("wrong options are typed errors that name them, and nothing is started", as
   await assert.rejects(Isolate.run("hello", { entry, rules: ["raed"] }), /did you mean "read"/);
 });
 
+test("a program whose package is the user's home is refused: all of it would be visible", async () => {
+  const entry = await hooks();
+  const before = process.env.HOME;
+  for (const home of [await library(), scratch]) {
+    process.env.HOME = home;
+    try {
+      await assert.rejects(
+        Isolate.run("hello", { entry }),
+        /the isolate would see all of it\. Give the program a directory/,
+      );
+    } finally {
+      process.env.HOME = before;
+    }
+  }
+});
+
 test("where the machine makes no isolates the error says why, and what would help", async () => {
   const entry = await hooks();
   const path = process.env.PATH;

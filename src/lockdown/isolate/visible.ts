@@ -3,6 +3,7 @@
  * libraries, the program's package and this library. All of it read-only. It must not know how it gets there.
  */
 import { closeSync, existsSync, lstatSync, openSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { IsolateFailed } from "../context/errors.ts";
@@ -94,8 +95,18 @@ function packageDirectories(file: string): string[] {
     if (existsSync(join(directory, "node_modules"))) modules.push(join(directory, "node_modules"));
     if (directory === dirname(directory)) break;
   }
-  if (own === "/") throw new IsolateFailed(`the package of ${file} is "/": the isolate would see the whole machine`);
+  if (own !== undefined && isWide(own)) {
+    throw new IsolateFailed(
+      `the package of ${file} is ${own}: the isolate would see all of it. Give the program a directory with a package.json of its own`,
+    );
+  }
   return [own ?? file, ...modules];
+}
+
+/** Whether a directory holds somebody's home: a package.json there is an accident, and what is beside it is private. */
+function isWide(directory: string): boolean {
+  const home = existsSync(homedir()) ? realpathSync(homedir()) : homedir();
+  return directory === "/" || home === directory || home.startsWith(`${directory}/`);
 }
 
 /** What is beneath a directory that is there anyway needs no mount of its own. */
