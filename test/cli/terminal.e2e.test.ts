@@ -10,13 +10,13 @@ const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
 const SCRIPT = "/usr/bin/script";
 const skip = existsSync(SCRIPT) ? false : "needs script(1) of util-linux";
 
-/** Each step: what is typed once this text has shown up after the last step's. */
-type Step = readonly [shown: string, typed: string];
+/** Each step: what is typed, or done with the terminal's device, once this text has shown up after the last step's. */
+type Step = readonly [shown: string, typed: string | ((device: string) => void)];
 
 /** What the screen got, with the settings of the terminal before and after between; and the exit status. */
 async function onTerminal(args: readonly string[], steps: readonly Step[]) {
   const quoted = args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(" ");
-  const run = `stty rows 33 cols 99; stty -g; '${process.execPath}' --disable-warning=ExperimentalWarning '${CLI}' ${quoted}; s=$?; echo; stty -g; exit $s`;
+  const run = `tty; stty rows 33 cols 99; stty -g; '${process.execPath}' --disable-warning=ExperimentalWarning '${CLI}' ${quoted}; s=$?; echo; stty -g; exit $s`;
   const child = spawn(SCRIPT, ["-qefc", run, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, SHELL: "/bin/sh" },
@@ -32,12 +32,14 @@ async function onTerminal(args: readonly string[], steps: readonly Step[]) {
       if (at < 0) break;
       from = at + step[0].length;
       next += 1;
-      child.stdin.write(step[1]);
+      const [, does] = step;
+      if (typeof does === "string") child.stdin.write(does);
+      else does(screen.slice(0, screen.indexOf("\r\n")));
     }
   });
   const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
   clearTimeout(patience);
-  const lines = screen.trimEnd().split("\r\n");
+  const [, ...lines] = screen.trimEnd().split("\r\n");
   assert.equal(lines.at(-1), lines[0], "the terminal is as it was");
   const shown = lines.slice(1, -1);
   if (shown.at(-1) === "") shown.pop();
@@ -93,6 +95,95 @@ test("a shell has job control, the window's size and an editor's keys", { skip: 
   for (const part of ["33 99", "^C", "Stopped", "typed\ntyped", "\nwone\n"]) {
     assert.ok(screen.includes(part), `${part} is not in ${JSON.stringify(screen)}`);
   }
+});
+
+/** A shell's prompt, before and after which everything is one command's. */
+const PROMPT = "# ";
+
+async function inShell(steps: readonly Step[]): Promise<string> {
+  const { status, shown } = await onTerminal(["shell"], [...steps, [PROMPT, "exit 7\r"]]);
+  const screen = shown.join("\n");
+  assert.equal(status, 7, screen);
+  return screen;
+}
+
+/** In this order on the screen. */
+function shows(screen: string, ...parts: readonly string[]): void {
+  let from = 0;
+  for (const part of parts) {
+    const at = screen.indexOf(part, from);
+    assert.ok(at >= 0, `${JSON.stringify(part)} is not in ${JSON.stringify(screen.slice(from))}`);
+    from = at + part.length;
+  }
+}
+
+test("Ctrl-C ends a busy loop of the shell's own, and a busy job", { skip: skip || noImage }, async () => {
+  const screen = await inShell([
+    [PROMPT, "while :; do :; done\r"],
+    ["done\r\n", "\x03"],
+    [PROMPT, "echo first $?\r"],
+    ["first 130\r\n", "sh -c 'echo up; while :; do :; done'\r"],
+    ["\nup\r\n", "\x03"],
+    [PROMPT, "echo second $?\r"],
+    ["second 130\r\n", "\r"],
+  ]);
+  shows(screen, "^C", "first 130", "^C", "second 130");
+});
+
+test("a busy job is stopped, goes on behind, comes back and is killed; the shell answers meanwhile", {
+  skip: skip || noImage,
+}, async () => {
+  const screen = await inShell([
+    [PROMPT, "sh -c 'echo up; while :; do :; done'\r"],
+    ["\nup\r\n", "\x1a"],
+    [PROMPT, "jobs\r"],
+    ["Stopped", "bg\r"],
+    [PROMPT, "jobs; echo 'al'ive\r"],
+    ["alive\r\n", "fg\r"],
+    ['done"\r\n', "\x03"],
+    [PROMPT, "sh -c 'while :; do :; done' &\r"],
+    [PROMPT, "kill %1; wait %1; echo ended $?\r"],
+    ["ended 143\r\n", "\r"],
+  ]);
+  shows(screen, "^Z", "Stopped", "Running", "alive", "^C", "ended 143");
+});
+
+test("pipelines, here-documents, globbing and line editing", { skip: skip || noImage }, async () => {
+  const screen = await inShell([
+    [PROMPT, "seq 1 1000 | sort -rn | head -3 | tr '\\n' ' '; echo\r"],
+    ["1000 999 998", "cat <<END\r"],
+    ["> ", "two is $((1+1))\r"],
+    ["> ", "END\r"],
+    ["two is 2\r\n", "cd /tmp && touch a1 a2 b1 && echo glob: a* [b]?\r"],
+    ["glob: a1 a2 b1\r\n", "echo wrnog\x1b[D\x1b[D\x1b[D\x1b[D\x7f\x1b[3~\x01\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x05\r"],
+    [PROMPT, "echo one two\x17three\r"],
+    ["\none three\r\n", "echo kept; echo gone\x15echo only\r"],
+    ["\nonly\r\n", "\x1b[A\x1b[A\r"],
+    ["\none three\r\n", "\r"],
+  ]);
+  shows(screen, "1000 999 998", "two is 2", "glob: a1 a2 b1", "one three", "only", "one three");
+});
+
+test("vi draws its screen, and a change of the window's size reaches a program", {
+  skip: skip || noImage,
+}, async () => {
+  const resize = (device: string): void => {
+    assert.equal(spawnSync("stty", ["-F", device, "rows", "21", "cols", "66"]).status, 0);
+  };
+  const screen = await inShell([
+    [PROMPT, "printf 'first\\nsecond\\n' > /tmp/text; vi /tmp/text\r"],
+    ["/tmp/text", "Othe zeroth\x1b"],
+    ["zeroth", ":wq\r"],
+    [PROMPT, "cat /tmp/text\r"],
+    [
+      "the zeroth\r\nfirst\r\nsecond\r\n",
+      "sh -c 'trap \"stty size\" WINCH; echo trapped; while :; do sleep 0.1; done'\r",
+    ],
+    ["\ntrapped\r\n", resize],
+    ["21 66\r\n", "\x03"],
+  ]);
+  // It clears or addresses the screen, fills what is behind the text, and says what it edits at the bottom.
+  shows(screen, "\x1b[", "first", "second", "~", "/tmp/text", "the zeroth", "21 66");
 });
 
 test("without a terminal -t changes nothing", () => {
