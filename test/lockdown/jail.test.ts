@@ -1,6 +1,16 @@
 /** `linden jail`, option by option: each program really attempts what its jail forbids. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
@@ -279,6 +289,22 @@ describe("the tree of files", { skip }, () => {
     assert.equal(
       await prints(["-m", "-M", "-d", ...sh("head -c 4 /dev/zero | wc -c; ls /dev/vda 2>/dev/null; true")]),
       "4\n",
+    );
+  });
+  test("an ordinary user has the same tree in a user namespace", async () => {
+    const own = join(scratch, "own");
+    for (const name of ["", "bin", "lib", "lib64", "usr", "proc", "tmp", "dev"]) {
+      mkdirSync(join(own, name), { recursive: true });
+      chownSync(join(own, name), 65534, 65534);
+    }
+    const binds = ["/bin", "/lib", "/lib64", "/usr"].flatMap((each) => ["-b", each]);
+    const look = sh(
+      "ls /; touch /usr/x 2>&1; head -c 3 /dev/zero | wc -c; ls /proc | grep -c '^[0-9]'; cat /etc/passwd 2>&1; true",
+    );
+    const text = await prints(["-m", "-M", "-e", "-d", "-t1M", "-P", own, ...binds, ...look], { user: 65534 });
+    assert.match(
+      text,
+      /^bin\ndev\nlib\nlib64\nproc\ntmp\nusr\n.*'\/usr\/x': Read-only file system\n3\n[345]\n.*passwd: No such file/s,
     );
   });
   test("-r makes /proc read-only", async () => {

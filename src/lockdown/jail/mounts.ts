@@ -54,11 +54,14 @@ export function buildTree(plan: JailPlan): void {
   const device = plan.minimalDev ? temporaryDev() : undefined;
   for (const step of plan.mounts) addMount(step, plan, device);
   if (device !== undefined) moveDev(device, plan.root?.path ?? "");
+  // In a user namespace /proc may be mounted only where one is seen already, and beyond the new root none is.
+  const early = plan.readOnlyProc && plan.namespaces.includes("user") && plan.root !== undefined;
+  if (early) demand("read-only /proc", mount("proc", `${plan.root?.path}/proc`, "proc", SAFE | MS.RDONLY));
   if (plan.root !== undefined) enterRoot(plan.root);
   if (plan.temporary !== undefined) {
     demand("tmpfs on /tmp", mount("none", "/tmp", "tmpfs", SAFE, `size=${plan.temporary},mode=1777`));
   }
-  if (plan.readOnlyProc) remountProc(plan);
+  if (plan.readOnlyProc && !early) remountProc(plan);
 }
 
 function addMount(step: MountStep, plan: JailPlan, device: string | undefined): void {
