@@ -144,6 +144,16 @@ int main(void) {
   must("read", read(ends[0], much, sizeof much));
   printf("set %d\n", fcntl(ends[0], F_SETPIPE_SZ, 1));
   printf("held %ld\n", (long)write(ends[1], much, sizeof much));
+  /* A pipe without a name, opened anew through /proc: nobody is waited for. */
+  int left[2];
+  must("pipe", pipe(left));
+  must("write", write(left[1], "left", 4));
+  must("close", close(left[1]));
+  char name[64];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", left[0]);
+  int again = must("open through /proc", open(name, O_RDONLY));
+  printf("found %ld\n", (long)read(again, much, sizeof much));
+  printf("end %ld\n", (long)read(left[0], much, sizeof much));
   int file = must("open", open("file", O_CREAT | O_RDWR, 0600));
   report("of a file", fcntl(file, F_GETPIPE_SZ));
   return 0;

@@ -60,14 +60,16 @@ export function openEnd(thread: Thread, end: PipeEnd, location: Location | undef
   const access = flags & O_ACCMODE;
   const closeOnExec = (flags & O_CLOEXEC) !== 0;
   const nonBlocking = (flags & O_NONBLOCK) !== 0;
-  if (access === O_WRONLY && nonBlocking && pipe.readEnds === 0) {
+  // A pipe without a name, opened through /proc, waits for nobody: its other end may be gone for good.
+  const named = location !== undefined;
+  if (named && access === O_WRONLY && nonBlocking && pipe.readEnds === 0) {
     end.close();
     return -ENXIO;
   }
   const description = new OpenDescription(end, location, flags & (O_ACCMODE | O_NONBLOCK));
   description.acquire();
   const alone = access === O_RDONLY ? pipe.writeEnds === 0 : pipe.readEnds === 0;
-  if (access === O_RDWR || nonBlocking || !alone) {
+  if (!named || access === O_RDWR || nonBlocking || !alone) {
     const fd = descriptors.install(description, closeOnExec);
     description.release();
     return fd;
