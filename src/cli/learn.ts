@@ -25,6 +25,7 @@ const OPTIONS = {
   merge: { type: "boolean" },
   untrusted: { type: "boolean" },
   exact: { type: "boolean" },
+  files: { type: "boolean" },
   audit: { type: "string" },
   refuse: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -49,7 +50,7 @@ export async function learn(argv: readonly string[]): Promise<number> {
   const [name] = program;
   if (name === undefined) throw new UsageError("learn", "which program? linden learn [OPTIONS] -- PROGRAM [ARGS…]");
   if (values.audit !== undefined) {
-    for (const other of ["output", "merge", "untrusted", "exact"] as const) {
+    for (const other of ["output", "merge", "untrusted", "exact", "files"] as const) {
       if (values[other] !== undefined)
         throw new UsageError("learn", `--${other} writes a policy, --audit tries one out`);
     }
@@ -107,19 +108,23 @@ async function record(
     readonly merge?: boolean;
     readonly untrusted?: boolean;
     readonly exact?: boolean;
+    readonly files?: boolean;
   },
 ): Promise<number> {
   const { output } = values;
   // What cannot be written is told before the program runs, not after.
   if (output !== undefined) accessSync(dirname(output), constants.W_OK);
   const before = values.merge === true && output !== undefined ? readExisting(output) : undefined;
-  const learner = new Learner();
+  // A policy that speaks of files has to learn those of this run as well.
+  const files = values.files === true || saysFiles(before);
+  const learner = new Learner({ files });
   const status = statusOf(await listen(file, program, learner));
   const options = {
     program: basename(program[0] ?? ""),
     from: learner.from,
     untrusted: values.untrusted === true,
     exact: values.exact === true,
+    files: files ? learner.files : undefined,
   };
   const learned =
     before === undefined ? writePolicy(learner.recording, options) : mergePolicy(before, learner.recording, options);
@@ -129,6 +134,10 @@ async function record(
   else replace(output, text);
   report(learned, learner, output, before !== undefined);
   return status;
+}
+
+function saysFiles(policy: unknown): boolean {
+  return typeof policy === "object" && policy !== null && "files" in policy;
 }
 
 /** The policy to merge into; undefined where there is none yet. */
@@ -188,7 +197,7 @@ async function audit(policyFile: string, refuse: boolean, file: string, program:
   say(
     count === 0
       ? `${escapeText(policyFile)} allows all of it`
-      : `${count} calls ${refuse ? "refused" : "would have been refused"}`,
+      : `${count} call${count === 1 ? "" : "s"} ${refuse ? "refused" : "would have been refused"}`,
   );
   return status;
 }

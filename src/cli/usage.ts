@@ -127,7 +127,7 @@ format. What cannot be carried over is told on standard error; what would change
       --caps CAP_X,CAP_Y   the capabilities the program will have, for profiles that ask (default: none)
 `;
 
-const LEARN_HELP = `Usage: linden learn [-o FILE [--merge]] [--untrusted] [--exact] -- PROGRAM [ARGS…]
+const LEARN_HELP = `Usage: linden learn [-o FILE [--merge]] [--untrusted] [--exact] [--files] -- PROGRAM [ARGS…]
        linden learn --audit FILE [--refuse] -- PROGRAM [ARGS…]
 
 Runs a native program, with its threads and everything it starts, listens to its system calls, and writes the smallest
@@ -138,6 +138,7 @@ It works through the kernel (seccomp's user notifications): the program runs as 
       --merge         add to the policy that is there; what it allows or refuses stays
       --untrusted     nobody vouches for this run: mark what only it showed
       --exact         no rule sets: every call as it was seen
+      --files         the files that were used as well, for Landlock: all others are refused then
       --audit FILE    learn nothing: tell what this policy would refuse, with the rule set that would allow it
       --refuse        with --audit: refuse it too (to try a policy out; a lock is "linden jail", or lockWith in the program)
 

@@ -2,16 +2,19 @@
  * Layer: lockdown, learn. What a policy would refuse of the calls that are heard: each different one once, with the rule set that
  * would allow it. It must not print.
  */
-import { ENOSYS, EPERM } from "../../abi/errno.ts";
+import { EACCES, ENOSYS, EPERM } from "../../abi/errno.ts";
 import { callNumbers, hostArchitecture } from "../../host/call-numbers.ts";
 import { LEARNING } from "../../host/notifications.unsafe.ts";
 import { RuleBook } from "../context/rule-book.ts";
 import type { WrittenPolicy } from "../formats/format.ts";
 import { namedRuleSet, RULE_SET_NAMES } from "../formats/rule-set-names.ts";
+import type { FileRight } from "../landlock.ts";
 import { type Action, actionText, type Rule } from "../policy.ts";
 import { callText } from "./call-text.ts";
+import { type FileNeed, fileNeeds } from "./files.ts";
 import type { HeardCall, Listener, Word } from "./hearing.ts";
 import { Locked } from "./learner.ts";
+import { isCovered } from "./seen-files.ts";
 import { holds } from "./uses.ts";
 
 /** Different refusals that are told in full; beyond them only their number is. */
@@ -27,6 +30,8 @@ export type Finding = {
   readonly verdict: string;
   /** The rule set whose rule refuses; undefined: no rule holds, it is the policy's default. */
   readonly refusedBy: string | undefined;
+  /** The right to a file that no file rule gives. */
+  readonly missing: FileNeed | undefined;
   /** The rule sets in force. */
   readonly inForce: readonly string[];
   /** The narrowest built-in rule set that would allow it, if there is one. */
@@ -48,18 +53,20 @@ export class Audit implements Listener {
   /** What happens to calls numbered above the last one the policy's author knew. */
   readonly #newer: Action;
   readonly #last: number;
+  readonly #files: readonly { readonly path: string; readonly rights: readonly FileRight[] }[];
   readonly #options: AuditOptions;
   readonly #told = new Set<string>();
   readonly #locked: Locked | undefined;
   /** How many calls were not allowed, the same ones counted again. */
   refusals = 0;
 
-  constructor({ policy, from }: Pick<WrittenPolicy, "policy" | "from">, options: AuditOptions) {
+  constructor({ policy, from, files }: Pick<WrittenPolicy, "policy" | "from" | "files">, options: AuditOptions) {
     this.#rules = Map.groupBy(policy.rules, ({ syscall }) => syscall);
     this.#fallback = policy.fallback;
     this.#newer = policy.newer?.action ?? policy.fallback;
     this.#last = callNumbers(hostArchitecture()).get(policy.newer?.above ?? "") ?? Number.POSITIVE_INFINITY;
     this.#options = options;
+    this.#files = files.map(({ path, accessRules }) => ({ path, rights: accessRules }));
     this.#locked = from === "lock" ? new Locked() : undefined;
   }
 
@@ -72,13 +79,23 @@ export class Audit implements Listener {
     if (this.#locked?.has(call.process) === false)
       return call.syscall.startsWith("io_uring_") ? { errno: ENOSYS } : "go on";
     const { action, rule } = this.#decide(call);
-    if (action.kind === "allow" || action.kind === "log") return "go on";
+    if (action.kind === "allow" || action.kind === "log") return this.#lookAtFiles(call);
     this.refusals++;
     this.#tell(call, action, rule);
     if (action.kind === "errno" && (this.#options.refuse || call.syscall.startsWith("io_uring_"))) {
       return { errno: action.errno };
     }
     return this.#options.refuse ? { errno: EPERM } : "go on";
+  }
+
+  /** What the filter lets pass may be Landlock's to refuse. */
+  #lookAtFiles(call: HeardCall): Word {
+    if (this.#files.length === 0) return "go on";
+    const missing = fileNeeds(call).find((need) => !isCovered(need, this.#files));
+    if (missing === undefined) return "go on";
+    this.refusals++;
+    this.#tell(call, { kind: "errno", errno: EACCES }, undefined, missing);
+    return this.#options.refuse ? { errno: EACCES } : "go on";
   }
 
   #decide({ syscall, args }: HeardCall): { readonly action: Action; readonly rule?: Rule } {
@@ -88,7 +105,7 @@ export class Audit implements Listener {
     return { action: number > this.#last ? this.#newer : this.#fallback };
   }
 
-  #tell(call: HeardCall, action: Action, rule: Rule | undefined): void {
+  #tell(call: HeardCall, action: Action, rule: Rule | undefined, missing?: FileNeed): void {
     const text = callText(call);
     const key = `${call.process} ${text}`;
     if (this.#told.has(key) || this.#told.size >= MOST_TOLD) return;
@@ -101,14 +118,27 @@ export class Audit implements Listener {
       verdict: actionText(action),
       refusedBy: rule === undefined ? undefined : (rule.origin ?? "syscalls"),
       inForce: this.#options.inForce,
-      wouldAllow: ruleSetFor(call.syscall, call.args),
+      missing,
+      wouldAllow: missing === undefined ? ruleSetFor(call.syscall, call.args) : undefined,
     });
   }
 }
 
 /** One line: the call with its arguments, who made it, what is said to it, and which rule set would have allowed it. */
-export function findingText({ text, process, task, verdict, refusedBy, inForce, wouldAllow }: Finding): string {
+export function findingText({
+  text,
+  process,
+  task,
+  verdict,
+  refusedBy,
+  missing,
+  inForce,
+  wouldAllow,
+}: Finding): string {
   const who = process === task ? `process ${process}` : `process ${process}, thread ${task}`;
+  if (missing !== undefined) {
+    return `${text} in ${who}: ${verdict}; no file rule in force allows ${missing.rights.join(", ")} on ${JSON.stringify(missing.path)}`;
+  }
   const sets = inForce.length === 0 ? "no rule" : `no rule set in force (${inForce.join(", ")})`;
   const by = refusedBy === undefined ? `${sets} allows it` : `${refusedBy} refuses it`;
   const cure = wouldAllow === undefined ? "and no built-in one would" : `${wouldAllow} would allow it`;

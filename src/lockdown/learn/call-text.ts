@@ -95,13 +95,19 @@ function openFlags(value: number): string {
   return words.join("|");
 }
 
-/** A NUL-terminated text of the other process, quoted; its address where it cannot be read. */
-export function textAt(task: number, address: bigint): string {
-  if (address === 0n) return "NULL";
+/** A NUL-terminated text of another process; undefined where it cannot be read, or is longer than a path may be. */
+export function pathAt(task: number, address: bigint): string | undefined {
+  if (address === 0n) return undefined;
   const bytes = readMemory(task, address, LONGEST);
-  if (bytes === undefined) return `0x${address.toString(16)}`;
-  const end = bytes.indexOf(0);
-  const text = Buffer.from(bytes.subarray(0, end === -1 ? bytes.length : end)).toString("utf8");
+  const end = bytes?.indexOf(0) ?? -1;
+  return end === -1 ? undefined : Buffer.from(bytes?.subarray(0, end) ?? []).toString("utf8");
+}
+
+/** The same, quoted and cut where it is long; its address where it cannot be read. */
+function textAt(task: number, address: bigint): string {
+  if (address === 0n) return "NULL";
+  const text = pathAt(task, address);
+  if (text === undefined) return `0x${address.toString(16)}`;
   return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 }
 

@@ -32,6 +32,8 @@ export type HeardCall = {
 export type Word = "go on" | { readonly errno: number };
 
 export type Listener = {
+  /** The stage is about to become the program: its own call, not the program's. */
+  started?(call: HeardCall): void;
   /** A process said that its lock goes here, so that what it did before does not count: LEARNING or WATCHING. */
   signed(process: number): number;
   heard(call: HeardCall): Word;
@@ -54,6 +56,7 @@ export async function hearAll(queue: number, listener: Listener, program?: numbe
     else if (heard !== undefined) {
       // The stage's own last steps: its exec is the program's beginning.
       started = heard.task === program && names.get(heard.number) === "execve";
+      if (started) listener.started?.({ syscall: "execve", task: heard.task, process: heard.task, args: heard.args });
       letGo(queue, heard.id);
     }
     if (performance.now() < turnAt) continue;

@@ -5,8 +5,10 @@
 import { readFileSync } from "node:fs";
 import { ENOSYS } from "../../abi/errno.ts";
 import { LEARNING } from "../../host/notifications.unsafe.ts";
+import { fileNeeds } from "./files.ts";
 import { BELIEVED_MS, type HeardCall, type Listener, type Word } from "./hearing.ts";
 import { Recording } from "./recording.ts";
+import { SeenFiles } from "./seen-files.ts";
 
 /** So many processes are remembered; then all are asked again. */
 const MOST_KNOWN = 10_000;
@@ -16,11 +18,22 @@ const MOST_UNNAMED = 100;
 
 export class Learner implements Listener {
   readonly recording = new Recording();
+  /** Files, from the start on whatever else counts: Landlock has to be there before a program has threads. */
+  readonly files = new SeenFiles();
   /** From when on what was seen counts. */
   from: "start" | "lock" = "start";
   /** Calls that this architecture has no name for: no policy can speak of them. */
   readonly unnamed = new Set<string>();
   readonly #locked = new Locked();
+  readonly #withFiles: boolean;
+
+  constructor({ files = false }: { readonly files?: boolean } = {}) {
+    this.#withFiles = files;
+  }
+
+  started(call: HeardCall): void {
+    if (this.#withFiles) for (const need of fileNeeds(call)) this.files.add(need);
+  }
 
   signed(process: number): number {
     if (this.from === "start") this.recording.clear();
@@ -31,6 +44,7 @@ export class Learner implements Listener {
 
   heard(call: HeardCall): Word {
     const { syscall, args } = call;
+    if (this.#withFiles) for (const need of fileNeeds(call)) this.files.add(need);
     if (syscall.startsWith("io_uring_")) {
       this.recording.refuse(syscall);
       return { errno: ENOSYS };

@@ -14,6 +14,7 @@ import {
 } from "../policy.ts";
 import { Recording, type SeenCall } from "./recording.ts";
 import { chooseRuleSets } from "./rule-sets.ts";
+import { type FileRule, mergedRules, type SeenFiles } from "./seen-files.ts";
 import { allowed, conditionsOf } from "./uses.ts";
 
 /** A policy as it is written to a file. */
@@ -23,7 +24,7 @@ export type WrittenData = {
   from?: "start" | "lock";
   ruleSets?: { use: string; why: string; yesReally?: true }[];
   syscalls?: RuleData[];
-  files?: unknown;
+  files?: FileRule[];
   ports?: unknown;
 };
 
@@ -35,6 +36,8 @@ export type LearnOptions = {
   readonly untrusted?: boolean;
   /** Name no rule set: exactly the calls, with their arguments. */
   readonly exact?: boolean;
+  /** The files that were used; undefined: the policy says nothing of files. */
+  readonly files?: SeenFiles | undefined;
 };
 
 export type Learned = {
@@ -67,6 +70,7 @@ export function writePolicy(recording: Recording, options: LearnOptions): Learne
     from,
     ...(ruleSets.length === 0 ? {} : { ruleSets }),
     syscalls: [...rest.flatMap((each) => rulesOf(each, options)), ...refusals(recording, [])],
+    ...(options.files === undefined ? {} : { files: options.files.rules(program) }),
   };
   // Our own file is read as anybody's: a mistake in it would be ours, and ends here.
   const { policy } = readLindenPolicy(data);
@@ -87,6 +91,12 @@ export function mergePolicy(existing: unknown, recording: Recording, options: Le
     );
   }
   const data = structuredClone(existing) as WrittenData;
+  if ((data.files !== undefined) !== (options.files !== undefined)) {
+    throw new PolicyError(
+      "the policy says nothing of files: adding some would refuse all others. Learn it anew with --files",
+    );
+  }
+  if (data.files !== undefined) data.files = mergedRules(data.files, options.files?.rules(options.program) ?? []);
   const rules = data.syscalls ?? [];
   data.syscalls = rules;
   const byCall = Map.groupBy(policy.rules, ({ syscall }) => syscall);

@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     rules: [],
   };
   const audit = new Audit(
-    { policy, from: undefined },
+    { policy, from: undefined, files: [] },
     {
       refuse: true,
       inForce: order.ruleSets,
