@@ -21,6 +21,7 @@ function run(file: string): { stdout: string; stderr: string; status: number | n
 const EXPECTED: Record<string, RegExp> = {
   "agent.ts": /^285\n\nexit 1\nTraceback[\s\S]*FileNotFoundError/,
   "grader.ts": /^right: accepted\nwrong: wrong answer\nslow: too slow\n$/,
+  "plugin.ts": /^0 NOTHING OF THE HOST IS HERE\n$/,
   "streams.ts": /^nednil\nxobdnas\nexit 0\n$/,
 };
 

@@ -1,7 +1,15 @@
 /** Functions behind a lock of their own: context.run, and Workers with different contexts and a channel between them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SafetyContext, SystemIO } from "linden/lockdown";
+import {
+  arg,
+  LandlockPortRule,
+  LandlockRule,
+  NodeRuntime,
+  SafetyContext,
+  SeccompRule,
+  SystemIO,
+} from "linden/lockdown";
 import { says } from "./locked.ts";
 
 /** A module in a file of its own, as a program would have it. */
@@ -187,6 +195,53 @@ test("without the boot hook no Worker is started", async () => {
   assert.match(String(said[0]), /^RingsExist/);
   assert.equal(said[1], 0);
 });
+
+test("a context that travels as data is the same context: no option of it is lost", () => {
+  const mine = {
+    name: "Mine",
+    simpleRules: () => ["uname"],
+    reasons: () => new Map([["uname", "says the machine's name"]]),
+    conditionalRules: () => [
+      new SeccompRule("read").andCondition(arg(2).masked(0xf0n).ne(16)).because("some reads").orMore(),
+    ],
+    landlockRules: () => [
+      new LandlockRule("/nowhere", ["readFile", "execute"]).ifPresent(),
+      new LandlockPortRule(80, ["bindTcp"]),
+    ],
+  };
+  const all = (context: SafetyContext) =>
+    context
+      .enable(mine)
+      .enable(SystemIO.nothing().allowStdout())
+      .withErrno("ENOSYS")
+      .allowOlderLandlock(2)
+      .landlockScope("signal")
+      .withLimits({ core: 0, nofile: { soft: 5, hard: "unlimited" } })
+      .dropCapabilities({ keep: ["CAP_CHOWN"] });
+  for (const context of [
+    all(new SafetyContext()),
+    all(SafetyContext.bare()).withKill(),
+    all(new SafetyContext().enable(new NodeRuntime().allowWorkers().yesReally())).withLog(),
+    all(new SafetyContext().enable(new NodeRuntime())).landlockOnly(),
+  ]) {
+    const data = context.toData();
+    const there = SafetyContext.fromData(structuredClone(data));
+    assert.deepEqual(there.toData(), data);
+    assert.deepEqual(
+      there
+        .policy()
+        .rules.map((rule) => JSON.stringify(rule, words))
+        .sort(),
+      context
+        .policy()
+        .rules.map((rule) => JSON.stringify(rule, words))
+        .sort(),
+    );
+    assert.deepEqual(there.policy().fallback, context.policy().fallback);
+  }
+});
+
+const words = (_: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
 
 test("wrong input of run is a typed error", async () => {
   const context = new SafetyContext().enable(SystemIO.nothing().allowStdout());
