@@ -12,6 +12,8 @@ export const FS_INODES = 65_536;
 export const SHARED_BYTES = 64 * 1024 * 1024;
 /** Pieces of such memory at once, as Linux's SHMMNI; ENOMEM beyond. Enforced by the kernel. */
 export const SHARED_FILES = 4096;
+/** Watches of epoll(7) in all processes; ENOSPC beyond. Enforced by the kernel. */
+export const EPOLL_WATCHES = 65_536;
 /** System V semaphore sets and, of all sets together, semaphores; ENOSPC beyond. Enforced by the kernel. */
 export const SEMAPHORE_SETS = 1024;
 export const SEMAPHORES = 8192;

@@ -226,6 +226,7 @@ function discard(process: Process, signal: number): void {
 }
 
 function wakeSignalWaits(process: Process, signal: number): void {
+  process.kernel.signalReaders.wakeAll();
   for (const { pending } of process.threads) {
     if (pending?.kind === "signal wait" && pending.set.has(signal)) process.kernel.scheduler.interrupt(pending);
   }

@@ -7,6 +7,7 @@ import { EBADF, EMFILE } from "../abi/errno.ts";
 import { O_ACCMODE, O_PATH, O_RDONLY, O_WRONLY } from "../abi/fcntl.ts";
 import type { OpenFile } from "../vfs/contracts.ts";
 import type { Location } from "../vfs/mounts.ts";
+import type { Watch } from "./events/epoll-file.ts";
 import type { LockTable } from "./locks.ts";
 
 /** Every right there is: what a descriptor has until a codec narrows it. */
@@ -28,6 +29,8 @@ export class OpenDescription {
   offset = 0;
   /** Where it holds locks, which go with it. */
   locks: LockTable | undefined = undefined;
+  /** Those of epoll(7) on it: they end with it. */
+  readonly watches: Watch[] = [];
   #references = 0;
 
   constructor(file: OpenFile, location: Location | undefined, flags: number) {
@@ -51,6 +54,7 @@ export class OpenDescription {
     this.#references -= 1;
     if (this.#references > 0) return;
     this.locks?.releaseAll(this.file.inode, this);
+    for (const watch of this.watches.splice(0)) watch.epoll.forget(watch);
     this.file.close();
   }
 }

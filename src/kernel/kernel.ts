@@ -11,13 +11,14 @@ import { emptyStat, type FileSystem } from "../vfs/contracts.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials } from "../vfs/permissions.ts";
 import { FOLLOW, walk } from "../vfs/walk.ts";
+import { WaitQueue } from "../wait/wait-queue.ts";
 import type { ExitStatus, ForkDriver, Host, Outcome, ProgramLoader, SpawnOptions } from "./contracts.ts";
 import { generate, settleAll, tellParent } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import type { EpollCounts } from "./events/epoll-file.ts";
 import { Facts } from "./facts.ts";
 import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
-
 import { undoAll } from "./ipc/semaphores.ts";
 import { SystemV } from "./ipc/system-v.ts";
 import { LockTable } from "./locks.ts";
@@ -87,6 +88,9 @@ export class Kernel {
   readonly scheduler: Scheduler;
   readonly pipes: PipeFileSystem;
   readonly programs: Programs;
+  /** Who reads signals from descriptors, and waits for any. */
+  readonly signalReaders: WaitQueue;
+  readonly epollCounts: EpollCounts = { watches: 0, look: 0, depth: 0 };
   readonly shared: SharedMemory;
   readonly systemV: SystemV;
   /** For operations that need a Stat for themselves; good until the next call. */
@@ -117,6 +121,7 @@ export class Kernel {
     this.scheduler = new Scheduler(this, options.host);
     this.programs = new Programs(this);
     this.shared = new SharedMemory(this, options.sharedMemory);
+    this.signalReaders = new WaitQueue(this.scheduler);
     this.systemV = new SystemV(this);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
     this.locks = new LockTable(this.scheduler);

@@ -14,6 +14,8 @@ import { type ChildSelection, takeChild } from "./children.ts";
 import { BLOCKED, GONE, type Outcome, RESTART } from "./contracts.ts";
 import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import type { EpollFile } from "./events/epoll-file.ts";
+import { SignalFile } from "./events/signal-file.ts";
 import type { Message, MessageQueue, MessageWish } from "./ipc/messages.ts";
 import { operate, type SemaphoreOperation, type SemaphoreSet } from "./ipc/semaphores.ts";
 import { inBackground } from "./job-control.ts";
@@ -137,6 +139,14 @@ export interface PendingReceive extends PendingCall {
   readonly address: number;
 }
 
+/** epoll_wait: events go to `thread.events`. */
+export interface PendingEpoll extends PendingCall {
+  readonly kind: "epoll";
+  readonly description: OpenDescription;
+  readonly epoll: EpollFile;
+  readonly most: number;
+}
+
 /** pause and sigsuspend: only a handler ends it. */
 export interface PendingPause extends PendingCall {
   readonly kind: "pause";
@@ -207,6 +217,7 @@ export type Pending =
   | PendingPause
   | PendingFutex
   | PendingSemaphores
+  | PendingEpoll
   | PendingSend
   | PendingReceive
   | PendingFork;
@@ -251,13 +262,14 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
     case "again":
       return (pending.description.file.readiness() & pending.events) !== 0 ? RESTART : BLOCKED;
     case "read":
+      if (pending.description.file instanceof SignalFile) return attemptSignals(pending, pending.description.file);
       return pending.description.file instanceof TerminalFile
         ? attemptTerminal(kernel, pending, pending.description.file)
         : attemptRead(pending);
     case "write":
       return attemptWrite(kernel, pending);
     case "poll": {
-      const ready = scan(pending.items, pending.descriptions);
+      const ready = scan(pending.items, pending.descriptions, pending.thread);
       return ready > 0 || pending.timedOut ? ready : BLOCKED;
     }
     case "sleep":
@@ -277,6 +289,8 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
     case "futex":
       if (pending.released) return 0;
       return pending.timedOut ? -ETIMEDOUT : BLOCKED;
+    case "epoll":
+      return attemptEpoll(pending);
     case "semaphores": {
       const { set, operations, thread } = pending;
       const tried = operate(set, operations, thread.process, kernel.systemV.now);
@@ -290,6 +304,14 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
     case "fork":
       return pending.unwound ? kernel.forkNow(pending.thread) : BLOCKED;
   }
+}
+
+/** How many events there are now; 0 when the time is over. */
+export function attemptEpoll({ thread, epoll, most, timedOut }: PendingEpoll): Outcome {
+  const events = epoll.harvest(most);
+  if (events.length === 0) return timedOut ? 0 : BLOCKED;
+  thread.events = events;
+  return events.length;
 }
 
 /** 0, BLOCKED while the queue is full, -EIDRM. */
@@ -423,6 +445,16 @@ function attemptRead(pending: PendingRead): Outcome {
     if (moved < length) break;
   }
   return total;
+}
+
+/** Records go to the first range alone. */
+function attemptSignals({ thread, addresses, lengths }: PendingRead, file: SignalFile): Outcome {
+  const { memory } = thread.process;
+  const [address = 0] = addresses;
+  const [length = 0] = lengths;
+  if (!memory.contains(address, length)) return -EFAULT;
+  const moved = file.readFor(thread, memory.bytes, address, length);
+  return moved === -EAGAIN ? BLOCKED : moved;
 }
 
 /** Who was moved to the background meanwhile makes the call again, which finds that out. */

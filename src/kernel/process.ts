@@ -12,6 +12,7 @@ import type { ChildEvent } from "./children.ts";
 import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 
 import { type DescriptorOwner, DescriptorTable, type OpenDescription } from "./descriptors.ts";
+import type { EpollEvent } from "./events/epoll-file.ts";
 import type { SemaphoreUndo } from "./ipc/semaphores.ts";
 
 import type { Kernel } from "./kernel.ts";
@@ -201,6 +202,8 @@ export class Thread {
   savedMask: SignalSet | undefined = undefined;
   /** Signals for this thread alone. */
   readonly signals = new PendingSignals();
+  /** What the epoll_wait that ended last found. */
+  events: EpollEvent[] = [];
   /** A handler is to be run, or its process is stopped: whoever makes its calls looks after each. */
   attention = false;
   /** What the wait that ended last found, and the signal the last sigtimedwait took. */

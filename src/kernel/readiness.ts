@@ -3,10 +3,16 @@
  */
 import { POLLERR, POLLHUP, POLLNVAL } from "../abi/poll.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import { SignalFile } from "./events/signal-file.ts";
 import type { PollItem } from "./pending.ts";
+import type { Thread } from "./process.ts";
 
 /** Set every `revents`; answers how many are not zero. A negative fd is left out, as poll(2) says. */
-export function scan(items: readonly PollItem[], descriptions: readonly (OpenDescription | undefined)[]): number {
+export function scan(
+  items: readonly PollItem[],
+  descriptions: readonly (OpenDescription | undefined)[],
+  thread: Thread,
+): number {
   let ready = 0;
   for (let i = 0; i < items.length; i++) {
     const item = items[i];
@@ -14,8 +20,12 @@ export function scan(items: readonly PollItem[], descriptions: readonly (OpenDes
     const description = descriptions[i];
     if (item.fd < 0) item.revents = 0;
     else if (description === undefined) item.revents = POLLNVAL;
-    else item.revents = description.file.readiness() & (item.events | POLLERR | POLLHUP | POLLNVAL);
+    else item.revents = readinessOf(description, thread) & (item.events | POLLERR | POLLHUP | POLLNVAL);
     if (item.revents !== 0) ready += 1;
   }
   return ready;
+}
+
+function readinessOf({ file }: OpenDescription, thread: Thread): number {
+  return file instanceof SignalFile ? file.readinessFor(thread.process, thread) : file.readiness();
 }

@@ -11,6 +11,8 @@ import { BytesFile } from "./bytes-file.ts";
 import type { ProgramImage } from "./contracts.ts";
 import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
+import { EpollFile } from "./events/epoll-file.ts";
+import { restoreEvent, restoreWatches } from "./events/state.ts";
 import type { MessageQueue } from "./ipc/messages.ts";
 import type { Ownership } from "./ipc/objects.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
@@ -18,6 +20,7 @@ import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
 import { PathFile } from "./path-file.ts";
 import { type Pending, parked } from "./pending.ts";
+import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot } from "./pending-snapshot.ts";
 import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { type PipeFileSystem, StreamInode } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
@@ -26,10 +29,7 @@ import { SignalSet } from "./signal-set.ts";
 import { SIGNALS } from "./signals.ts";
 import type {
   DescriptionSnapshot,
-  HeldLockSnapshot,
   KernelSnapshot,
-  LockSnapshot,
-  PendingSnapshot,
   PlaceSnapshot,
   ProcessSnapshot,
   StreamInodeSnapshot,
@@ -63,6 +63,7 @@ export function restoreSnapshot(snapshot: KernelSnapshot, options: RestorationOp
   const restorer = new Restorer(kernel, options, snapshot);
   for (const described of snapshot.processes) restorer.process(described);
   restorer.restoreHolders(snapshot);
+  restorer.restoreWatches(snapshot);
   for (const lock of snapshot.locks) restorer.lock(lock);
   kernel.nextPid = snapshot.nextPid;
   kernel.pipes.nextIno = Math.max(snapshot.nextIno, kernel.pipes.nextIno);
@@ -324,6 +325,13 @@ class Restorer {
         const { kind, wish, address } = described;
         return { ...parked(thread), kind, queue: this.#queue(described.queue), wish: { ...wish }, address };
       }
+      case "epoll": {
+        const { kind, most } = described;
+        const description = this.#numbered(described.description);
+        const epoll = description.file;
+        check(epoll instanceof EpollFile, "waits for events of what has none");
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, description, epoll, most };
+      }
       case "fork":
         return { ...parked(thread), kind: "fork", unwound: true };
     }
@@ -364,6 +372,16 @@ class Restorer {
 
   #deadline(remainingNs: number | undefined): number {
     return remainingNs === undefined ? Infinity : this.#now + remainingNs;
+  }
+
+  /** Once all processes are there. */
+  restoreWatches(snapshot: KernelSnapshot): void {
+    snapshot.descriptions.forEach(({ file }, index) => {
+      if (file.kind !== "event") return;
+      const epoll = this.#numbered(index).file;
+      const watched = restoreWatches(this.#kernel, epoll, file.state, (number) => this.#numbered(number));
+      check(watched, "watches what cannot be watched");
+    });
   }
 
   /** Once all processes are there. */
@@ -414,9 +432,11 @@ class Restorer {
     else if (location !== undefined) file = location.inode.fs.open(location.inode, flags);
     else if (described.kind === "stream") file = streams[described.index];
     else if (described.kind === "terminal") file = openedTerminal(terminals[described.index], described.master);
+    else if (described.kind === "event") file = restoreEvent(this.#kernel, described.state, this.#now);
     else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());
     check(typeof file === "object", "has an open file that cannot be opened again");
     const description = new OpenDescription(file, location, flags);
+    if (file instanceof EpollFile) file.descriptions.push(description);
     description.offset = offset;
     return description;
   }

@@ -10,6 +10,8 @@ import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
 import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import type { Watch } from "./events/epoll-file.ts";
+import type { FileTimer } from "./events/timer-file.ts";
 import { waitersAt } from "./futexes.ts";
 import type { Kernel } from "./kernel.ts";
 import { continuePending, interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
@@ -36,7 +38,7 @@ type Scheduled = "no" | "soon" | "past events";
 export class Scheduler implements WakeSink {
   readonly #kernel: Kernel;
   readonly #host: Host;
-  readonly #deadlines = new Deadlines<Pending | Timer>();
+  readonly #deadlines = new Deadlines<Pending | Timer | FileTimer>();
   #ready: Ready[] = [];
   /** Index of the first of `#ready` not yet taken. */
   #next = 0;
@@ -134,7 +136,7 @@ export class Scheduler implements WakeSink {
   }
 
   /** Set when a timer fires next; Infinity disarms it. */
-  arm(timer: Timer, deadlineNs: number): void {
+  arm(timer: Timer | FileTimer, deadlineNs: number): void {
     this.#deadlines.remove(timer);
     timer.deadlineNs = deadlineNs;
     if (deadlineNs !== Infinity) this.#deadlines.add(timer);
@@ -181,6 +183,9 @@ export class Scheduler implements WakeSink {
         if (!waiters.includes(pending)) waiters.push(pending);
         break;
       }
+      case "epoll":
+        pending.epoll.waiters.add(pending);
+        break;
       case "semaphores":
         pending.set.waiters.add(pending);
         break;
@@ -216,6 +221,7 @@ export class Scheduler implements WakeSink {
         break;
       case "again":
       case "open":
+      case "epoll":
       case "read":
       case "write":
         pending.description.release();
@@ -247,8 +253,13 @@ export class Scheduler implements WakeSink {
     return BLOCKED;
   }
 
-  /** Every waiter of this kernel's queues is one of its own pending records. */
+  /** Every waiter of this kernel's queues is one of its own pending records, or a watch of epoll(7). */
   wake(waiter: Waiter): void {
+    const one = waiter as Pending | Watch;
+    if (one.kind === "watch") {
+      one.epoll.notify(one);
+      return;
+    }
     waiter.woken = true;
     this.#push(waiter as Pending);
   }
@@ -260,6 +271,10 @@ export class Scheduler implements WakeSink {
     for (let first = this.#deadlines.first; first !== undefined; first = this.#deadlines.first) {
       if (first.deadlineNs > this.#turn) break;
       this.#deadlines.remove(first);
+      if (first.kind === "file timer") {
+        first.file.fire(this.#turn);
+        continue;
+      }
       if (first.kind === "timer") {
         fire(first, this.#turn);
         continue;

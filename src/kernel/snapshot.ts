@@ -7,15 +7,14 @@
 import type { Inode } from "../vfs/contracts.ts";
 import { type Location, sameInode } from "../vfs/mounts.ts";
 import { BytesFile } from "./bytes-file.ts";
-import type { ChildSelection } from "./children.ts";
-import type { ExitStatus, Outcome } from "./contracts.ts";
+import type { ExitStatus } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
-import type { Message, MessageWish } from "./ipc/messages.ts";
-import type { SemaphoreOperation } from "./ipc/semaphores.ts";
+import { type EventFileState, eventState } from "./events/state.ts";
 import type { SystemVState } from "./ipc/system-v.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Lock, LockKind } from "./locks.ts";
-import type { Pending, PollItem } from "./pending.ts";
+import type { Lock } from "./locks.ts";
+import type { Pending } from "./pending.ts";
+import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot, SignalWords } from "./pending-snapshot.ts";
 import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
 import type { Identity, Process } from "./process.ts";
@@ -86,6 +85,7 @@ export type FileSnapshot =
   | { readonly kind: "stream"; readonly index: number }
   | { readonly kind: "terminal"; readonly index: number; readonly master: boolean }
   | { readonly kind: "bytes"; readonly content: Uint8Array }
+  | { readonly kind: "event"; readonly state: EventFileState }
   | { readonly kind: "place"; readonly place: PlaceSnapshot };
 
 export interface DescriptionSnapshot {
@@ -103,92 +103,6 @@ export interface DescriptorSnapshot {
   readonly inheriting: number;
   readonly preopen: string | undefined;
 }
-
-/** Signals 1 to 32 and 33 to 64, as bits. */
-export type SignalWords = readonly [low: number, high: number];
-
-/** `remainingNs` from when the snapshot was taken; undefined without a deadline. */
-/** A lock: `owner` is a process's number, or for the other kinds that of a description. The description tells the file. */
-export interface LockSnapshot {
-  readonly kind: LockKind;
-  readonly owner: number;
-  readonly exclusive: boolean;
-  readonly start: number;
-  readonly end: number;
-  readonly pid: number;
-}
-
-export interface HeldLockSnapshot extends LockSnapshot {
-  readonly description: number;
-}
-
-export type PendingSnapshot =
-  | { readonly kind: "again"; readonly description: number; readonly events: number }
-  | { readonly kind: "lock"; readonly description: number; readonly lock: LockSnapshot }
-  | { readonly kind: "open"; readonly description: number; readonly closeOnExec: boolean; readonly seen: number }
-  | {
-      readonly kind: "read";
-      readonly description: number;
-      readonly addresses: readonly number[];
-      readonly lengths: readonly number[];
-      readonly remainingNs: number | undefined;
-    }
-  | {
-      readonly kind: "write";
-      readonly description: number;
-      readonly bytes: Uint8Array;
-      readonly before: number;
-    }
-  | {
-      readonly kind: "poll";
-      readonly items: readonly PollItem[];
-      /** -1 where an item's number was not open. */
-      readonly descriptions: readonly number[];
-      readonly remainingNs: number | undefined;
-    }
-  | { readonly kind: "sleep"; readonly remainingNs: number | undefined }
-  | { readonly kind: "yield"; readonly outcome: Outcome; readonly busy: boolean }
-  | { readonly kind: "random"; readonly address: number; readonly length: number; readonly filled: number }
-  | {
-      readonly kind: "fill";
-      readonly address: number;
-      readonly length: number;
-      readonly done: number;
-      /** -1 without a file. */
-      readonly description: number;
-      readonly position: number;
-      readonly from: number;
-      readonly copied: number;
-      readonly result: number;
-    }
-  | { readonly kind: "wait"; readonly selection: ChildSelection }
-  | { readonly kind: "signal wait"; readonly set: SignalWords; readonly remainingNs: number | undefined }
-  | { readonly kind: "pause" }
-  | {
-      readonly kind: "futex";
-      /** Index of a shared file; -1 for the process's own memory. */
-      readonly file: number;
-      readonly address: number;
-      readonly bits: number;
-      readonly released: boolean;
-      readonly remainingNs: number | undefined;
-    }
-  | {
-      readonly kind: "semaphores";
-      /** The set's number: one that is not there was removed. */
-      readonly set: number;
-      readonly operations: readonly SemaphoreOperation[];
-      readonly blockedBy: number;
-      readonly remainingNs: number | undefined;
-    }
-  | { readonly kind: "send message"; readonly queue: number; readonly message: Message }
-  | {
-      readonly kind: "receive message";
-      readonly queue: number;
-      readonly wish: MessageWish;
-      readonly address: number;
-    }
-  | { readonly kind: "fork" };
 
 export interface ThreadSnapshot {
   readonly tid: number;
@@ -461,6 +375,10 @@ class Taker {
         const { kind, queue, wish, address } = pending;
         return { kind, queue: queue.owner.id, wish: { ...wish }, address };
       }
+      case "epoll": {
+        const { kind, most } = pending;
+        return { kind, description: this.#description(pending.description), most, remainingNs };
+      }
       case "fork":
         return { kind: "fork" };
     }
@@ -505,6 +423,8 @@ class Taker {
     }
     if (file instanceof TerminalFile) return { kind: "terminal", index: this.terminal(file.terminal), master: false };
     if (file instanceof MasterFile) return { kind: "terminal", index: this.terminal(file.pair.terminal), master: true };
+    const state = eventState(file, this.#now, (one) => this.#description(one));
+    if (state !== undefined) return { kind: "event", state };
     if (file instanceof BytesFile) return { kind: "bytes", content: file.content.slice() };
     throw new SnapshotError(`An open ${file.inode.fs.type} file without a place cannot be written out.`);
   }

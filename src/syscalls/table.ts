@@ -8,6 +8,7 @@ import type { GuestCall } from "../kernel/contracts.ts";
 import * as children from "./children.ts";
 import * as descriptors from "./descriptors.ts";
 import * as directories from "./directories.ts";
+import * as events from "./events.ts";
 import * as attributes from "./extended-attributes.ts";
 import * as files from "./files.ts";
 import * as futex from "./futex.ts";
@@ -174,6 +175,26 @@ const MEMORY = [
   faked("munlock", "nothing is paged out", memory.sys_mlock),
   faked("mlockall", "nothing is paged out", memory.sys_mlockall),
   faked("munlockall", "nothing is paged out", memory.sys_munlockall),
+];
+
+const EVENTS = [
+  full("eventfd", events.sys_eventfd),
+  full("eventfd2", events.sys_eventfd2),
+  partial("timerfd_create", "CLOCK_REALTIME, CLOCK_MONOTONIC and CLOCK_BOOTTIME", events.sys_timerfd_create),
+  partial(
+    "timerfd_settime",
+    "nobody sets the clock: TFD_TIMER_CANCEL_ON_SET changes nothing",
+    events.sys_timerfd_settime,
+  ),
+  full("timerfd_gettime", events.sys_timerfd_gettime),
+  partial("signalfd", "signals of a process that ended are told to nobody", events.sys_signalfd),
+  partial("signalfd4", "signals of a process that ended are told to nobody", events.sys_signalfd4),
+  full("epoll_create", events.sys_epoll_create),
+  full("epoll_create1", events.sys_epoll_create1),
+  partial("epoll_ctl", "EPOLLEXCLUSIVE wakes all, EPOLLWAKEUP changes nothing", events.sys_epoll_ctl),
+  full("epoll_wait", events.sys_epoll_wait, events.finishEpoll),
+  full("epoll_pwait", events.sys_epoll_pwait, events.finishEpoll),
+  full("epoll_pwait2", events.sys_epoll_pwait2, events.finishEpoll),
 ];
 
 const SYSTEM_V = [
@@ -354,11 +375,9 @@ const NO_RING = "would be a second way into the kernel";
 const NO_NUMA = "one node of memory";
 const ABSENT = [
   ...absent(NO_CLONE, "clone", "clone3"),
-  ...absent("not yet", "rt_tgsigqueueinfo", "signalfd", "signalfd4"),
-  ...absent("not yet", "timerfd_create", "timerfd_settime", "timerfd_gettime"),
+  ...absent("not yet", "rt_tgsigqueueinfo"),
   ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
-  ...absent("not yet", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
-  ...absent("not yet", "eventfd", "eventfd2", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
+  ...absent("not yet", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
   ...absent("not yet", "pidfd_open", "pidfd_send_signal"),
   ...absent("not yet", "pidfd_getfd", "futex_waitv", "sched_rr_get_interval", "name_to_handle_at"),
   ...absent(NO_QUEUES, "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr"),
@@ -390,6 +409,7 @@ export const FAMILIES: ReadonlyMap<string, readonly Syscall[]> = new Map([
   ["Extended attributes", XATTR],
   ["Time", TIME],
   ["Memory", MEMORY],
+  ["Events", EVENTS],
   ["System V IPC", SYSTEM_V],
   ["Processes and threads", PROCESSES],
   ["Signals", SIGNALS],

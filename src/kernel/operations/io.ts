@@ -14,6 +14,7 @@ import type { IoVector } from "../../mem/guest-memory.ts";
 import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
+import { SignalFile } from "../events/signal-file.ts";
 import { holdReader, holdWriter } from "../job-control.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
@@ -27,6 +28,7 @@ export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
   if (description === undefined || !description.readable) return -EBADF;
   const { file } = description;
   if (!file.seekable && file instanceof TerminalFile) return readTerminal(thread, description, file, vector);
+  if (!file.seekable && file instanceof SignalFile) return readSignals(thread, description, file, vector);
   beforeBytes(thread, file);
   const moved = copyIn(process.memory.bytes, file, vector, description.offset);
   if (moved > 0) {
@@ -263,6 +265,16 @@ function readTerminal(thread: Thread, description: OpenDescription, file: Termin
   const [address = 0] = vector.addresses;
   const [length = 0] = vector.lengths;
   return file.readNow(bytes, address, length);
+}
+
+/** signalfd(2): records go to the first range alone. */
+function readSignals(thread: Thread, description: OpenDescription, file: SignalFile, vector: IoVector): Outcome {
+  const { memory } = thread.process;
+  const [address = 0] = vector.addresses;
+  const length = vector.count === 0 ? 0 : (vector.lengths[0] ?? 0);
+  if (!memory.contains(address, length)) return -EFAULT;
+  const moved = file.readFor(thread, memory.bytes, address, length);
+  return moved === -EAGAIN && waits(description) ? parkRead(thread, description, vector) : moved;
 }
 
 function parkRead(thread: Thread, description: OpenDescription, vector: IoVector, deadlineNs?: number): Outcome {

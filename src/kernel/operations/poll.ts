@@ -23,7 +23,7 @@ export function poll(thread: Thread, items: readonly PollItem[], deadlineNs: num
   const { kernel, descriptors } = thread.process;
   const descriptions: (OpenDescription | undefined)[] = [];
   for (const item of items) descriptions.push(descriptors.get(item.fd)?.description);
-  const ready = scan(items, descriptions);
+  const ready = scan(items, descriptions, thread);
   if (ready > 0) return ready;
   const deadline = deadlineNs ?? Infinity;
   if (!(deadline > kernel.host.clock.monotonicNs())) return 0;
