@@ -71,6 +71,10 @@ export const SHM_BYTES = 64 * 1024 * 1024;
 export const PIPE_BUF = 4096;
 /** Names of its lower layer an overlay hides, and files of it copied up, each; ENOSPC beyond. Enforced by overlayfs. */
 export const OVERLAY_NAMES = 65_536;
+/** Watches of inotify, of all processes together; ENOSPC beyond. Enforced by the kernel. */
+export const INOTIFY_WATCHES = 8192;
+/** Events of inotify nobody has read, of all instances together; the next is IN_Q_OVERFLOW. Enforced by the kernel. */
+export const INOTIFY_EVENTS = 16_384;
 /** Bytes one handler moves before it yields. */
 export const TRANSFER_BYTES = 1024 * 1024;
 

@@ -5,6 +5,7 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { EBADF, EMFILE } from "../abi/errno.ts";
 import { O_ACCMODE, O_PATH, O_RDONLY, O_WRONLY } from "../abi/fcntl.ts";
+import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE } from "../abi/inotify.ts";
 import type { OpenFile } from "../vfs/contracts.ts";
 import type { Location } from "../vfs/mounts.ts";
 import type { Watch } from "./events/epoll-file.ts";
@@ -55,6 +56,9 @@ export class OpenDescription {
     if (this.#references > 0) return;
     this.locks?.releaseAll(this.file.inode, this);
     for (const watch of this.watches.splice(0)) watch.epoll.forget(watch);
+    const { location } = this;
+    const watcher = (this.flags & O_PATH) === 0 ? location?.mount.table?.watcher : undefined;
+    if (location !== undefined) watcher?.done(this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE, location);
     this.file.close();
   }
 }

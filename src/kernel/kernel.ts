@@ -19,6 +19,7 @@ import type { EpollCounts } from "./events/epoll-file.ts";
 import { Facts } from "./facts.ts";
 import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
+import { InotifyRegistry } from "./inotify.ts";
 import { undoAll } from "./ipc/semaphores.ts";
 import { SystemV } from "./ipc/system-v.ts";
 import { LockTable } from "./locks.ts";
@@ -105,6 +106,7 @@ export class Kernel {
   caller: Thread | undefined = undefined;
   readonly facts: Facts;
   readonly locks: LockTable;
+  readonly inotify: InotifyRegistry;
   readonly #exits: ExitListener | undefined;
   /** By number; the numbers are given here, in rising order, so no guest chooses them. */
   readonly #processes = new Map<number, Process>();
@@ -125,6 +127,7 @@ export class Kernel {
     this.systemV = new SystemV(this);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
     this.locks = new LockTable(this.scheduler);
+    this.inotify = new InotifyRegistry(options.mounts);
     this.facts = new Facts(this);
   }
 

@@ -13,6 +13,7 @@ import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
 import { EpollFile } from "./events/epoll-file.ts";
 import { restoreEvent, restoreWatches } from "./events/state.ts";
+import { InotifyFile } from "./inotify.ts";
 import type { MessageQueue } from "./ipc/messages.ts";
 import type { Ownership } from "./ipc/objects.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
@@ -433,12 +434,24 @@ class Restorer {
     else if (described.kind === "stream") file = streams[described.index];
     else if (described.kind === "terminal") file = openedTerminal(terminals[described.index], described.master);
     else if (described.kind === "event") file = restoreEvent(this.#kernel, described.state, this.#now);
+    else if (described.kind === "inotify") file = this.#inotify(described);
     else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());
     check(typeof file === "object", "has an open file that cannot be opened again");
     const description = new OpenDescription(file, location, flags);
     if (file instanceof EpollFile) file.descriptions.push(description);
     description.offset = offset;
     return description;
+  }
+
+  #inotify(described: Extract<DescriptionSnapshot["file"], { kind: "inotify" }>): InotifyFile {
+    const instance = new InotifyFile(this.#kernel);
+    instance.nextWd = described.nextWd;
+    for (const event of described.events) instance.restoreEvent({ ...event });
+    for (const { wd, mask, place } of described.watches) {
+      check(!instance.watches.has(wd), "has two watches of one number");
+      this.#kernel.inotify.enlist({ instance, wd, mask, place: this.#location(place) });
+    }
+    return instance;
   }
 
   #pipeEnd(

@@ -10,6 +10,7 @@ import { BytesFile } from "./bytes-file.ts";
 import type { ExitStatus } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import { type EventFileState, eventState } from "./events/state.ts";
+import { type InotifyEvent, InotifyFile } from "./inotify.ts";
 import type { SystemVState } from "./ipc/system-v.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lock } from "./locks.ts";
@@ -84,6 +85,12 @@ export type FileSnapshot =
   | { readonly kind: "pipe"; readonly index: number; readonly end: "read" | "write" | "both"; readonly since: number }
   | { readonly kind: "stream"; readonly index: number }
   | { readonly kind: "terminal"; readonly index: number; readonly master: boolean }
+  | {
+      readonly kind: "inotify";
+      readonly nextWd: number;
+      readonly watches: readonly { readonly wd: number; readonly mask: number; readonly place: PlaceSnapshot }[];
+      readonly events: readonly InotifyEvent[];
+    }
   | { readonly kind: "bytes"; readonly content: Uint8Array }
   | { readonly kind: "event"; readonly state: EventFileState }
   | { readonly kind: "place"; readonly place: PlaceSnapshot };
@@ -423,6 +430,15 @@ class Taker {
     }
     if (file instanceof TerminalFile) return { kind: "terminal", index: this.terminal(file.terminal), master: false };
     if (file instanceof MasterFile) return { kind: "terminal", index: this.terminal(file.pair.terminal), master: true };
+    if (file instanceof InotifyFile) {
+      const { nextWd, events } = file;
+      const watches = [...file.watches.values()].map(({ wd, mask, place }) => ({
+        wd,
+        mask,
+        place: this.#place(place),
+      }));
+      return { kind: "inotify", nextWd, watches, events: [...events] };
+    }
     const state = eventState(file, this.#now, (one) => this.#description(one));
     if (state !== undefined) return { kind: "event", state };
     if (file instanceof BytesFile) return { kind: "bytes", content: file.content.slice() };

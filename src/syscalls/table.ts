@@ -13,6 +13,7 @@ import * as attributes from "./extended-attributes.ts";
 import * as files from "./files.ts";
 import * as futex from "./futex.ts";
 import * as identity from "./identity.ts";
+import * as inotify from "./inotify.ts";
 import * as io from "./io.ts";
 import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
@@ -56,6 +57,7 @@ const BYTES = by("kernel, file server", [
   full("copy_file_range", io.sys_copy_file_range),
 ]);
 
+const INOTIFY = "what a host changes is not heard; a file that is open is told deleted when its last name goes";
 const DESCRIPTORS = [
   full("close", descriptors.sys_close),
   partial("close_range", "CLOSE_RANGE_UNSHARE changes nothing", descriptors.sys_close_range),
@@ -66,6 +68,10 @@ const DESCRIPTORS = [
   partial("pipe2", "O_DIRECT is EINVAL", descriptors.sys_pipe2),
   partial("fcntl", "leases, notification and owners are EINVAL", descriptors.sys_fcntl),
   full("flock", locks.sys_flock),
+  full("inotify_init", inotify.sys_inotify_init),
+  full("inotify_init1", inotify.sys_inotify_init1),
+  partial("inotify_add_watch", INOTIFY, inotify.sys_inotify_add_watch),
+  full("inotify_rm_watch", inotify.sys_inotify_rm_watch),
   partial(
     "ioctl",
     "FIO*; of terminals attributes, size, foreground group, session, flush and flow; of masters number, lock, peer, packets",
@@ -377,7 +383,6 @@ const ABSENT = [
   ...absent(NO_CLONE, "clone", "clone3"),
   ...absent("not yet", "rt_tgsigqueueinfo"),
   ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
-  ...absent("not yet", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
   ...absent("not yet", "pidfd_open", "pidfd_send_signal"),
   ...absent("not yet", "pidfd_getfd", "futex_waitv", "sched_rr_get_interval", "name_to_handle_at"),
   ...absent(NO_QUEUES, "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr"),

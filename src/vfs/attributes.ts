@@ -5,6 +5,7 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { EACCES, EINVAL, EISDIR, EOPNOTSUPP, EPERM, EROFS } from "../abi/errno.ts";
 import { W_OK } from "../abi/fcntl.ts";
+import { IN_ATTRIB, IN_MODIFY } from "../abi/inotify.ts";
 import { S_IFDIR, S_IFLNK, S_IFREG, S_ISGID, S_ISUID } from "../abi/stat.ts";
 import type { AttributeChanges, FileSystemStatistics, Inode, Stat } from "./contracts.ts";
 import type { Location } from "./mounts.ts";
@@ -109,7 +110,10 @@ export function setAttributes(
   if (lost < 0) return lost;
   const denied = mayChangeAttributes(context, before, changes, touch);
   if (denied < 0) return denied;
-  return inode.fs.setattr(inode, withoutPrivilegeBits(context, inode.type, before, changes));
+  const error = inode.fs.setattr(inode, withoutPrivilegeBits(context, inode.type, before, changes));
+  const event = changes.size === undefined ? IN_ATTRIB : IN_MODIFY;
+  if (error === 0) context.mounts.watcher?.done(event, location);
+  return error;
 }
 
 function mayChangeAttributes(context: WalkContext, before: Stat, changes: AttributeChanges, touch: boolean): number {

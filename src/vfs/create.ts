@@ -4,7 +4,9 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, EXDEV } from "../abi/errno.ts";
 import { PATH_MAX } from "../abi/fcntl.ts";
+import { IN_ATTRIB, IN_CREATE } from "../abi/inotify.ts";
 import { S_IFDIR } from "../abi/stat.ts";
+import type { Inode } from "./contracts.ts";
 import type { Location } from "./mounts.ts";
 import type { WalkContext } from "./permissions.ts";
 import { mayChange, mayCreateIn } from "./permissions.ts";
@@ -25,7 +27,7 @@ export function makeDirectoryAt(
   if (denied < 0) return denied;
   const { location, name } = place;
   const made = location.mount.fs.mkdir(location.inode, name, mode & 0o1777, context.credentials);
-  return typeof made === "number" ? made : 0;
+  return told(context, place, made);
 }
 
 /** mknod(2) of a FIFO or a socket's name. 0 or -errno: -EPERM where the file system keeps none. */
@@ -43,7 +45,7 @@ export function makeNodeAt(
   if (denied < 0) return denied;
   const { location, name } = place;
   const made = location.mount.fs.mknod?.(location.inode, name, type, mode, context.credentials) ?? -EPERM;
-  return typeof made === "number" ? made : 0;
+  return told(context, place, made);
 }
 
 /** symlink(2). 0 or -errno: an empty target is -ENOENT, one of PATH_MAX bytes or more -ENAMETOOLONG. */
@@ -63,7 +65,7 @@ export function makeSymlinkAt(
   if (denied < 0) return denied;
   const { location, name } = place;
   const made = location.mount.fs.symlink(location.inode, name, target, context.credentials);
-  return typeof made === "number" ? made : 0;
+  return told(context, place, made);
 }
 
 /** linkat(2). FOLLOW in `oldWalkFlags` is AT_SYMLINK_FOLLOW. -EXDEV across mounts, -EPERM for directories. */
@@ -97,7 +99,17 @@ export function linkTo(
   const denied = mayCreateIn(context, location.inode);
   if (denied < 0) return denied;
   if (target.inode.type === S_IFDIR) return -EPERM;
-  return location.mount.fs.link(location.inode, name, target.inode);
+  const error = location.mount.fs.link(location.inode, name, target.inode);
+  // As Linux: first the link count, then the name.
+  if (error === 0) context.mounts.watcher?.self(IN_ATTRIB, target.inode);
+  return told(context, place, error < 0 ? error : target.inode);
+}
+
+/** 0 when something was made, which watchers hear of; or why not. */
+function told(context: WalkContext, { location, name }: ParentLocation, made: Inode | number): number {
+  if (typeof made === "number") return made;
+  context.mounts.watcher?.named(IN_CREATE, location.inode, name, made);
+  return 0;
 }
 
 /** mkdir -p below the process's root: make what is missing of an absolute path. The directory, or -errno. */

@@ -6,6 +6,7 @@ import type { ByteString } from "../abi/byte-string.ts";
 import type { FileSystem, Inode, Stat } from "./contracts.ts";
 import { emptyStat } from "./contracts.ts";
 import { PathCache } from "./path-parts.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** A place in the tree a process sees: an inode, and through which mount it was reached. */
 export interface Location {
@@ -28,6 +29,8 @@ export class Mount {
   readOnly: boolean;
   /** Mounts on directories of this one: few, so they are searched in order. */
   readonly children: Mount[] = [];
+  /** The table it is in; none for what no path leads to. */
+  table: MountTable | undefined = undefined;
 
   constructor(fs: FileSystem, at: Location | undefined, readOnly: boolean) {
     this.fs = fs;
@@ -45,9 +48,12 @@ export class MountTable {
   /** A stat buffer for permission checks, good until the next one. */
   readonly scratch: Stat = emptyStat();
   readonly paths = new PathCache();
+  /** Hears what happens to files, as long as anybody wants to know. */
+  watcher: Watcher | undefined = undefined;
 
   constructor(fs: FileSystem, options: MountOptions = {}) {
     this.rootMount = new Mount(fs, undefined, options.readOnly === true);
+    this.rootMount.table = this;
   }
 
   get root(): Location {
@@ -57,6 +63,7 @@ export class MountTable {
   /** Cover the directory `at`, which must not be covered yet (walk to it: a walk ends on the topmost mount). */
   mount(at: Location, fs: FileSystem, options: MountOptions = {}): Mount {
     const mount = new Mount(fs, at, options.readOnly === true);
+    mount.table = this;
     at.mount.children.push(mount);
     return mount;
   }

@@ -16,6 +16,7 @@ import {
   R_OK,
   W_OK,
 } from "../abi/fcntl.ts";
+import { IN_CREATE, IN_MODIFY, IN_OPEN } from "../abi/inotify.ts";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "../abi/stat.ts";
 import type { Inode, OpenFile } from "./contracts.ts";
 import type { Location } from "./mounts.ts";
@@ -119,6 +120,9 @@ export function openExisting(context: WalkContext, location: Location, flags: nu
   if (truncate && inode.type === S_IFREG) {
     const error = inode.fs.setattr(inode, { size: 0 });
     if (error < 0) return error;
+    const found = opened(location, flags, false);
+    if (typeof found === "object") context.mounts.watcher?.done(IN_MODIFY, location);
+    return found;
   }
   return opened(location, flags, false);
 }
@@ -127,7 +131,9 @@ const CREATED = 1;
 
 function opened(location: Location, flags: number, created: boolean): Opened | number {
   const file = location.inode.fs.open(location.inode, flags);
-  return typeof file === "number" ? file : { location, file, created };
+  if (typeof file === "number") return file;
+  location.mount.table?.watcher?.done(IN_OPEN, location);
+  return { location, file, created };
 }
 
 /** Walk to the end, making a regular file where there is none: CREATED, 0 when it was there, or -errno. */
@@ -157,6 +163,7 @@ function createLast(context: WalkContext, way: PathWalk, mode: number): number {
   if (denied < 0) return denied;
   const made: Inode | number = location.mount.fs.create(location.inode, name, mode & 0o7777, context.credentials);
   if (typeof made === "number") return made;
+  context.mounts.watcher?.named(IN_CREATE, location.inode, name, made);
   way.enter(made);
   return CREATED;
 }

@@ -4,12 +4,14 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOTDIR, ENOTEMPTY, EXDEV } from "../abi/errno.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../abi/fcntl.ts";
+import { IN_ATTRIB, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO } from "../abi/inotify.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import type { Inode } from "./contracts.ts";
 import type { Location } from "./mounts.ts";
 import { sameInode } from "./mounts.ts";
 import type { WalkContext } from "./permissions.ts";
 import { mayChange, mayCreateIn, mayRemoveFrom, mayWrite } from "./permissions.ts";
+import { linksOf } from "./remove.ts";
 import type { ParentLocation } from "./walk.ts";
 import { lookupName, walkParent } from "./walk.ts";
 
@@ -69,7 +71,22 @@ function renameBetween(context: WalkContext, from: ParentLocation, to: ParentLoc
   const { mounts } = context;
   if (mounts.coverOf(from.location.mount, source) !== undefined) return -EBUSY;
   if (target !== undefined && mounts.coverOf(to.location.mount, target) !== undefined) return -EBUSY;
-  return fs.rename(oldDirectory, from.name, newDirectory, to.name, flags);
+  const links = target === undefined ? 0 : linksOf(context, target);
+  const error = fs.rename(oldDirectory, from.name, newDirectory, to.name, flags);
+  if (error < 0 || mounts.watcher === undefined) return error;
+  const { watcher } = mounts;
+  const tell = (inode: Inode, here: ParentLocation, there: ParentLocation): void => {
+    const cookie = watcher.cookie();
+    watcher.named(IN_MOVED_FROM, here.location.inode, here.name, inode, cookie);
+    watcher.named(IN_MOVED_TO, there.location.inode, there.name, inode, cookie);
+  };
+  tell(source, from, to);
+  if (target !== undefined && exchange) tell(target, to, from);
+  else if (target !== undefined && target.type !== S_IFDIR) watcher.self(IN_ATTRIB, target);
+  watcher.self(IN_MOVE_SELF, source);
+  if (target !== undefined && exchange) watcher.self(IN_MOVE_SELF, target);
+  else if (target !== undefined) watcher.unlinked(target, links);
+  return 0;
 }
 
 function mayRename(

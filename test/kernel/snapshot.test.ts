@@ -15,6 +15,7 @@ import {
   O_WRONLY,
   SEEK_CUR,
 } from "../../src/abi/fcntl.ts";
+import { IN_CREATE, IN_DELETE } from "../../src/abi/inotify.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import {
   SA_RESTART,
@@ -37,6 +38,7 @@ import type { Kernel } from "../../src/kernel/kernel.ts";
 import { getExtended, setExtended } from "../../src/kernel/operations/extended-attributes.ts";
 import { linkAt, makeDirectoryAt, makeNodeAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
 import { setAllIds, setFileId } from "../../src/kernel/operations/identity.ts";
+import { addWatch, makeInotify, removeWatch } from "../../src/kernel/operations/inotify.ts";
 import { close, duplicate, read, seek, write } from "../../src/kernel/operations/io.ts";
 import { exit } from "../../src/kernel/operations/lifecycle.ts";
 import { lockFile, lockRecord } from "../../src/kernel/operations/locks.ts";
@@ -366,6 +368,24 @@ test("places, nameless files and calls to be made again come back", () => {
   assert.equal(put(second, ends.writeFd, "bytes"), 5);
   to.host.run(to.kernel);
   assert.deepEqual(second.program.resumed, [RESTART]);
+});
+
+test("watches come back, with events nobody has read yet", () => {
+  const from = original();
+  const one = start(from);
+  const fd = makeInotify(one.thread, true, false);
+  makeDirectoryAt(one.thread, AT_FDCWD, bytes("d"), 0o755, 0);
+  const wd = addWatch(one.thread, fd, bytes("d"), IN_CREATE | IN_DELETE);
+  assert.equal(wd, 1);
+  makeDirectoryAt(one.thread, AT_FDCWD, bytes("d/before"), 0o755, 0);
+  const to = copyOf(from);
+  const copy = to.process(1);
+  makeDirectoryAt(copy.thread, AT_FDCWD, bytes("d/after"), 0o755, 0);
+  const told = get(copy, fd);
+  assert.ok(typeof told === "string" && /before\0.*after\0/s.test(told), `${told}`);
+  assert.equal(removeWatch(copy.thread, fd, wd), 0);
+  assert.equal(to.kernel.mounts.watcher, undefined);
+  assert.notEqual(from.made.kernel.mounts.watcher, undefined);
 });
 
 test("locks come back with their holders, and so do those who wait for them", () => {

@@ -7,6 +7,7 @@
  */
 import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENXIO, EOPNOTSUPP, EPIPE, ESPIPE } from "../../abi/errno.ts";
 import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET } from "../../abi/fcntl.ts";
+import { IN_ACCESS, IN_MODIFY } from "../../abi/inotify.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
 import { S_IFDIR, S_IFREG } from "../../abi/stat.ts";
 import { PIPE_BUF, TRANSFER_BYTES } from "../../limits.ts";
@@ -34,6 +35,7 @@ export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
   if (moved > 0) {
     if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
     if (file.seekable) description.offset += moved;
+    tell(description, IN_ACCESS);
     return moved;
   }
   if (moved === -EAGAIN && waits(description)) return parkRead(thread, description, vector);
@@ -54,7 +56,10 @@ export function write(thread: Thread, fd: number, vector: IoVector): Outcome {
   const moved = copyOut(process.memory.bytes, file, vector, position);
   afterBytes(thread, file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
-  if (moved > 0) description.offset = append ? sizeOf(thread, file) : position + moved;
+  if (moved > 0) {
+    description.offset = append ? sizeOf(thread, file) : position + moved;
+    tell(description, IN_MODIFY);
+  }
   return moved;
 }
 
@@ -68,6 +73,7 @@ export function pread(thread: Thread, fd: number, vector: IoVector, position: nu
   beforeBytes(thread, description.file);
   const moved = copyIn(process.memory.bytes, description.file, vector, position);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
+  if (moved > 0) tell(description, IN_ACCESS);
   return moved;
 }
 
@@ -84,6 +90,7 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   const moved = copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position);
   afterBytes(thread, description.file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
+  if (moved > 0) tell(description, IN_MODIFY);
   return moved;
 }
 
@@ -198,6 +205,12 @@ function opened(thread: Thread, fd: number): OpenDescription | undefined {
 
 function waits(description: OpenDescription): boolean {
   return (description.flags & O_NONBLOCK) === 0 && description.file.waiters !== undefined;
+}
+
+/** Let watchers hear what was done through a description. */
+export function tell({ location }: OpenDescription, event: number): void {
+  const watcher = location?.mount.table?.watcher;
+  if (watcher !== undefined && location !== undefined) watcher.done(event, location);
 }
 
 /** What processes changed of a file they share is in it before anybody reads or writes it otherwise. */
