@@ -1,10 +1,12 @@
 /**
  * Layer: engine. Writes the gate: a small wasm module between guests of one image and the handlers, one function for each
- * import. Which stack is calling, the control memory says: one runs at a time, and a gate that resumes one says so. It splits i64 into words, calls the synchronous handler, and obeys the verdict in the control memory:
- * return, suspend the stack, trap, or call functions of the guest's (handlers of signals, the steps of a fork) before it
- * returns. Those are called from here and not from JavaScript, because a stack with JavaScript frames cannot suspend. A
- * guest catches JavaScript exceptions but no trap, so a killed call ends in `unreachable`. State is kept in locals only,
- * so a handler may leave by an exception and nothing is left behind. It must not know what a call means.
+ * import. Which stack is calling, the control memory says: one runs at a time, and a gate that resumes one says so. It
+ * splits i64 into words, calls the synchronous handler, and obeys the verdict in the control memory: return, suspend the
+ * stack, end it, or call functions of the guest's (handlers of signals, the steps of a fork) before it returns. Those are
+ * called from here and not from JavaScript, because a stack with JavaScript frames cannot suspend. A guest catches JavaScript
+ * exceptions but no trap, so a killed call ends in `unreachable`; of a guest that catches its own tags alone, in an exception
+ * of ours, after which the stack serves again. State is kept in locals only, so a handler may leave by an exception and
+ * nothing is left behind. It must not know what a call means.
  */
 import { BLOCK, CURRENT_OFFSET, KILL, RESTART_OFFSET, RESULT_OFFSET, STEP_OFFSET, STEP_WORDS } from "./control.ts";
 import { Encoder } from "./rewriter/encoder.ts";
@@ -21,21 +23,20 @@ export interface GateEntry extends ImportedFunction {
 /** The gate's own imports and exports. Handlers are "0", "1", …; exports carry the same names. */
 export const GATE_MODULE = "gate";
 export const HANDLERS = "handlers";
-/** The export that is entered: it calls one function of the guest's after another, as `stage` names them. */
-export const RUN = "run";
+/** The name of the tag that ends a killed thread's frames, of a gate that throws. */
+export const ENDED = "ended";
 
 const I32 = 0x7f;
 const I64 = 0x7e;
-/** Function indexes: trap reporter, suspend, the next step, its end, the next stage of a run, then the handlers. */
+/** Function indexes: trap reporter, suspend, the next step, its end, then the handlers. */
 const TRAPPED = 0;
 const SUSPEND = 1;
 const NEXT = 2;
 const DONE = 3;
-const STAGE = 4;
-const FIRST_HANDLER = 5;
-/** Functions before those of the imports: wait, steps, run. */
-const OWN_FUNCTIONS = 3;
-/** What `next` and `stage` answer: how many arguments the function takes (0 to 3), or NO_STEP. */
+const FIRST_HANDLER = 4;
+/** Functions before those of the imports: wait, steps. */
+const OWN_FUNCTIONS = 2;
+/** What `next` and a thread's `nextStage` answer: how many arguments the function takes (0 to 3), or NO_STEP. */
 export const NO_STEP = -1;
 /** Parameters of `done`: how many arguments, the step's words, the call's answer, its 64-bit result, whether to restart. */
 const DONE_PARAMETERS = "i".repeat(1 + STEP_WORDS + 4);
@@ -44,18 +45,19 @@ const compiled = new Map<string, WasmModule>();
 /** Gates kept compiled; programs built by the same toolchain share most. */
 const KEPT = 64;
 
-/** The compiled gate of an import list. */
-export function gateModule(entries: readonly GateEntry[]): WasmModule {
-  const key = entries.map(({ parameters, result, traps }) => `${parameters}>${result}${traps ? "!" : ""}`).join(",");
+/** The compiled gate of an import list. `throws`: a killed thread's frames end by an exception, which the guest cannot catch. */
+export function gateModule(entries: readonly GateEntry[], throws = false): WasmModule {
+  const types = entries.map(({ parameters, result, traps }) => `${parameters}>${result}${traps ? "!" : ""}`).join(",");
+  const key = throws ? `throws ${types}` : types;
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const module = new wasm.Module(gateBytes(entries));
+  const module = new wasm.Module(gateBytes(entries, throws));
   if (compiled.size >= KEPT) compiled.clear();
   compiled.set(key, module);
   return module;
 }
 
-class Types {
+export class Types {
   readonly #keys: string[] = [];
 
   index(parameters: string, results: string): number {
@@ -78,17 +80,16 @@ class Types {
 }
 
 /** The gate as wasm: pure, for tests. */
-export function gateBytes(entries: readonly GateEntry[]): Uint8Array<ArrayBuffer> {
+export function gateBytes(entries: readonly GateEntry[], throws = false): Uint8Array<ArrayBuffer> {
   const types = new Types();
   const handlers = entries.map((entry, i) => ({ entry, i })).filter(({ entry }) => !entry.traps);
   const wait = FIRST_HANDLER + handlers.length;
 
-  const imports = new Encoder().u32(7 + handlers.length);
+  const imports = new Encoder().u32(6 + handlers.length + (throws ? 1 : 0));
   imports.name(GATE_MODULE).name("trapped").byte(0).u32(types.index("i", ""));
   imports.name(GATE_MODULE).name("suspend").byte(0).u32(types.index("", "i"));
   imports.name(GATE_MODULE).name("next").byte(0).u32(types.index("", "i"));
   imports.name(GATE_MODULE).name("done").byte(0).u32(types.index(DONE_PARAMETERS, "i"));
-  imports.name(GATE_MODULE).name("stage").byte(0).u32(types.index("i", "i"));
   const handlerIndex = new Map<number, number>();
   handlers.forEach(({ entry, i }, position) => {
     handlerIndex.set(i, FIRST_HANDLER + position);
@@ -97,19 +98,15 @@ export function gateBytes(entries: readonly GateEntry[]): Uint8Array<ArrayBuffer
   });
   imports.name(GATE_MODULE).name("control").byte(2).byte(0).u32(1);
   imports.name(GATE_MODULE).name("table").byte(1).byte(0x70).byte(0).u32(1);
+  if (throws) imports.name(GATE_MODULE).name(ENDED).byte(4).byte(0).u32(types.index("", ""));
 
   const functions = new Encoder().u32(entries.length + OWN_FUNCTIONS);
-  functions.u32(types.index("ii", "i")).u32(types.index("iIii", "i")).u32(types.index("", ""));
-  const exports = new Encoder().u32(entries.length + 1);
-  exports
-    .name(RUN)
-    .byte(0)
-    .u32(wait + 2);
+  functions.u32(types.index("ii", "i")).u32(types.index("iIii", "i"));
+  const exports = new Encoder().u32(entries.length);
   const bodies = new Encoder().u32(entries.length + OWN_FUNCTIONS);
   const shapes = ["", "i", "ii", "iii"].map((parameters) => types.index(parameters, ""));
-  writeBody(bodies, waitBody());
-  writeBody(bodies, stepsBody(shapes));
-  writeBody(bodies, runBody(shapes, wait));
+  writeBody(bodies, waitBody(throws));
+  writeBody(bodies, stepsBody(shapes, throws));
   entries.forEach((entry, i) => {
     functions.u32(types.index(entry.parameters, entry.result));
     exports
@@ -130,7 +127,7 @@ export function gateBytes(entries: readonly GateEntry[]): Uint8Array<ArrayBuffer
     .slice();
 }
 
-function writeBody(out: Encoder, body: Encoder): void {
+export function writeBody(out: Encoder, body: Encoder): void {
   out.u32(body.length).raw(body.bytes());
 }
 
@@ -140,11 +137,11 @@ function current(out: Encoder): Encoder {
 }
 
 /** Push a word of the slot whose address stands in a local: i32.load. */
-function word(out: Encoder, slot: number, offset: number): Encoder {
+export function word(out: Encoder, slot: number, offset: number): Encoder {
   return out.byte(0x20).u32(slot).raw([0x28, 2]).u32(offset);
 }
 
-function verdict(out: Encoder, slot: number): Encoder {
+export function verdict(out: Encoder, slot: number): Encoder {
   return word(out, slot, 0);
 }
 
@@ -152,11 +149,11 @@ function verdict(out: Encoder, slot: number): Encoder {
  * (i32 answer, i32 slot) -> i32: the verdict was not PROCEED. Suspend while it is BLOCK, or trap; what the call answers.
  * Others ran meanwhile: from here on this stack does again.
  */
-function waitBody(): Encoder {
+function waitBody(throws: boolean): Encoder {
   const slot = 1;
   const out = new Encoder().byte(0);
   out.raw([0x03, 0x40]); // loop
-  trapIfKilled(out, slot);
+  endIfKilled(out, slot, throws);
   verdict(out, slot).byte(0x41).s32(BLOCK).raw([0x46, 0x04, 0x40]); // == BLOCK:
   out.byte(0x10).u32(SUSPEND).raw([0x21, 0]); // answer = suspend()
   out.raw([0x41, 0]).byte(0x20).u32(slot).raw([0x36, 2]).u32(CURRENT_OFFSET);
@@ -164,12 +161,16 @@ function waitBody(): Encoder {
   return out.raw([0x0b, 0x20, 0, 0x0b]);
 }
 
-function trapIfKilled(out: Encoder, slot: number): void {
-  verdict(out, slot).byte(0x41).s32(KILL).raw([0x46, 0x04, 0x40, 0x00, 0x0b]);
+/** `throw` of the one tag, or `unreachable`. */
+function endIfKilled(out: Encoder, slot: number, throws: boolean): void {
+  verdict(out, slot)
+    .byte(0x41)
+    .s32(KILL)
+    .raw([0x46, 0x04, 0x40, ...(throws ? [0x08, 0] : [0x00]), 0x0b]);
 }
 
 /** Call the function in the table's one place with the first `local shape` of three arguments. */
-function callStep(out: Encoder, shapes: readonly number[], shape: number, argument: (i: number) => void): void {
+export function callStep(out: Encoder, shapes: readonly number[], shape: number, argument: (i: number) => void): void {
   shapes.forEach((type, count) => {
     const last = count === shapes.length - 1;
     if (!last) out.byte(0x20).u32(shape).byte(0x41).s32(count).raw([0x46, 0x04, 0x40]);
@@ -184,14 +185,14 @@ function callStep(out: Encoder, shapes: readonly number[], shape: number, argume
  * (i32 answer, i64 result, i32 restart, i32 slot) -> i32: call one function of the guest's after another until there is
  * none. Whether the call is to be made again; no when `done` says that the stack is coming down.
  */
-function stepsBody(shapes: readonly number[]): Encoder {
+function stepsBody(shapes: readonly number[], throws: boolean): Encoder {
   const slot = 3;
   const shape = 4;
   const words = 5;
   const out = new Encoder().raw([1, 1 + STEP_WORDS, I32]);
   out.raw([0x03, 0x40]); // loop
   out.byte(0x10).u32(NEXT).byte(0x21).u32(shape);
-  trapIfKilled(out, slot);
+  endIfKilled(out, slot, throws);
   out.byte(0x20).u32(shape).byte(0x41).s32(NO_STEP).raw([0x46, 0x04, 0x40, 0x20, 2, 0x0f, 0x0b]); // return restart
   for (let i = 0; i < STEP_WORDS; i++) {
     word(out, slot, STEP_OFFSET + i * 4)
@@ -202,28 +203,8 @@ function stepsBody(shapes: readonly number[]): Encoder {
   for (let i = 0; i < 1 + STEP_WORDS; i++) out.byte(0x20).u32(shape + i);
   out.raw([0x20, 0, 0x20, 1, 0xa7, 0x20, 1, 0x42, 32, 0x88, 0xa7, 0x20, 2]).byte(0x10).u32(DONE);
   out.raw([0x04, 0x40, 0x41, 0, 0x0f, 0x0b]);
-  trapIfKilled(out, slot);
+  endIfKilled(out, slot, throws);
   return out.raw([0x0c, 0, 0x0b, 0x41, 0, 0x0b]);
-}
-
-/**
- * () -> (): call the functions of the guest's that `stage` names. Where it says BLOCK, suspend before it is asked again, and
- * tell it the answer.
- */
-function runBody(shapes: readonly number[], wait: number): Encoder {
-  const slot = 0;
-  const shape = 1;
-  const answer = 2;
-  const out = new Encoder().raw([1, 3, I32]);
-  current(out).byte(0x21).u32(slot);
-  out.raw([0x03, 0x40]); // loop
-  out.byte(0x20).u32(answer).byte(0x10).u32(STAGE).byte(0x21).u32(shape);
-  out.raw([0x41, 0, 0x21]).u32(answer);
-  verdict(out, slot).raw([0x04, 0x40, 0x41, 0]).byte(0x20).u32(slot).byte(0x10).u32(wait);
-  out.raw([0x21]).u32(answer).raw([0x0c, 1, 0x0b]);
-  out.byte(0x20).u32(shape).byte(0x41).s32(NO_STEP).raw([0x46, 0x04, 0x40, 0x0f, 0x0b]);
-  callStep(out, shapes, shape, (i) => word(out, slot, STEP_OFFSET + 4 + i * 4));
-  return out.raw([0x0c, 0, 0x0b, 0x0b]);
 }
 
 function trapBody(index: number): Encoder {

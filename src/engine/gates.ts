@@ -4,8 +4,9 @@
  * It must not know what any call means.
  */
 import { bind, type Callers, type CallSite } from "./binding.ts";
+import { Carriers } from "./carriers.ts";
 import { ControlMemory, KILL, SLOT_BYTES } from "./control.ts";
-import { GATE_MODULE, HANDLERS, NO_STEP, RUN } from "./gate.ts";
+import { ENDED, GATE_MODULE, HANDLERS, NO_STEP } from "./gate.ts";
 import type { GuestImage } from "./image.ts";
 import { FUEL_EXPORT, MEMORY_MODULE, MEMORY_NAME, SAFEPOINT_EXPORT } from "./rewriter/report.ts";
 import { FIRST_FUEL } from "./rewriter/safepoints.ts";
@@ -39,8 +40,6 @@ interface Gate {
   readonly imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** What a safepoint of the image calls; undefined where it has none. */
   readonly safepoint: WasmFunction | undefined;
-  /** Call what `nextStage` names, on a stack of its own. */
-  readonly run: () => Promise<unknown>;
 }
 
 export class Gates implements Callers {
@@ -48,6 +47,7 @@ export class Gates implements Callers {
   readonly #callers: (Caller | undefined)[] = [];
   readonly #gates = new WeakMap<GuestImage, Gate>();
   readonly #nobody: Caller;
+  readonly #carriers = new Carriers(this.control, () => this.current);
 
   /** `fatal` hears of a call that nobody makes: our bug. */
   constructor(fatal: (error: unknown) => void) {
@@ -80,9 +80,9 @@ export class Gates implements Callers {
     return entry();
   }
 
-  /** Enter the image's gate, which calls what the caller's `nextStage` names. */
-  run(slot: number, image: GuestImage): Promise<unknown> {
-    return this.enter(slot, this.#of(image).run);
+  /** Call what the caller's `nextStage` names, on a stack of its own: see Carriers.run. */
+  run(slot: number): Promise<void> {
+    return this.#carriers.run(slot);
   }
 
   /** An instance of an image over a memory. Throws what V8 throws when memory, segments or the host's space do not suffice. */
@@ -117,7 +117,6 @@ export class Gates implements Callers {
     const gate: Gate = {
       imports: Object.freeze(imports),
       safepoint: instance.exports[image.imports.length] as WasmFunction | undefined,
-      run: wasm.promising(instance.exports[RUN] as WasmFunction),
     };
     this.#gates.set(image, gate);
     return gate;
@@ -134,9 +133,9 @@ export class Gates implements Callers {
     gate.suspend = new wasm.Suspending(() => this.current.suspend());
     gate.next = (): number => this.current.nextStep();
     gate.done = (...words: number[]): number => this.current.stepDone(words);
-    gate.stage = (answer: number): number => this.current.nextStage(answer);
     gate.control = this.control.memory;
     gate.table = this.control.table;
+    if (!image.report.catchesAll) gate[ENDED] = this.#carriers.tag;
     const imports: Record<string, Record<string, unknown>> = Object.create(null);
     imports[GATE_MODULE] = Object.freeze(gate);
     imports[HANDLERS] = Object.freeze(handlers);

@@ -285,7 +285,8 @@ export class GuestThread implements Caller, EntryContext {
     }
     this.#place = { name, args };
     this.#stage = "next";
-    await gates.run(this.slot, image);
+    await gates.run(this.slot);
+    if (this.#killed) throw new Ended();
     return 0;
   }
 
@@ -301,8 +302,8 @@ export class GuestThread implements Caller, EntryContext {
     this.#place = down.place;
     this.#stage = "down";
     this.condemned = true;
-    const { image, gates } = this.#around;
-    await gates.run(this.slot, image);
+    await this.#around.gates.run(this.slot);
+    if (this.#killed) throw new Ended();
   }
 
   #export(name: string): WasmFunction {

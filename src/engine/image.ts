@@ -50,7 +50,7 @@ export class GuestImage implements ProgramImage {
     this.module = compile(rewritten.bytes);
     this.imports = matchImports(this.module, this.report, entry, tables);
     const entries = this.imports.map(({ gate }) => gate);
-    this.gate = gateModule(this.report.hasSafepoints ? [...entries, SAFEPOINT] : entries);
+    this.gate = gateModule(this.report.hasSafepoints ? [...entries, SAFEPOINT] : entries, !this.report.catchesAll);
     this.#stages = stagesOf(this.report);
     this.forkable = isForkable(this.report);
   }

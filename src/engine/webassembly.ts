@@ -32,6 +32,11 @@ export interface WasmInstance {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
+/** What an exception is known by; opaque. */
+export interface WasmTag {
+  readonly [tag: symbol]: unknown;
+}
+
 export type WasmFunction = (...args: number[]) => unknown;
 
 /** Null-prototype, frozen objects only: a module must not reach anything by inheritance. */
@@ -56,10 +61,11 @@ interface WebAssemblyInterface {
   readonly CompileError: ErrorClass;
   readonly LinkError: ErrorClass;
   readonly RuntimeError: ErrorClass;
+  readonly Tag: new (type: { parameters: readonly string[] }) => WasmTag;
   readonly Exception: new (...args: never[]) => object;
   /** An import that suspends the guest's stack until the promise it answers settles. */
   readonly Suspending: new (
-    answer: () => Promise<number>,
+    answer: (argument?: number) => Promise<number>,
   ) => object;
   /** Enter an export on a stack of its own. */
   promising(entry: WasmFunction): (...args: number[]) => Promise<unknown>;

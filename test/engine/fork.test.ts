@@ -144,7 +144,7 @@ describe("fork", () => {
         (drop (call $fork))
         (drop (call $wait)))`);
     assert.deepEqual(status, { code: 0, signal: 0 });
-    assert.deepEqual(one.values(), [1, 10, 0, 21, 0, 10, 0, 20]);
+    assert.deepEqual(one.values(), [0, 1, 10, 0, 21, 10, 0, 20]);
     clean(one);
   });
 

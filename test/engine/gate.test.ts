@@ -33,7 +33,6 @@ function open(entries: readonly GateEntry[], handler: (...words: number[]) => nu
     suspend: () => assert.fail("suspended"),
     next: () => assert.fail("looked for a signal"),
     done: () => assert.fail("ended a handler"),
-    stage: () => assert.fail("looked for a stage"),
   };
   const { exports } = new WebAssembly.Instance(gateModule(entries), { gate, handlers });
   return { control, slot, trapped, calls: entries.map((_, i) => exports[i] as Exported) };

@@ -69,6 +69,8 @@ export class CodeReader {
   mutatesTables = false;
   /** Whether any body drops a segment. */
   dropsSegments = false;
+  /** Whether any body catches exceptions that are not its own. */
+  catchesAll = false;
   /** Waits for memory with the drop of their answer after them: to be replaced. */
   readonly waits: Span[] = [];
   /** What was noted of each body. */
@@ -197,6 +199,7 @@ export class CodeReader {
       case op.CATCH_ALL:
         if (this.#blocks[this.#depth] === IN_CATCH) this.#blocks[this.#depth] = IN_TRY;
         this.#turn(IN_TRY, IN_CATCH_ALL, "catch_all outside a try");
+        this.catchesAll = true;
         this.#arm(0);
         break;
       case op.DELEGATE:
@@ -482,6 +485,7 @@ export class CodeReader {
       const kind = decoder.byte();
       if (kind > 3) decoder.malformed(`catch kind ${kind}`, decoder.at - 1);
       if (kind < 2) this.#index("tag", this.#spaces.tagTypes.length);
+      else this.catchesAll = true;
       this.#label();
     }
   }

@@ -49,6 +49,8 @@ export class ModuleShape {
   mutatesTables = true;
   /** Whether a body drops a segment; where bodies are not read, they may. */
   dropsSegments = true;
+  /** Whether a body catches every exception; where bodies are not read, they may. */
+  catchesAll = true;
   /** Waits for memory, each with the drop after it: replaced by drops of what they were given. */
   waits: readonly Span[] = [];
   /** Where safepoints go, by body; empty where bodies are not read. */

@@ -67,6 +67,7 @@ function isReport(value: unknown): value is ModuleReport {
     typeof value.hasNames === "boolean" &&
     typeof value.mutatesTables === "boolean" &&
     typeof value.dropsSegments === "boolean" &&
+    typeof value.catchesAll === "boolean" &&
     typeof value.hasSafepoints === "boolean" &&
     isCount(value.dataEnd)
   );

@@ -46,6 +46,8 @@ export interface ModuleReport {
   readonly mutatesTables: boolean;
   /** Whether any instruction drops a segment: an instance of such a program is not what it was when it began. */
   readonly dropsSegments: boolean;
+  /** Whether any instruction catches exceptions whatever their tag. */
+  readonly catchesAll: boolean;
   /** Whether it comes to the engine now and then though it makes no call. A module without functions has no need to. */
   readonly hasSafepoints: boolean;
   /** No byte of memory at or above this address is filled at instantiation; 2^32 where that cannot be told. */

@@ -101,6 +101,7 @@ function reportOf(shape: ModuleShape, tables: readonly Table[]): ModuleReport {
     hasNames: shape.names.length > 0,
     mutatesTables: shape.mutatesTables,
     dropsSegments: shape.dropsSegments,
+    catchesAll: shape.catchesAll,
     hasSafepoints: shape.hasSafepoints,
     dataEnd: shape.dataEnd,
   };

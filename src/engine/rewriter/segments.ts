@@ -71,6 +71,7 @@ export function readCode(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
   for (let i = 0; i < bodies; i++) reader.body(shape.typeOf(imported + i));
   shape.mutatesTables = reader.mutatesTables;
   shape.dropsSegments = reader.dropsSegments;
+  shape.catchesAll = reader.catchesAll;
   shape.waits = reader.waits;
   shape.sites = reader.bodies;
 }
