@@ -117,7 +117,7 @@ export class Engine implements ProgramLoader, ForkDriver {
   /** Whether its programs ask the kernel for memory, and do not mind to be given more than they declare. */
   #maps({ imports }: GuestImage): boolean {
     const { mapping } = this.#options;
-    return mapping !== undefined && imports.every(({ gate }) => mapping.has(gate.module));
+    return mapping !== undefined && imports.length > 0 && imports.every(({ gate }) => mapping.has(gate.module));
   }
 
   /** A program with so many pages of memory, which `take` finds. */
