@@ -151,6 +151,28 @@ test("lockWith under a policy with files binds all threads, when it may start th
   assert.match(String(refused), /^LandlockNoThreadSync|"steps"/);
 });
 
+test("a log behind file rules: the watcher is started by the engine, for no shell may be executed there", async () => {
+  const file = policy({
+    ruleSets: [STDOUT, { use: "SystemIO.allowOpenReadonly", why: "x" }, { use: "SystemIO.allowRead", why: "x" }],
+    files: [
+      { path: "/etc/hosts", rights: ["readFile"], why: "x" },
+      { path: scratch, rights: ["makeReg", "writeFile"], why: "x" },
+    ],
+  });
+  const said = await says(
+    `const report = lockdown.lockWith(${JSON.stringify(file)}, { restart: true, log: process.env.LOG });
+    say([report.landlock.threads, /the watcher, process \\d+, answered/.test(report.seccomp.tried)]);
+    say(attempt(() => execFileSync("/bin/sh")));
+    say(attempt(() => fs.unlinkSync("/etc/hosts")));`,
+    { env: { LOG } },
+  );
+  assert.deepEqual(said, [["all threads", true], "EACCES", "EACCES"]);
+  assert.match(
+    await told(),
+    /refused: unlink\("\/etc\/hosts"\) in process \d+: errno EACCES.*SystemIO.allowUnlink would allow it/,
+  );
+});
+
 test("lockWith refuses what holds from the start, what is not there, and tells it before anything is locked", async () => {
   const early = policy({ from: "start", ruleSets: [STDOUT] });
   const { said } = await locked(

@@ -3,7 +3,7 @@
  * filter's listener; from then on every call the filter does not allow waits for it to be told and refused. It must not know
  * what the watcher writes.
  */
-import { spawnSync } from "node:child_process";
+import { type StdioOptions, spawnSync } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { fixedBytes } from "../../host/calls.unsafe.ts";
@@ -13,7 +13,7 @@ import { allowTracer, installListener, signHere, WATCHING } from "../../host/not
 import { errnoName, errorCode } from "../failure.ts";
 import type { Policy, Rule } from "../policy.ts";
 import { LockdownError } from "./errors.ts";
-import { ORDER_BYTES, type WatchOrder } from "./watch-order.ts";
+import { DETACHED, ORDER_BYTES, type WatchOrder } from "./watch-order.ts";
 
 /** Where refused calls are told: true for standard error, or a file that lines are added to. */
 export type RefusalLog = true | string;
@@ -56,21 +56,7 @@ export class Watcher {
     const pair = socketPair();
     if (typeof pair === "number") throw new LockdownError(`log: socketpair: ${errnoName(pair)}`);
     try {
-      // Nothing of this process's options or environment: the watcher is no part of the program.
-      const argv = [
-        "-c",
-        DETACH,
-        "linden-watcher",
-        process.execPath,
-        "--disable-warning=ExperimentalWarning",
-        watcherFile(),
-      ];
-      const { status, error } = spawnSync("/bin/sh", argv, {
-        stdio: ["ignore", "ignore", output, pair.second],
-        env: {},
-      });
-      if (status !== 0)
-        throw new LockdownError(`log: the watcher cannot be started: ${error?.message ?? `status ${status}`}`);
+      detach(["ignore", "ignore", output, pair.second]);
     } catch (error) {
       closeSync(pair.first);
       throw error;
@@ -131,6 +117,19 @@ export class Watcher {
 /** include/uapi/asm-generic/errno-base.h, errno.h */
 const EIO = 5;
 const ENOSYS = 38;
+
+/**
+ * Starts the watcher so that it is nobody's child here. Nothing of this process's options or environment goes with it: it is no
+ * part of the program. Where there is no shell, or Landlock keeps it from us, the engine itself does what the shell does.
+ */
+function detach(stdio: StdioOptions): void {
+  const watcher = [process.execPath, "--disable-warning=ExperimentalWarning", watcherFile()] as const;
+  const [engine, ...argv] = watcher;
+  let { status, error } = spawnSync("/bin/sh", ["-c", DETACH, "linden-watcher", ...watcher], { stdio, env: {} });
+  if (error !== undefined) ({ status, error } = spawnSync(engine, [...argv, DETACHED], { stdio, env: {} }));
+  if (status !== 0)
+    throw new LockdownError(`log: the watcher cannot be started: ${error?.message ?? `status ${status}`}`);
+}
 
 function openLog(file: string): number {
   try {

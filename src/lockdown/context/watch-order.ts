@@ -7,3 +7,6 @@ export type WatchOrder = {
 
 /** The longest order, in bytes: one message. */
 export const ORDER_BYTES = 16_384;
+
+/** Said to a watcher that is to start another one and end. */
+export const DETACHED = "detached";

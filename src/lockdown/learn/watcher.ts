@@ -4,12 +4,13 @@
  *
  * Descriptor 3 is the channel to the program, 2 where lines go.
  */
+import { spawn } from "node:child_process";
 import { writeSync } from "node:fs";
 import { fixedBytes } from "../../host/calls.unsafe.ts";
 import { type Received, receiveWithDescriptor } from "../../host/descriptor-passing.unsafe.ts";
 import { WATCHING } from "../../host/notifications.unsafe.ts";
 import { exitNow } from "../../host/process.unsafe.ts";
-import { ORDER_BYTES, type WatchOrder } from "../context/watch-order.ts";
+import { DETACHED, ORDER_BYTES, type WatchOrder } from "../context/watch-order.ts";
 import { Audit, findingText } from "./audit.ts";
 import { hearAll } from "./hearing.ts";
 
@@ -28,7 +29,14 @@ function line(text: string): void {
   }
 }
 
+/** Starts another watcher over the same descriptors, which is nobody's child when this one has ended. */
+function startAnother(): void {
+  const argv = ["--disable-warning=ExperimentalWarning", process.argv[1] ?? ""];
+  spawn(process.execPath, argv, { detached: true, env: {}, stdio: ["ignore", "ignore", LOG, CHANNEL] }).unref();
+}
+
 async function main(): Promise<void> {
+  if (process.argv[2] === DETACHED) return startAnother();
   // The person's keys are for the program; the watcher ends when nothing is left to watch.
   for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM"] as const) process.on(signal, () => {});
 
@@ -65,7 +73,11 @@ async function main(): Promise<void> {
     },
     // What is refused before the program has closed its side of the listener is refused in silence.
     heard: (call) => {
-      if (signed) audit.heard(call);
+      try {
+        if (signed) audit.heard(call);
+      } catch (error) {
+        line(`linden: refused: ${call.syscall}, of which nothing more can be told: ${String(error)}`);
+      }
       return { errno: order.errno };
     },
   });
