@@ -37,6 +37,10 @@ export const SA_NOCLDSTOP = 1;
 export const SA_NOCLDWAIT = 2;
 export const SA_SIGINFO = 4;
 export const SA_ONSTACK = 0x0800_0000;
+/** sigaltstack(2), from include/uapi/linux/signal.h. */
+export const SS_ONSTACK = 1;
+export const SS_DISABLE = 2;
+export const MINSIGSTKSZ = 2048;
 export const SA_RESTART = 0x1000_0000;
 export const SA_NODEFER = 0x4000_0000;
 export const SA_RESETHAND = 0x8000_0000;

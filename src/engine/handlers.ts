@@ -5,6 +5,7 @@
 import { SIGINFO_BYTES, UCONTEXT_BYTES } from "../abi/siginfo.ts";
 import { SA_SIGINFO } from "../abi/signal.ts";
 import type { HandlerCall } from "../kernel/delivery.ts";
+import { isOnStack } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
 import { putSignalInfo } from "../syscalls/siginfo.ts";
 import type { Step } from "./control.ts";
@@ -33,7 +34,7 @@ export function tableFunction(instance: WasmInstance, index: number): WasmFuncti
 export function readyHandler(
   instance: WasmInstance,
   memory: GuestMemory,
-  { action, info, maskLow, maskHigh }: HandlerCall,
+  { action, info, maskLow, maskHigh, alternate }: HandlerCall,
 ): ReadyHandler | undefined {
   const target = tableFunction(instance, action.handler);
   const parameters = target?.length;
@@ -41,17 +42,30 @@ export function readyHandler(
   const { handler } = action;
   let step: Step = { handler, arguments: [info.signal, 0, 0], maskLow, maskHigh, stackPointer: -1 };
   const pointer = stackPointerOf(instance);
+  const before = pointer === undefined ? 0 : (pointer.value as number) >>> 0;
+  let top = before;
+  if (alternate !== undefined && pointer !== undefined && !isOnStack(alternate, before)) {
+    if (!memory.contains(alternate.address, alternate.size)) return undefined;
+    top = (alternate.address + alternate.size) & ~15;
+    pointer.value = top;
+    step = { ...step, stackPointer: before | 0 };
+  }
   if ((action.flags & SA_SIGINFO) !== 0 && parameters === 3 && pointer !== undefined) {
-    const old = (pointer.value as number) >>> 0;
-    const context = (old - UCONTEXT_BYTES) & ~15;
+    const context = ((top >>> 0) - UCONTEXT_BYTES) & ~15;
     const at = context - SIGINFO_BYTES;
-    if (at < 0 || !memory.contains(at >>> 0, old - at)) return undefined;
+    if (at < 0 || !memory.contains(at >>> 0, (top >>> 0) - at)) return undefined;
     memory.bytes.fill(0, context, context + UCONTEXT_BYTES);
     putSignalInfo(memory, at, info);
     pointer.value = at | 0;
-    step = { handler, arguments: [info.signal, at, context], maskLow, maskHigh, stackPointer: old | 0 };
+    step = { handler, arguments: [info.signal, at, context], maskLow, maskHigh, stackPointer: before | 0 };
   }
   return { target, parameters, step };
+}
+
+/** The guest's own stack pointer; undefined where there is none. */
+export function stackPointer(instance: WasmInstance): number | undefined {
+  const value = stackPointerOf(instance)?.value;
+  return value === undefined ? undefined : (value as number) >>> 0;
 }
 
 /** Go back to the stack pointer from before a handler. */

@@ -15,6 +15,7 @@ import type { EntryContext } from "./entries/entry.ts";
 import { copyGlobals, copyMemory } from "./fork.ts";
 import type { Gates } from "./gates.ts";
 import { type Down, GuestThread, type Surroundings } from "./guest-thread.ts";
+import { stackPointer } from "./handlers.ts";
 import type { GuestImage } from "./image.ts";
 import { PAGE_BYTES } from "./memory-pool.ts";
 import { START_EXPORT } from "./rewriter/report.ts";
@@ -86,6 +87,11 @@ export class GuestProgram implements Program, Surroundings {
 
   get peakMemory(): number {
     return this.#state === "ended" ? this.#peak : this.linear.buffer.byteLength;
+  }
+
+  stackPointer(thread: Thread): number | undefined {
+    const instance = this.#threads.get(thread)?.instance;
+    return instance === undefined ? undefined : stackPointer(instance);
   }
 
   growMemory(bytes: number): boolean {

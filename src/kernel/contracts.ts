@@ -55,6 +55,8 @@ export interface Program {
    * much as it had when it first mapped something.
    */
   readonly extent?: { readonly declared: number; readonly given: number };
+  /** The guest's own stack pointer of a thread; undefined where it has none. */
+  stackPointer?(thread: Thread): number | undefined;
   /** Grow the linear memory to at least `bytes`; it never shrinks. False where the limit or the host forbids it. */
   growMemory(bytes: number): boolean;
   /** The process begins to share memory: `kernel.shared.enter` before guest code of any of its threads runs, from now on. */

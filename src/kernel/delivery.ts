@@ -11,6 +11,7 @@ import {
   CLD_STOPPED,
   SA_NOCLDSTOP,
   SA_NODEFER,
+  SA_ONSTACK,
   SA_RESETHAND,
   SA_RESTART,
   SIGABRT,
@@ -27,7 +28,7 @@ import {
   SIGTRAP,
 } from "../abi/signal.ts";
 import type { ExitStatus } from "./contracts.ts";
-import type { Process, Thread } from "./process.ts";
+import type { AlternateStack, Process, Thread } from "./process.ts";
 import type { SignalSet } from "./signal-set.ts";
 import {
   DISPOSITION_DEFAULT,
@@ -45,6 +46,8 @@ export interface HandlerCall {
   readonly info: SignalInfo;
   readonly maskLow: number;
   readonly maskHigh: number;
+  /** The stack it is to run on, unless it runs there already. */
+  readonly alternate: AlternateStack | undefined;
 }
 
 /** Signals whose default action is to end with a core dump; there is none, but wait(2) tells. */
@@ -134,7 +137,8 @@ export function takeHandler(thread: Thread): HandlerCall | undefined {
     process.dispositions[signal] = DISPOSITION_DEFAULT;
     process.actions[signal] = undefined;
   }
-  return { action, info, maskLow, maskHigh };
+  const alternate = (action.flags & SA_ONSTACK) === 0 ? undefined : thread.alternate;
+  return { action, info, maskLow, maskHigh, alternate };
 }
 
 /** A handler returned: its mask goes back. */

@@ -34,6 +34,7 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
   const copied = new Thread(copy, pid);
   copied.name = thread.name;
   copied.mask.set(thread.mask.low, thread.mask.high);
+  copied.alternate = thread.alternate;
   copied.savedMask = thread.savedMask?.copy();
   return { process: copy, thread: copied };
 }
@@ -51,6 +52,7 @@ export function forgetProgram(process: Process): void {
     if (disposition === DISPOSITION_HANDLER) process.dispositions[signal] = DISPOSITION_DEFAULT;
   });
   process.actions.length = 0;
+  for (const thread of process.threads) thread.alternate = undefined;
   process.space = new AddressSpace();
   process.offersEnvironment = false;
   process.childFlags = 0;

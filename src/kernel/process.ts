@@ -178,6 +178,17 @@ export class Process implements WalkContext, DescriptorOwner {
 }
 
 /** One line of control of a process; a WASI program has one. */
+/** A part of the guest's memory: [address, address + size). */
+export interface AlternateStack {
+  readonly address: number;
+  readonly size: number;
+}
+
+/** Whether a stack pointer is in it (on_sig_stack() of include/linux/sched/signal.h). */
+export function isOnStack({ address, size }: AlternateStack, pointer: number): boolean {
+  return pointer > address && pointer - address <= size;
+}
+
 export class Thread {
   readonly process: Process;
   readonly tid: number;
@@ -195,6 +206,8 @@ export class Thread {
   argument: number | undefined = undefined;
   /** set_tid_address(2) and set_robust_list(2); 0 for none. */
   clearAddress = 0;
+  /** Where handlers with SA_ONSTACK have their stack: sigaltstack(2). */
+  alternate: AlternateStack | undefined = undefined;
   robustList = 0;
   /** Signals it does not take now. */
   readonly mask = new SignalSet();

@@ -166,6 +166,7 @@ class Restorer {
       thread.name = name as ByteString;
       thread.argument = rest.argument;
       thread.clearAddress = rest.clearAddress;
+      thread.alternate = rest.alternate;
       thread.robustList = rest.robustList;
       thread.killed = process.ending !== undefined;
       thread.mask.setMask(...mask);

@@ -18,7 +18,7 @@ import type { Pending } from "./pending.ts";
 import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot, SignalWords } from "./pending-snapshot.ts";
 import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
-import type { Identity, Process } from "./process.ts";
+import type { AlternateStack, Identity, Process } from "./process.ts";
 import { MasterFile } from "./pseudo-terminal.ts";
 import type { FileRange, SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
@@ -119,6 +119,7 @@ export interface ThreadSnapshot {
   readonly savedMask: SignalWords | undefined;
   readonly argument: number | undefined;
   readonly clearAddress: number;
+  readonly alternate: AlternateStack | undefined;
   readonly robustList: number;
   readonly signals: readonly SignalInfo[];
 }
@@ -302,6 +303,7 @@ class Taker {
         savedMask: savedMask === undefined ? undefined : wordsOf(savedMask),
         argument: thread.argument,
         clearAddress: thread.clearAddress,
+        alternate: thread.alternate === undefined ? undefined : { ...thread.alternate },
         robustList: thread.robustList,
         signals: [...signals.infos],
       })),

@@ -5,16 +5,18 @@
 import { WALI_SIG_DFL, WALI_SIG_IGN } from "../abi/calls.ts";
 import { EFAULT, EINVAL } from "../abi/errno.ts";
 import { SI_CODE, SI_VALUE, SIGINFO_BYTES } from "../abi/siginfo.ts";
-import { SIG_BLOCK, SIG_SETMASK } from "../abi/signal.ts";
+import { SIG_BLOCK, SIG_SETMASK, SS_DISABLE, SS_ONSTACK } from "../abi/signal.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import {
   changeMask,
   dispositionOf,
   kill,
   killThread,
+  onAlternate,
   pause,
   pendingSignals,
   queueSignal,
+  setAlternate,
   setDisposition,
   suspend,
   waitForSignal,
@@ -171,18 +173,35 @@ export function sys_tgkill(thread: Thread, pid: number, tid: number, signal: num
   return pid <= 0 ? -EINVAL : killThread(thread, pid, tid, signal);
 }
 
-/** struct stack_t: address u32, flags i32, size u32. There is none: SS_DISABLE. */
+/** struct stack_t: address u32, flags i32, size u32. */
 const STACK_BYTES = 12;
-const SS_DISABLE = 2;
 
-/** sigaltstack(2): accepted and not used, because a handler runs on a stack that cannot overflow into it. */
+/**
+ * sigaltstack(2). Deviations: SS_AUTODISARM is -EINVAL; a handler's engine frames are on the engine's own stack, so an overflow of that
+ * ends the program all the same.
+ */
 export function sys_sigaltstack(thread: Thread, newAt: number, oldAt: number): Outcome {
   const { memory } = thread.process;
   const [from, to] = [newAt >>> 0, oldAt >>> 0];
-  if (from !== 0 && !memory.contains(from, STACK_BYTES)) return -EFAULT;
+  if ((from !== 0 && !memory.contains(from, STACK_BYTES)) || (to !== 0 && !memory.contains(to, STACK_BYTES))) {
+    return -EFAULT;
+  }
+  const { alternate } = thread;
+  const flags = alternate === undefined ? SS_DISABLE : onAlternate(thread) ? SS_ONSTACK : 0;
+  if (from !== 0) {
+    const { view } = memory;
+    const [address, mode, size] = [
+      view.getUint32(from, true),
+      view.getInt32(from + 4, true),
+      view.getUint32(from + 8, true),
+    ];
+    if (mode !== 0 && mode !== SS_ONSTACK && mode !== SS_DISABLE) return -EINVAL;
+    const outcome = setAlternate(thread, mode === SS_DISABLE ? undefined : { address, size });
+    if (outcome < 0) return outcome;
+  }
   if (to === 0) return 0;
-  if (!memory.contains(to, STACK_BYTES)) return -EFAULT;
-  memory.bytes.fill(0, to, to + STACK_BYTES);
-  memory.view.setInt32(to + 4, SS_DISABLE, true);
+  memory.view.setUint32(to, alternate?.address ?? 0, true);
+  memory.view.setInt32(to + 4, flags, true);
+  memory.view.setUint32(to + 8, alternate?.size ?? 0, true);
   return 0;
 }

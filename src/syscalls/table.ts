@@ -275,7 +275,7 @@ const SIGNALS = [
   full("timer_gettime", timers.sys_timer_gettime),
   full("timer_getoverrun", timers.sys_timer_getoverrun),
   full("timer_delete", timers.sys_timer_delete),
-  faked("sigaltstack", "a handler needs none: stacks are the engine's", signals.sys_sigaltstack),
+  partial("sigaltstack", "SS_AUTODISARM is EINVAL; the engine's own stack stays the engine's", signals.sys_sigaltstack),
 ];
 
 const IDENTITY = [

@@ -2,8 +2,9 @@
  * Layer: kernel, operations. Signals as programs ask for them: sigaction(2), sigprocmask(2), kill(2), sigqueue(3),
  * sigsuspend(2), sigtimedwait(2). It must not know encodings, nor how handlers are run.
  */
-import { EAGAIN, EINVAL, EPERM, ESRCH } from "../../abi/errno.ts";
+import { EAGAIN, EINVAL, ENOMEM, EPERM, ESRCH } from "../../abi/errno.ts";
 import {
+  MINSIGSTKSZ,
   SA_NOCLDSTOP,
   SA_NOCLDWAIT,
   SI_TKILL,
@@ -19,7 +20,7 @@ import {
 import { GONE, type Outcome } from "../contracts.ts";
 import { generate, setMask, settleAll, takeFrom } from "../delivery.ts";
 import { parked } from "../pending.ts";
-import type { Process, Thread } from "../process.ts";
+import { type AlternateStack, isOnStack, type Process, type Thread } from "../process.ts";
 import type { SignalSet } from "../signal-set.ts";
 import {
   DISPOSITION_DEFAULT,
@@ -147,6 +148,21 @@ export function pendingSignals(thread: Thread, out: SignalSet): void {
   const { mask, signals, process } = thread;
   out.low = (signals.set.low | process.signals.set.low) & mask.low;
   out.high = (signals.set.high | process.signals.set.high) & mask.high;
+}
+
+/** sigaltstack(2): whether the thread runs on its alternate stack. */
+export function onAlternate(thread: Thread): boolean {
+  const { alternate, process } = thread;
+  const pointer = process.program?.stackPointer?.(thread);
+  return alternate !== undefined && pointer !== undefined && isOnStack(alternate, pointer);
+}
+
+/** sigaltstack(2); undefined: none. -EPERM (it is in use), -ENOMEM (too small). */
+export function setAlternate(thread: Thread, alternate: AlternateStack | undefined): Outcome {
+  if (onAlternate(thread)) return -EPERM;
+  if (alternate !== undefined && alternate.size < MINSIGSTKSZ) return -ENOMEM;
+  thread.alternate = alternate;
+  return 0;
 }
 
 function isSignal(signal: number): boolean {
