@@ -172,12 +172,19 @@ export class ProcessView {
     const entry = this.#process.descriptors.get(fd);
     if (entry === undefined) return undefined;
     const { description, closeOnExec } = entry;
+    const textOf = () => this.#textOf(description);
+    const locksOf = () => this.#locksOf(description);
     return {
       place: this.#placeOf(description),
-      text: this.#textOf(description),
+      // A path is climbed for only when it is read.
+      get text() {
+        return textOf();
+      },
       offset: description.offset,
       flags: description.flags | (closeOnExec ? O_CLOEXEC : 0) | (description.location === undefined ? 0 : O_LARGEFILE),
-      locks: this.#locksOf(description),
+      get locks() {
+        return locksOf();
+      },
       readable: description.readable,
       writable: description.writable,
     };

@@ -101,8 +101,9 @@ function openFrom(
   if ((flags & O_PATH) !== 0) {
     const location = findAt(context, from, path, flags, walkFlags);
     if (typeof location === "number") return location;
-    const place = location.mount === process.kernel.pipes.mount ? undefined : location;
-    const description = new OpenDescription(new PathFile(location.inode), place, O_PATH);
+    // Deviation: a pipe has no place that could be kept.
+    if (location.mount === process.kernel.pipes.mount) return -ENXIO;
+    const description = new OpenDescription(new PathFile(location.inode), location, O_PATH);
     return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
   }
   const unnamed = (flags & O_TMPFILE) === O_TMPFILE;
