@@ -71,10 +71,13 @@ export function cpuTime(pid: number): number | undefined {
   return Number.isFinite(ticks) ? ticks * TICK_MS : undefined;
 }
 
-/** Resident bytes of a process (proc(5), VmRSS of /proc/pid/status), or undefined. */
+/** Resident bytes of a process and those of its page tables (proc(5), VmRSS and VmPTE of /proc/pid/status), or undefined. */
 export function residentBytes(pid: number): number | undefined {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? "")?.[1];
-  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  const status = read(`/proc/${pid}/status`) ?? "";
+  const [resident, tables] = ["VmRSS", "VmPTE"].map(
+    (name) => new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1],
+  );
+  return resident === undefined ? undefined : (Number(resident) + Number(tables ?? 0)) * 1024;
 }
 
 function read(path: string): string | undefined {
