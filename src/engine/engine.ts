@@ -158,11 +158,14 @@ export class Engine implements ProgramLoader, ForkDriver {
       const left = taken.instance;
       const instance = left === undefined ? this.#gates.instantiate(image, taken.memory) : this.#gates.again(left);
       if (taken.instance === undefined && taken.used === 0) this.#pristine.remember(image, instance, taken.memory);
-      const used = taken.instance === undefined ? Math.max(taken.used, image.report.dataEnd) : taken.used;
+      const { dataStart, dataEnd } = image.report;
+      const used = taken.instance === undefined ? Math.max(taken.used, dataEnd) : taken.used;
+      const usedFrom = taken.used === 0 ? dataStart : 0;
       const program = new GuestProgram(process, image, {
         gates: this.#gates,
         slot,
         memory: taken.memory,
+        usedFrom,
         used,
         instance,
         released: (ended) => {

@@ -80,20 +80,21 @@ export function copyGlobals(from: WasmInstance, to: WasmInstance): boolean {
 }
 
 /**
- * Make a memory of the same size what another is. Above `used` the target is known to be zero: what is zero in both is left
- * untouched there, and only looked at below.
+ * Make a memory of the same size what another is. Outside of [usedFrom, used) the target is known to be zero: what is zero in
+ * both is left untouched there, and only looked at inside.
  */
-export function copyMemory(from: WasmMemory, to: WasmMemory, used: number): void {
+export function copyMemory(from: WasmMemory, to: WasmMemory, usedFrom: number, used: number): void {
   const source = new Uint8Array(from.buffer);
   const target = new Uint8Array(to.buffer);
   const size = source.length;
   if (target.length !== size) throw new RangeError("a copy of another size");
+  const first = Math.min(size, Math.floor(usedFrom / SCAN_BYTES) * SCAN_BYTES);
   const filled = Math.min(size, Math.ceil(used / SCAN_BYTES) * SCAN_BYTES);
   eachPart(
     from,
     0,
     size,
     (start, end) => target.set(source.subarray(start, end), start),
-    (start, end) => clear(to, start, Math.min(end, filled)),
+    (start, end) => clear(to, Math.max(start, first), Math.min(end, filled)),
   );
 }

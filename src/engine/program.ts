@@ -26,7 +26,8 @@ export interface Resources {
   readonly gates: Gates;
   readonly slot: number;
   readonly memory: WasmMemory;
-  /** Above this the memory is zero. */
+  /** Below and above these the memory is zero. */
+  readonly usedFrom: number;
   readonly used: number;
   /** The main thread's, over the memory. */
   readonly instance: WasmInstance;
@@ -119,7 +120,7 @@ export class GuestProgram implements Program, Surroundings {
     const down = forking?.stackDown();
     const [from, to] = [forking?.instance, this.#main.instance];
     if (down === undefined || from === undefined || to === undefined || !copyGlobals(from, to)) return false;
-    copyMemory(original.linear, this.linear, this.#resources.used);
+    copyMemory(original.linear, this.linear, this.#resources.usedFrom, this.#resources.used);
     this.#unwindAddress = original.#unwindAddress;
     this.#extent = original.#extent;
     this.#copied = down;

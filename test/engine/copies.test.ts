@@ -76,23 +76,29 @@ describe("the copy of a memory", () => {
     const all = Array.from({ length: SCANNED }, (_, page) => page);
     for (const left of [[], [0], [1, 3, 8, 9, 31], all]) {
       const target = memory(...left);
-      copyMemory(original, target, PAGES * 65_536);
+      copyMemory(original, target, 0, PAGES * 65_536);
       assert.deepEqual(bytesOf(target), bytesOf(original), `${left}`);
     }
     const target = memory();
     bytesOf(target).fill(255);
-    copyMemory(original, target, PAGES * 65_536);
+    copyMemory(original, target, 0, PAGES * 65_536);
     assert.deepEqual(bytesOf(target), bytesOf(original));
   });
 
   it("needs no look at what is known to be zero", () => {
-    const target = memory(0, 3, 4);
-    copyMemory(original, target, 4 * SCAN_BYTES + 1);
-    assert.deepEqual(bytesOf(target), bytesOf(original));
+    for (const [left, from, to] of [
+      [[0, 3, 4], 0, 4 * SCAN_BYTES + 1],
+      [[3, 4], 4 * SCAN_BYTES - 1, 5 * SCAN_BYTES],
+      [[], 2 ** 32, 0],
+    ] as const) {
+      const target = memory(...left);
+      copyMemory(original, target, from, to);
+      assert.deepEqual(bytesOf(target), bytesOf(original));
+    }
   });
 
   it("is never one of another size", () => {
     const longer = new WebAssembly.Memory({ initial: PAGES + 1, maximum: PAGES + 1 });
-    assert.throws(() => copyMemory(original, longer, 0), RangeError);
+    assert.throws(() => copyMemory(original, longer, 0, 0), RangeError);
   });
 });

@@ -60,6 +60,8 @@ export class ModuleShape {
   data = 0;
   /** Where the active data segment that reaches highest ends; 2^32 where an offset is no plain constant. */
   dataEnd = 0;
+  /** Where the lowest begins; 2^32 without any, 0 where an offset is no plain constant. */
+  dataStart = 0x1_0000_0000;
   /** Sections that are copied, by id. */
   readonly copied = new Map<number, Span>();
   /** Function names, by ascending index: where each stands. */

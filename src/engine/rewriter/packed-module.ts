@@ -69,6 +69,7 @@ function isReport(value: unknown): value is ModuleReport {
     typeof value.dropsSegments === "boolean" &&
     typeof value.catchesAll === "boolean" &&
     typeof value.hasSafepoints === "boolean" &&
+    isCount(value.dataStart) &&
     isCount(value.dataEnd)
   );
 }

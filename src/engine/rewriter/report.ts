@@ -52,4 +52,6 @@ export interface ModuleReport {
   readonly hasSafepoints: boolean;
   /** No byte of memory at or above this address is filled at instantiation; 2^32 where that cannot be told. */
   readonly dataEnd: number;
+  /** Nor below this one: 0 where that cannot be told. */
+  readonly dataStart: number;
 }

@@ -103,6 +103,7 @@ function reportOf(shape: ModuleShape, tables: readonly Table[]): ModuleReport {
     dropsSegments: shape.dropsSegments,
     catchesAll: shape.catchesAll,
     hasSafepoints: shape.hasSafepoints,
+    dataStart: shape.dataStart,
     dataEnd: shape.dataEnd,
   };
 }

@@ -96,7 +96,10 @@ export function readData(decoder: Decoder, shape: ModuleShape, limits: RewriteLi
       offset = plainConstant(decoder.bytes.subarray(from, decoder.at));
     }
     const length = decoder.u32();
-    if (offset !== undefined) shape.dataEnd = Math.max(shape.dataEnd, Math.min(MEMORY_END, offset + length));
+    if (offset !== undefined) {
+      shape.dataStart = Math.min(shape.dataStart, offset < MEMORY_END ? offset : 0);
+      shape.dataEnd = Math.max(shape.dataEnd, Math.min(MEMORY_END, offset + length));
+    }
     decoder.skip(length);
   }
   shape.data = segments;
