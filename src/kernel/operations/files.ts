@@ -25,7 +25,7 @@ import {
   RESOLVE_NO_SYMLINKS,
   RESOLVE_NO_XDEV,
 } from "../../abi/fcntl.ts";
-import { IN_ACCESS, IN_MODIFY } from "../../abi/inotify.ts";
+import { IN_ACCESS } from "../../abi/inotify.ts";
 import { DT_DIR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "../../abi/stat.ts";
 import {
   readlinkOf,
@@ -54,7 +54,7 @@ import { PathFile } from "../path-file.ts";
 import type { Process, Thread } from "../process.ts";
 import { TerminalFile } from "../terminal.ts";
 import { isSuperuser } from "./identity.ts";
-import { afterBytes, beforeBytes, tell } from "./io.ts";
+import { afterBytes, beforeBytes, tell, written } from "./io.ts";
 import { isPipeEnd, openEnd, openFifo } from "./pipes.ts";
 import { adoptTerminal, openMaster } from "./terminals.ts";
 
@@ -240,7 +240,7 @@ export function truncateFd(thread: Thread, fd: number, size: number): Outcome {
   beforeBytes(thread, description.file);
   const error = inode.fs.setattr(inode, { size });
   afterBytes(thread, description.file);
-  if (error === 0) tell(description, IN_MODIFY);
+  if (error === 0) written(thread, description);
   return error;
 }
 

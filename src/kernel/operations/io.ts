@@ -9,7 +9,7 @@ import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENXIO, EOPNOTSUPP, EPIPE,
 import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET } from "../../abi/fcntl.ts";
 import { IN_ACCESS, IN_MODIFY } from "../../abi/inotify.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
-import { S_IFDIR, S_IFREG } from "../../abi/stat.ts";
+import { S_IFDIR, S_IFREG, S_ISGID, S_ISUID } from "../../abi/stat.ts";
 import { PIPE_BUF, TRANSFER_BYTES } from "../../limits.ts";
 import type { IoVector } from "../../mem/guest-memory.ts";
 import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
@@ -58,7 +58,7 @@ export function write(thread: Thread, fd: number, vector: IoVector): Outcome {
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) {
     description.offset = append ? sizeOf(thread, file) : position + moved;
-    tell(description, IN_MODIFY);
+    written(thread, description);
   }
   return moved;
 }
@@ -90,7 +90,7 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   const moved = copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position);
   afterBytes(thread, description.file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
-  if (moved > 0) tell(description, IN_MODIFY);
+  if (moved > 0) written(thread, description);
   return moved;
 }
 
@@ -205,6 +205,18 @@ function opened(thread: Thread, fd: number): OpenDescription | undefined {
 
 function waits(description: OpenDescription): boolean {
   return (description.flags & O_NONBLOCK) === 0 && description.file.waiters !== undefined;
+}
+
+/** A file's bytes were changed: watchers hear of it, and bits that lend its owner's rights go unless the superuser did it. */
+export function written({ process }: Thread, description: OpenDescription): void {
+  tell(description, IN_MODIFY);
+  if (process.credentials.uid === 0) return;
+  const { inode } = description.file;
+  const { stat } = process.kernel;
+  if (inode.type !== S_IFREG || inode.fs.stat(inode, stat) < 0) return;
+  // Without group execution S_ISGID once meant mandatory locking, and stays.
+  const lent = S_ISUID | ((stat.mode & 0o010) !== 0 ? S_ISGID : 0);
+  if ((stat.mode & lent) !== 0) inode.fs.setattr(inode, { mode: stat.mode & 0o7777 & ~lent });
 }
 
 /** Let watchers hear what was done through a description. */
