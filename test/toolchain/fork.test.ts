@@ -1,11 +1,16 @@
 /** Only a program that calls fork is rewritten for it, and it stays a program. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { functionsReaching } from "../../src/toolchain/wasm/call-graph.ts";
 import { functionNames } from "../../src/toolchain/wasm/names.ts";
+import { runGuest } from "../conformance/in-process.ts";
 import { WebAssembly } from "../engine/web-assembly.ts";
 import { runBare } from "./bare-machine.ts";
-import { compileProgram, whyNoCompiler } from "./compiler.ts";
+import { compileProgram, programs, whyNoCompiler } from "./compiler.ts";
 import { importTypes } from "./import-types.ts";
 
 const options = { skip: whyNoCompiler(), timeout: 300_000 };
@@ -22,6 +27,27 @@ test("a program that calls fork can be unwound", options, () => {
   for (const [name, { found, expected }] of importTypes(bytes)) assert.equal(found, expected, name);
   // The bare machine has no fork: the program says so by its status.
   assert.equal(runBare(bytes, ["fork"], "").status, 1);
+});
+
+test("with -mfork-in-handlers a program forks in its handlers, as on Linux; without, it is told", options, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "linden-handlers-"));
+  try {
+    const run = async (flags: readonly string[]) => {
+      const module = join(directory, "program.wasm");
+      writeFileSync(module, compileProgram("fork-in-handlers.c", ["-O1", "-D_GNU_SOURCE", ...flags]));
+      return runGuest({ module, args: ["program"], root: "", milliseconds: 20_000 });
+    };
+    const native = join(directory, "native");
+    const built = spawnSync("gcc", ["-O1", "-D_GNU_SOURCE", "-o", native, join(programs, "fork-in-handlers.c")]);
+    assert.equal(built.status, 0, `gcc libc6-dev is needed: ${built.stderr}`);
+    const { stdout, status } = spawnSync(native, { encoding: "utf8" });
+    const through = await run(["-mfork-in-handlers"]);
+    assert.deepEqual([through.stdout, through.code, through.signal], [stdout, status, 0]);
+    const without = await run([]);
+    assert.deepEqual([without.stdout, without.code], ["fork: ENOSYS\n", 3]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("system, popen and posix_spawn need no fork", options, () => {

@@ -17,6 +17,8 @@ export type Plan = {
   readonly link: readonly LinkItem[];
   readonly output: string | undefined;
   readonly verbose: boolean;
+  /** -mfork-in-handlers: the program may fork in a handler of a signal, at the price of larger and slower code. */
+  readonly forkInHandlers: boolean;
   readonly startFiles: boolean;
   readonly libraries: boolean;
 };
@@ -81,6 +83,7 @@ export function parseArguments(argv: readonly string[]): Plan {
   let ask = false;
   let relocatable = false;
   let verbose = false;
+  let forkInHandlers = false;
   let startFiles = true;
   let libraries = true;
   let inputs = 0;
@@ -119,6 +122,7 @@ export function parseArguments(argv: readonly string[]): Plan {
       libraries = false;
     } else if (word === "-nostartfiles") startFiles = false;
     else if (word === "-nodefaultlibs" || word === "-nolibc") libraries = false;
+    else if (word === "-mfork-in-handlers") forkInHandlers = true;
     else if (word === "-s") linkWords.push("--strip-all");
     else if (word === "-x") {
       language = value();
@@ -146,7 +150,7 @@ export function parseArguments(argv: readonly string[]): Plan {
   flush();
   const mode =
     ask && inputs === 0 ? "ask" : only ? "compile" : relocatable ? "relocatable" : inputs > 0 ? "link" : "ask";
-  return { mode, compile, link, output, verbose, startFiles, libraries };
+  return { mode, compile, link, output, verbose, forkInHandlers, startFiles, libraries };
 }
 
 /** Leaves out what wasm-ld lacks, with its value. */

@@ -9,6 +9,7 @@ import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
 import { runTool } from "../run-tool.ts";
 import { functionsReaching } from "../wasm/call-graph.ts";
+import { exportNames } from "../wasm/exports.ts";
 import { functionNames, withFunctionNames } from "../wasm/names.ts";
 import { type LinkRequest, type Stage, waliImports } from "./link.ts";
 
@@ -17,6 +18,15 @@ export const RETURN_TWICE = ["SYS_fork", "SYS_vfork", "SYS_clone", "SYS_clone3"]
 
 /** Functions of our C library that call back what does not fork: comparisons of qsort and bsearch. */
 const BARRIERS = new Set(["__callback_compare"]);
+
+/**
+ * A program that exports this wants to fork in handlers of signals too: then every call that a handler may interrupt must
+ * be made ready to be unwound. The engine knows the name (src/engine/fork.ts).
+ */
+const THROUGH_HANDLERS = "linden_fork_in_handlers";
+
+/** Linked in by -mfork-in-handlers. */
+export const FORK_IN_HANDLERS = `__attribute__((export_name("${THROUGH_HANDLERS}"))) void ${THROUGH_HANDLERS}(void) {}\n`;
 
 /** What the engine accepts, by name: --all-features makes modules no engine takes. */
 const FEATURES = [
@@ -60,8 +70,10 @@ async function asyncify(request: LinkRequest): Promise<void> {
   const optimizer = findBinaryen();
   const linked = new Uint8Array(await readFile(request.file));
   const names = functionNames(linked);
+  const throughHandlers = exportNames(linked).has(THROUGH_HANDLERS);
+  const unwinding = throughHandlers ? [...imports].map((name) => `${WALI_MODULE}.${name}`) : twice;
   const barriers = new Set([...names].flatMap(([index, name]) => (BARRIERS.has(name) ? [index] : [])));
-  const reaching = functionsReaching(linked, new Set(twice), barriers);
+  const reaching = functionsReaching(linked, new Set(unwinding), throughHandlers ? new Set() : barriers);
   const count = Math.max(0, ...names.keys(), ...reaching) + 1;
   const numbers = new Map(Array.from({ length: count }, (_, index) => [index, numbered(index)]));
   const [input, result, list] = ["numbered", "asyncify", "list"].map((end) => `${request.file}.${end}`) as Files;
@@ -71,7 +83,7 @@ async function asyncify(request: LinkRequest): Promise<void> {
     optimizer,
     ...FEATURES.map((name) => `--enable-${name}`),
     "--asyncify",
-    `--pass-arg=asyncify-imports@${twice.join(",")}`,
+    `--pass-arg=asyncify-imports@${unwinding.join(",")}`,
     `--pass-arg=asyncify-onlylist@@${list}`,
     // Without an optimization level the rewritten code is three to four times slower; a higher one adds nothing.
     "-O1",

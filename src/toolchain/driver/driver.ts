@@ -12,7 +12,7 @@ import { startTool } from "../run-tool.ts";
 import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../sysroot.ts";
 import { findTools } from "../tools.ts";
 import { type Plan, parseArguments, splitResponse } from "./arguments.ts";
-import { asyncifyStage } from "./asyncify.ts";
+import { asyncifyStage, FORK_IN_HANDLERS } from "./asyncify.ts";
 import { linkStage, type Stage, stripStage } from "./link.ts";
 
 export type Language = "c" | "c++";
@@ -125,6 +125,13 @@ async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Pro
       words.push(object);
     }
     if (words.every((word) => word.startsWith("-"))) throw new ToolchainError("linden cc: no input files");
+    if (plan.forkInHandlers) {
+      const [source, object] = [join(work, "handlers.c"), join(work, "handlers.o")];
+      await writeFile(source, FORK_IN_HANDLERS);
+      const { status } = await startTool(clang, [...flags.before, "-c", "-o", object, "-x", "c", source], true);
+      if (status !== 0) return status;
+      words.push(object);
+    }
     if (plan.mode === "relocatable") {
       return (await startTool(root.tools.linker, ["-r", ...words, "-o", output], true)).status;
     }
