@@ -5,7 +5,6 @@
 import { EAGAIN } from "../abi/errno.ts";
 import {
   CLD_CONTINUED,
-  CLD_DUMPED,
   CLD_EXITED,
   CLD_KILLED,
   CLD_STOPPED,
@@ -14,18 +13,10 @@ import {
   SA_ONSTACK,
   SA_RESETHAND,
   SA_RESTART,
-  SIGABRT,
-  SIGBUS,
   SIGCHLD,
   SIGCONT,
-  SIGFPE,
-  SIGILL,
   SIGKILL,
-  SIGQUIT,
-  SIGSEGV,
   SIGSTOP,
-  SIGSYS,
-  SIGTRAP,
 } from "../abi/signal.ts";
 import type { ExitStatus } from "./contracts.ts";
 import type { AlternateStack, Process, Thread } from "./process.ts";
@@ -49,9 +40,6 @@ export interface HandlerCall {
   /** The stack it is to run on, unless it runs there already. */
   readonly alternate: AlternateStack | undefined;
 }
-
-/** Signals whose default action is to end with a core dump; there is none, but wait(2) tells. */
-const CORE: ReadonlySet<number> = new Set([SIGQUIT, SIGILL, SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGTRAP]);
 
 /** Generate a signal for a process, or for one of its threads. 0, or -EAGAIN when no more can be queued. */
 export function generate(process: Process, info: SignalInfo, thread?: Thread): number {
@@ -167,7 +155,8 @@ export function tellParent(child: Process, news: ExitStatus | "stopped" | "conti
     let code = news === "stopped" ? CLD_STOPPED : CLD_CONTINUED;
     let status = news === "stopped" ? child.stopped : SIGCONT;
     if (ended) {
-      code = news.signal === 0 ? CLD_EXITED : CORE.has(news.signal) ? CLD_DUMPED : CLD_KILLED;
+      // Never CLD_DUMPED: no core is dumped.
+      code = news.signal === 0 ? CLD_EXITED : CLD_KILLED;
       status = news.signal === 0 ? news.code : news.signal;
     }
     const { real: uid } = child.userIdentity;

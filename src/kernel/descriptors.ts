@@ -87,7 +87,7 @@ export interface DescriptorOwner {
 /** A dense array: numbers are chosen by guests, and a Map of chosen numbers can be made slow. */
 export class DescriptorTable {
   /** RLIMIT_NOFILE: numbers 0 to limit - 1. */
-  readonly limit: number;
+  limit: number;
   readonly #owner: DescriptorOwner | undefined;
   readonly #entries: (Descriptor | undefined)[] = [];
   /** No free number lies below this one. */

@@ -30,6 +30,7 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
     copy.actions[signal] = action;
   });
   copy.childFlags = process.childFlags;
+  copy.limits = [...process.limits];
   copy.space = process.space.copy();
   const copied = new Thread(copy, pid);
   copied.name = thread.name;

@@ -213,8 +213,8 @@ export class ProcessView {
   }
 
   limit(resource: number): readonly [number, number] {
-    const limit = resourceLimit(this.#process, resource);
-    return [limit, limit];
+    const { soft, hard } = resourceLimit(this.#process, resource);
+    return [soft, hard];
   }
 
   describe(place: Location): ByteString {

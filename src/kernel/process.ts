@@ -17,6 +17,7 @@ import type { SemaphoreUndo } from "./ipc/semaphores.ts";
 
 import type { Kernel } from "./kernel.ts";
 import type { Pending, PendingFutex, PendingPoll } from "./pending.ts";
+import type { ResourceLimit } from "./resource-limits.ts";
 import type { Ready } from "./scheduler.ts";
 import type { Share } from "./shared-memory.ts";
 import { SignalSet } from "./signal-set.ts";
@@ -120,6 +121,10 @@ export class Process implements WalkContext, DescriptorOwner {
   space = new AddressSpace();
   /** What of it others see too, once for each file. */
   shares: Share[] = [];
+  /** Those setrlimit(2) set, by resource. */
+  limits: (ResourceLimit | undefined)[] = [];
+  /** CPU time at which RLIMIT_CPU is looked at next; 0: not decided. */
+  cpuSignalNs = 0;
   /** What its end takes back of what it did to semaphores. */
   semaphoreUndo: SemaphoreUndo[] = [];
   threads: Thread[] = [];

@@ -1,26 +1,51 @@
 /**
- * Layer: kernel. Resource limits as getrlimit(2) tells them: those of the sandbox, which no process changes. It must not know
- * encodings.
+ * Layer: kernel. Resource limits: getrlimit(2), prlimit(2). A process has the sandbox's own until it sets others, and its children
+ * have what it has. It must not know encodings.
+ *
+ * What comes of them: NOFILE, FSIZE, NPROC (not for user 0), AS and DATA (what mmap(2) and brk(2) may grow the memory to) and CPU.
+ * STACK, CORE and the rest are kept and told: stacks are the engine's, and no core is ever dumped.
  */
+import { EAGAIN, EFBIG, EINVAL, EPERM } from "../abi/errno.ts";
 import {
   RLIM_NLIMITS,
+  RLIMIT_AS,
   RLIMIT_CORE,
+  RLIMIT_CPU,
+  RLIMIT_DATA,
+  RLIMIT_FSIZE,
   RLIMIT_NOFILE,
   RLIMIT_NPROC,
   RLIMIT_SIGPENDING,
   RLIMIT_STACK,
 } from "../abi/resource.ts";
+import { SIGXFSZ } from "../abi/signal.ts";
+import { S_IFREG } from "../abi/stat.ts";
 import { SIGNALS_QUEUED } from "../limits.ts";
-import type { Process } from "./process.ts";
+import type { OpenFile } from "../vfs/contracts.ts";
+import type { Process, Thread } from "./process.ts";
+
+/** Infinity for none. */
+export interface ResourceLimit {
+  readonly soft: number;
+  readonly hard: number;
+}
 
 const STACK_BYTES = 8 * 1024 * 1024;
+/** What counts in the sandbox's favour as well: nobody gets more than it. */
+const CAPPED: ReadonlySet<number> = new Set([RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING]);
 
 export function isResource(resource: number): boolean {
   return resource >= 0 && resource < RLIM_NLIMITS;
 }
 
-/** The limit of a resource, soft and hard alike; Infinity for none. */
-export function resourceLimit({ kernel, descriptors }: Process, resource: number): number {
+export function resourceLimit(process: Process, resource: number): ResourceLimit {
+  const set = process.limits[resource];
+  if (set !== undefined) return set;
+  const own = sandboxLimit(process, resource);
+  return { soft: own, hard: own };
+}
+
+function sandboxLimit({ kernel }: Process, resource: number): number {
   switch (resource) {
     case RLIMIT_STACK:
       return STACK_BYTES;
@@ -29,10 +54,46 @@ export function resourceLimit({ kernel, descriptors }: Process, resource: number
     case RLIMIT_NPROC:
       return kernel.limits.processes;
     case RLIMIT_NOFILE:
-      return descriptors.limit;
+      return kernel.limits.descriptors;
     case RLIMIT_SIGPENDING:
       return SIGNALS_QUEUED;
     default:
       return Infinity;
   }
+}
+
+/** prlimit(2): 0; -EINVAL where soft exceeds hard, -EPERM for more than is the caller's to give. */
+export function setResourceLimit(caller: Process, process: Process, resource: number, limit: ResourceLimit): number {
+  if (limit.soft > limit.hard) return -EINVAL;
+  const raises = limit.hard > resourceLimit(process, resource).hard;
+  if (raises && caller.credentials.uid !== 0) return -EPERM;
+  if (raises && CAPPED.has(resource) && limit.hard > sandboxLimit(process, resource)) return -EPERM;
+  process.limits[resource] = limit;
+  if (resource === RLIMIT_NOFILE) process.descriptors.limit = limit.soft;
+  if (resource === RLIMIT_CPU) process.cpuSignalNs = 0;
+  return 0;
+}
+
+/** 0, or -EAGAIN where a process's user has as many processes as it may. */
+export function mayFork({ kernel, credentials, limits }: Process): number {
+  if (kernel.crowded) return -EAGAIN;
+  const limit = limits[RLIMIT_NPROC];
+  if (limit === undefined || credentials.uid === 0) return 0;
+  let own = 0;
+  for (const one of kernel.processes) if (one.credentials.uid === credentials.uid) own += 1;
+  return own >= limit.soft ? -EAGAIN : 0;
+}
+
+/** How many of `length` bytes may be written to a file at `position`: -EFBIG, with SIGXFSZ, where not one may. */
+export function fileRoom({ process }: Thread, { inode }: OpenFile, position: number, length: number): number {
+  const limit = process.limits[RLIMIT_FSIZE];
+  if (limit === undefined || length === 0 || inode.type !== S_IFREG || position + length <= limit.soft) return length;
+  if (position < limit.soft) return limit.soft - position;
+  process.kernel.signal(process, SIGXFSZ);
+  return -EFBIG;
+}
+
+/** Bytes of linear memory mmap(2) and brk(2) may grow to. */
+export function memoryRoom({ limits }: Process): number {
+  return Math.min(limits[RLIMIT_AS]?.soft ?? Infinity, limits[RLIMIT_DATA]?.soft ?? Infinity);
 }

@@ -25,6 +25,7 @@ import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot } from "./pending-
 import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { type PipeFileSystem, StreamInode } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
+import { isResource, setResourceLimit } from "./resource-limits.ts";
 import type { FileRange, SharedFile } from "./shared-file.ts";
 import { SignalSet } from "./signal-set.ts";
 import { SIGNALS } from "./signals.ts";
@@ -145,6 +146,11 @@ class Restorer {
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
     check(process.space.restore(described.space, this.#shared), "shares a file it does not have");
+    for (const { resource, soft, hard } of described.limits) {
+      check(isResource(resource), "limits no resource");
+      const [most = 0, ever = 0] = [soft, hard].map((one) => (one < 0 ? Infinity : one));
+      check(setResourceLimit(process, process, resource, { soft: most, hard: ever }) === 0, "has limits too high");
+    }
     process.semaphoreUndo = described.semaphoreUndo.map(({ set, adjustments }) => {
       const found = kernel.systemV.sets.get(set);
       check(found !== undefined && adjustments.length === found.values.length, "takes back what nobody did");

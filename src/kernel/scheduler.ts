@@ -5,6 +5,8 @@
  * Synchronous answers never return to the host's event loop, and neither do threads that only wake each other. So time
  * is counted from the last turn of that loop (`#turn`), whoever ran since; past YIELD_NS the loop has its turn first.
  */
+import { RLIMIT_CPU } from "../abi/resource.ts";
+import { SIGKILL, SIGXCPU } from "../abi/signal.ts";
 import { YIELD_NS } from "../limits.ts";
 import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
@@ -25,6 +27,7 @@ const DISPATCH_ENTRIES = 64;
 /** The clock is read once in this many calls, and in this many entries. */
 const CALLS_PER_LOOK = 64;
 const ENTRIES_PER_LOOK = 8;
+const NS = 1e9;
 
 /** Something dispatch has to do: enter a program, end one, or continue a parked call. */
 export type Ready =
@@ -50,6 +53,8 @@ export class Scheduler implements WakeSink {
   entered = 0;
   /** Since when whoever runs now has been running: what the guest before it used is charged. */
   #since: number;
+  /** Whose CPU time is to be compared with its limit. */
+  readonly #overdue = new Set<Process>();
   /** When the host's event loop last had its turn, in monotonic nanoseconds. */
   #turn: number;
   #alarm: number | undefined = undefined;
@@ -81,7 +86,22 @@ export class Scheduler implements WakeSink {
   charge(process: Process): void {
     const now = this.#host.clock.monotonicNs();
     process.cpuNs += now - this.#since;
+    if (process.limits[RLIMIT_CPU] !== undefined && process.cpuNs >= process.cpuSignalNs) this.#overdue.add(process);
     this.#since = now;
+  }
+
+  /** RLIMIT_CPU: SIGXCPU at the soft limit and each second after it, SIGKILL at the hard one. */
+  #limitCpu(): void {
+    for (const process of this.#overdue) {
+      const { limits, cpuNs } = process;
+      const limit = limits[RLIMIT_CPU];
+      this.#overdue.delete(process);
+      if (limit === undefined || process.ending !== undefined) continue;
+      const [soft, hard] = [limit.soft * NS, limit.hard * NS];
+      if (cpuNs >= hard) this.#kernel.signal(process, SIGKILL);
+      else if (cpuNs >= soft) this.#kernel.signal(process, SIGXCPU);
+      process.cpuSignalNs = Math.min(hard, cpuNs < soft ? soft : cpuNs + NS);
+    }
   }
 
   /** Whether a guest has run long enough without the event loop. Cheap: asked after every call. */
@@ -299,6 +319,7 @@ export class Scheduler implements WakeSink {
     let busy = false;
     this.#dispatching = true;
     try {
+      if (this.#overdue.size > 0) this.#limitCpu();
       for (let entries = 0; entries < DISPATCH_ENTRIES; entries++) {
         const ready = this.#take();
         if (ready === undefined) break;

@@ -165,6 +165,8 @@ export interface ProcessSnapshot {
   readonly signals: readonly SignalInfo[];
   /** AddressSpace.state() */
   readonly space: readonly number[];
+  /** Those it set, by resource; -1 for none. */
+  readonly limits: readonly { readonly resource: number; readonly soft: number; readonly hard: number }[];
   /** What it takes back of semaphores at its end, by set. */
   readonly semaphoreUndo: readonly { readonly set: number; readonly adjustments: readonly number[] }[];
   /** The version it has seen of each shared file. */
@@ -272,6 +274,11 @@ class Taker {
       childFlags: process.childFlags,
       signals: [...process.signals.infos],
       space: process.space.state((file) => this.#sharedFile(file)),
+      limits: process.limits.flatMap((limit, resource) => {
+        if (limit === undefined) return [];
+        const [soft = -1, hard = -1] = [limit.soft, limit.hard].map((one) => (one === Infinity ? -1 : one));
+        return [{ resource, soft, hard }];
+      }),
       semaphoreUndo: process.semaphoreUndo
         .filter(({ set }) => !set.removed)
         .map(({ set, adjustments }) => ({ set: set.owner.id, adjustments: [...adjustments] })),

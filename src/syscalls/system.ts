@@ -8,7 +8,7 @@ import type { Outcome } from "../kernel/contracts.ts";
 import { isSuperuser } from "../kernel/operations/identity.ts";
 import { random } from "../kernel/operations/random.ts";
 import type { Thread } from "../kernel/process.ts";
-import { isResource, resourceLimit } from "../kernel/resource-limits.ts";
+import { isResource, type ResourceLimit, resourceLimit, setResourceLimit } from "../kernel/resource-limits.ts";
 import { MACHINE, RELEASE, SYSNAME, VERSION } from "../kernel/version.ts";
 
 /** struct utsname: six fields of 65 bytes. */
@@ -48,11 +48,17 @@ export function sys_sysinfo(thread: Thread, address: number): Outcome {
   return 0;
 }
 
-/** Write one limit, soft and hard alike; -1 is RLIM_INFINITY. */
-function putLimit(thread: Thread, resource: number, address: number): void {
+/** Write a limit; -1 is RLIM_INFINITY. */
+function putLimit(thread: Thread, { soft, hard }: ResourceLimit, address: number): void {
   const { memory } = thread.process;
-  const limit = resourceLimit(thread.process, resource);
-  for (const at of [address, address + 8]) memory.putU64(at, limit === Infinity ? -1 : limit);
+  memory.putU64(address, soft === Infinity ? -1 : soft);
+  memory.putU64(address + 8, hard === Infinity ? -1 : hard);
+}
+
+/** A limit in memory: all ones are no limit, and so is what no integer of ours counts exactly. */
+function limitAt({ process }: Thread, address: number): number {
+  const value = process.memory.i64(address);
+  return value < 0 || value > Number.MAX_SAFE_INTEGER ? Infinity : value;
 }
 
 export function sys_getrlimit(thread: Thread, resource: number, address: number): Outcome {
@@ -63,23 +69,24 @@ export function sys_setrlimit(thread: Thread, resource: number, address: number)
   return address === 0 ? -EFAULT : sys_prlimit64(thread, 0, resource, address, 0);
 }
 
-/** prlimit64(2): a new limit is checked and not used; the sandbox's own limits hold. */
+/** prlimit64(2): of oneself and, for the superuser, anybody. */
 export function sys_prlimit64(thread: Thread, pid: number, resource: number, newAt: number, oldAt: number): Outcome {
-  const { memory, kernel } = thread.process;
-  if (pid !== 0 && pid !== thread.process.pid) return kernel.process(pid) === undefined ? -ESRCH : -EPERM;
+  const { process } = thread;
+  const { memory, kernel, credentials } = process;
+  const target = pid === 0 ? process : kernel.process(pid);
+  if (target === undefined) return -ESRCH;
+  if (target !== process && credentials.uid !== 0 && credentials.uid !== target.credentials.uid) return -EPERM;
   if (!isResource(resource)) return -EINVAL;
   const [from, to] = [newAt >>> 0, oldAt >>> 0];
   if ((from !== 0 && !memory.contains(from, 16)) || (to !== 0 && !memory.contains(to, 16))) return -EFAULT;
+  const before = resourceLimit(target, resource);
   if (from !== 0) {
-    const [soft, hard] = [unsigned(memory.i64(from)), unsigned(memory.i64(from + 8))];
-    if (soft > hard) return -EINVAL;
+    const limit = { soft: limitAt(thread, from), hard: limitAt(thread, from + 8) };
+    const error = setResourceLimit(process, target, resource, limit);
+    if (error < 0) return error;
   }
-  if (to !== 0) putLimit(thread, resource, to);
+  if (to !== 0) putLimit(thread, before, to);
   return 0;
-}
-
-function unsigned(value: number): number {
-  return value < 0 ? value + 2 ** 64 : value;
 }
 
 export const RUSAGE_BYTES = 144;

@@ -302,9 +302,9 @@ const IDENTITY = [
 const SYSTEM = [
   full("uname", system.sys_uname),
   partial("sysinfo", "swap and high memory are 0", system.sys_sysinfo),
-  partial("getrlimit", "the sandbox's own limits", system.sys_getrlimit),
-  faked("setrlimit", "checked and not used: the sandbox's limits hold", system.sys_setrlimit),
-  partial("prlimit64", "a new limit is checked and not used", system.sys_prlimit64),
+  full("getrlimit", system.sys_getrlimit),
+  partial("setrlimit", "NOFILE, FSIZE, NPROC, AS, DATA and CPU have effects; the rest is kept", system.sys_setrlimit),
+  partial("prlimit64", "NOFILE, FSIZE, NPROC, AS, DATA and CPU have effects; the rest is kept", system.sys_prlimit64),
   partial("getrusage", "CPU time, all of it user time, and memory; a thread's is its process's", system.sys_getrusage),
   ...by("kernel, host getrandom", [full("getrandom", system.sys_getrandom)]),
 ];

@@ -43,7 +43,11 @@ test("limits are told, and new ones checked", () => {
   guest.must("prlimit64", 0, 2, 0, at);
   assert.equal(guest.i64(at), -1, "RLIM_INFINITY");
   assert.equal(guest.call("setrlimit", 7, guest.longs(10, 5)), -EINVAL);
-  assert.equal(guest.call("setrlimit", 7, guest.longs(-1, -1)), 0);
+  assert.equal(guest.call("setrlimit", 7, guest.longs(-1, -1)), -EPERM, "more than the sandbox has");
+  guest.must("prlimit64", 0, 7, guest.longs(10, 1024), at);
+  assert.deepEqual([guest.i64(at), guest.i64(at + 8)], [1024, 1024]);
+  guest.must("getrlimit", 7, at);
+  assert.deepEqual([guest.i64(at), guest.i64(at + 8)], [10, 1024]);
   assert.equal(guest.call("setrlimit", 7, 0), -EFAULT);
   assert.equal(guest.call("getrlimit", 16, at), -EINVAL);
   assert.equal(guest.call("prlimit64", 77, 7, 0, at), -ESRCH);

@@ -2,7 +2,7 @@
  * Layer: kernel, operations. execve(2), fork(2), posix_spawn(3). It must not know encodings.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EAGAIN, EBADF, ENOSYS, ENOTDIR } from "../../abi/errno.ts";
+import { EBADF, ENOSYS, ENOTDIR } from "../../abi/errno.ts";
 import { AT_FDCWD, O_CLOEXEC } from "../../abi/fcntl.ts";
 import { S_IFDIR } from "../../abi/stat.ts";
 import { FOLLOW, walk } from "../../vfs/walk.ts";
@@ -12,6 +12,7 @@ import { copyOf, forgetProgram } from "../inheritance.ts";
 import { parked } from "../pending.ts";
 import { commandName, type Process, Thread } from "../process.ts";
 import type { Executable } from "../programs.ts";
+import { mayFork } from "../resource-limits.ts";
 import type { SignalSet } from "../signal-set.ts";
 import { DISPOSITION_DEFAULT, SIGNALS } from "../signals.ts";
 import { openAt } from "./files.ts";
@@ -68,7 +69,8 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
 export function fork(thread: Thread): Outcome {
   const { process } = thread;
   if (process.program?.forkable !== true) return -ENOSYS;
-  if (process.kernel.crowded) return -EAGAIN;
+  const crowded = mayFork(process);
+  if (crowded < 0) return crowded;
   thread.pending = { ...parked(thread), kind: "fork", unwound: false };
   return UNWIND;
 }
@@ -100,7 +102,8 @@ export interface SpawnRequest extends ExecuteRequest {
 export function spawnProgram(thread: Thread, request: SpawnRequest): Outcome {
   const { process } = thread;
   const { kernel } = process;
-  if (kernel.crowded) return -EAGAIN;
+  const crowded = mayFork(process);
+  if (crowded < 0) return crowded;
   const { process: child, thread: childThread } = copyOf(thread, kernel.nextPid);
   child.descriptors.inherit(process.descriptors, true);
   const error = prepare(child, childThread, request) || begin(child, request);

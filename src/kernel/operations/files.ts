@@ -6,7 +6,7 @@
  * at the process's root and its descriptor is not looked at, as openat(2) says.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, EINVAL, ENOENT, ENOTDIR, ENXIO, EXDEV } from "../../abi/errno.ts";
+import { EBADF, EFBIG, EINVAL, ENOENT, ENOTDIR, ENXIO, EXDEV } from "../../abi/errno.ts";
 import {
   AT_FDCWD,
   O_ACCMODE,
@@ -48,10 +48,11 @@ import type { WalkContext } from "../../vfs/permissions.ts";
 import { removeDirectoryAt as vfsRemoveDirectoryAt, unlinkAt as vfsUnlinkAt } from "../../vfs/remove.ts";
 import { renameAt as vfsRenameAt } from "../../vfs/rename.ts";
 import { BENEATH, FOLLOW, NO_LINKS, NO_MAGIC_LINKS, NO_XDEV, STRICTLY, walk } from "../../vfs/walk.ts";
-import type { Outcome } from "../contracts.ts";
+import { GONE, type Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
 import { PathFile } from "../path-file.ts";
 import type { Process, Thread } from "../process.ts";
+import { fileRoom } from "../resource-limits.ts";
 import { TerminalFile } from "../terminal.ts";
 import { isSuperuser } from "./identity.ts";
 import { afterBytes, beforeBytes, tell, written } from "./io.ts";
@@ -238,6 +239,7 @@ export function truncateFd(thread: Thread, fd: number, size: number): Outcome {
   if (!Number.isSafeInteger(size) || size < 0) return -EINVAL;
   if (!description.writable || inode.type !== S_IFREG) return -EINVAL;
   beforeBytes(thread, description.file);
+  if (size > 0 && fileRoom(thread, description.file, size - 1, 1) < 0) return thread.killed ? GONE : -EFBIG;
   const error = inode.fs.setattr(inode, { size });
   afterBytes(thread, description.file);
   if (error === 0) written(thread, description);

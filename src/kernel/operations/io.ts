@@ -19,6 +19,7 @@ import { SignalFile } from "../events/signal-file.ts";
 import { holdReader, holdWriter } from "../job-control.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
+import { fileRoom } from "../resource-limits.ts";
 import { LONG_CALL_BYTES } from "../scheduler.ts";
 import { TerminalFile } from "../terminal.ts";
 
@@ -53,7 +54,9 @@ export function write(thread: Thread, fd: number, vector: IoVector): Outcome {
   const position = append ? APPEND : description.offset;
   if (position > LAST_WRITE) return -EFBIG;
   beforeBytes(thread, file);
-  const moved = copyOut(process.memory.bytes, file, vector, position);
+  const room = roomFor(thread, file, position, vector.total);
+  if (room < 0) return room;
+  const moved = copyOut(process.memory.bytes, file, vector, position, room);
   afterBytes(thread, file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) {
@@ -87,7 +90,9 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   if (position > LAST_WRITE) return -EFBIG;
   const append = (description.flags & O_APPEND) !== 0;
   beforeBytes(thread, description.file);
-  const moved = copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position);
+  const room = roomFor(thread, description.file, append ? APPEND : position, vector.total);
+  if (room < 0) return room;
+  const moved = copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position, room);
   afterBytes(thread, description.file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) written(thread, description);
@@ -159,6 +164,7 @@ export function allocate(
   const { file } = description;
   thread.process.kernel.scheduler.laboured();
   if (file.inode.type !== S_IFREG) return file.seekable ? -ENODEV : -ESPIPE;
+  if (how === "grow" && fileRoom(thread, file, offset + length - 1, 1) < 0) return thread.killed ? GONE : -EFBIG;
   beforeBytes(thread, file);
   let error: number;
   if (how === "punch") error = file.punch?.(offset, length) ?? -EOPNOTSUPP;
@@ -237,6 +243,12 @@ export function afterBytes(thread: Thread, file: OpenFile): void {
   if (shared.active) shared.changed(file.inode, thread.process);
 }
 
+/** RLIMIT_FSIZE: how many bytes may be written, -EFBIG or, where SIGXFSZ ended the process, GONE. */
+function roomFor(thread: Thread, file: OpenFile, position: number, length: number): number {
+  const room = fileRoom(thread, file, position === APPEND ? sizeOf(thread, file) : position, length);
+  return thread.killed ? GONE : room;
+}
+
 /** The file's size in bytes, or -errno. */
 function sizeOf(thread: Thread, file: OpenFile): number {
   const { stat } = thread.process.kernel;
@@ -263,14 +275,14 @@ function copyIn(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: n
 }
 
 /** From guest to file; `position` may be APPEND. Bytes moved, or the error if none were. */
-function copyOut(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: number): number {
+function copyOut(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: number, most = TRANSFER_BYTES): number {
   const { addresses, lengths, count } = vector;
   let total = 0;
   for (let i = 0; i < count; i++) {
     const address = addresses[i] ?? 0;
     const wanted = lengths[i] ?? 0;
     if (address + wanted > bytes.length) return total > 0 ? total : -EFAULT;
-    const length = Math.min(wanted, TRANSFER_BYTES - total);
+    const length = Math.min(wanted, TRANSFER_BYTES - total, most - total);
     const moved = file.write(position === APPEND ? APPEND : position + total, bytes, address, length);
     if (moved < 0) return total > 0 ? total : moved;
     total += moved;

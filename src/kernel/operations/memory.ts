@@ -14,6 +14,7 @@ import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { attemptFill, type Fill, type PendingFill, parked } from "../pending.ts";
 import type { Process, Thread } from "../process.ts";
+import { memoryRoom } from "../resource-limits.ts";
 import { keepsInMemory, type SharedFile } from "../shared-file.ts";
 
 const READ_WRITE = mman.PROT_READ | mman.PROT_WRITE;
@@ -324,14 +325,16 @@ function blank(address: number, length: number): Fill {
   return { address, length, done: 0, description: undefined, position: 0, from: 0, copied: 0 };
 }
 
-function memoryOf({ memory, program }: Process): GrowingMemory {
+function memoryOf(process: Process): GrowingMemory {
+  const { memory, program } = process;
+  const most = memoryRoom(process);
   return {
     get byteLength() {
       return memory.byteLength;
     },
     declared: program?.extent?.declared ?? memory.byteLength,
     given: program?.extent?.given ?? memory.byteLength,
-    grow: (bytes) => program?.growMemory(bytes) ?? false,
+    grow: (bytes) => bytes <= most && (program?.growMemory(bytes) ?? false),
   };
 }
 

@@ -12,6 +12,7 @@ import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
+import { fileRoom } from "../resource-limits.ts";
 import { afterBytes, beforeBytes } from "./io.ts";
 
 /** Positions to use instead of the descriptions' own, moved along; undefined where the description's counts. */
@@ -65,7 +66,9 @@ function copy(
   const got = input.file.read(from, bytes, 0, most);
   if (got <= 0) return got;
   beforeBytes(thread, output.file);
-  const put = output.file.write(to, bytes, 0, got);
+  const room = fileRoom(thread, output.file, to, got);
+  if (room < 0) return thread.killed ? GONE : room;
+  const put = output.file.write(to, bytes, 0, room);
   afterBytes(thread, output.file);
   if (put <= 0) return put;
   moveOn(input, "from", positions, from + put);
