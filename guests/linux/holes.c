@@ -125,6 +125,7 @@ static void attributes(void) {
   told("a FIFO", setxattr("fifo", "user.d", "1", 1, 0));
   must("rename", rename("a", "b"));
   told("moved along", listxattr("b", NULL, 0));
+  must("chmod", chmod(".", 0755));
   must("seteuid", seteuid(1000));
   told("who may not write", setxattr("b", "user.x", "1", 1, 0));
   told("who may read", listxattr("b", NULL, 0));
