@@ -36,7 +36,7 @@ export class SharedMemory {
   readonly mount: Mount | undefined;
   readonly #files = new Map<FileSystem, Map<number, SharedFile>>();
   readonly #copy = new Uint8Array(PART_BYTES);
-  readonly #words = new Uint32Array(this.#copy.buffer);
+  readonly #words = new Int32Array(this.#copy.buffer);
   #count = 0;
   /** Whom `enter` prepared last. */
   #running: Process | undefined = undefined;

@@ -33,6 +33,8 @@ export class GuestMemory {
   #view: DataView<ArrayBuffer>;
   /** For aligned words; made when first wanted. */
   #words: Uint32Array<ArrayBuffer> | undefined;
+  /** For comparing; made when first wanted. */
+  #signedWords: Int32Array<ArrayBuffer> | undefined;
   #recent: RecentStrings | undefined;
 
   constructor(memory: LinearMemory) {
@@ -61,6 +63,7 @@ export class GuestMemory {
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#view = new DataView(this.#memory.buffer);
     this.#words = undefined;
+    this.#signedWords = undefined;
   }
 
   /** Whether [address, address + length) lies inside. Both must already be unsigned integers. */
@@ -131,15 +134,22 @@ export class GuestMemory {
    * Whether [address, address + length) holds what `copy` holds from `at` on; `words` is the same copy as words. Both start
    * at multiples of 4. The range must have been checked.
    */
-  equals(address: number, copy: Uint8Array, words: Uint32Array, at: number, length: number): boolean {
+  equals(address: number, copy: Uint8Array, words: Int32Array, at: number, length: number): boolean {
     if (this.#bytes.length === 0) this.#refresh();
-    this.#words ??= new Uint32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >>> 2);
-    const own = this.#words;
-    const whole = length & ~3;
-    const start = address >>> 2;
-    const from = at >>> 2;
-    for (let i = 0; i < whole >>> 2; i++) if (own[start + i] !== words[from + i]) return false;
-    for (let i = whole; i < length; i++) if (this.#bytes[address + i] !== copy[at + i]) return false;
+    // Signed words stay small integers, and four of them at a time take half of one by one.
+    this.#signedWords ??= new Int32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >>> 2);
+    const own = this.#signedWords;
+    const fours = length >>> 4;
+    let i = address >>> 2;
+    let j = at >>> 2;
+    for (let count = fours; count > 0; count--) {
+      const low = ((own[i] ?? 0) ^ (words[j] ?? 0)) | ((own[i + 1] ?? 0) ^ (words[j + 1] ?? 0));
+      const high = ((own[i + 2] ?? 0) ^ (words[j + 2] ?? 0)) | ((own[i + 3] ?? 0) ^ (words[j + 3] ?? 0));
+      if ((low | high) !== 0) return false;
+      i += 4;
+      j += 4;
+    }
+    for (let k = fours << 4; k < length; k++) if (this.#bytes[address + k] !== copy[at + k]) return false;
     return true;
   }
 
