@@ -12,6 +12,7 @@ type Work = {
   readonly args: readonly string[];
   readonly stdin?: string | Uint8Array;
   readonly says: string;
+  readonly ends?: number;
 };
 
 const script = (program: string, text: string, says: string): Work => ({ program, args: ["-c", text], says });
@@ -81,6 +82,7 @@ const WORK: ReadonlyMap<string, Work | "library"> = new Map<string, Work | "libr
       program: "diff",
       args: ["-q", "/usr/bin/cmp", "/usr/bin/diff"],
       says: "Files /usr/bin/cmp and /usr/bin/diff differ\n",
+      ends: 1,
     },
   ],
   ["findutils", { program: "find", args: ["/usr/bin", "-name", "x*gs", "-printf", "%f %y\\n"], says: "xargs f\n" }],
@@ -98,7 +100,7 @@ const WORK: ReadonlyMap<string, Work | "library"> = new Map<string, Work | "libr
     "jq",
     {
       program: "jq",
-      args: ["-c", '.a | map(. * 2), (.b | test("^x"))'],
+      args: ["-c", '(.a | map(. * 2)), (.b | test("^x"))'],
       stdin: '{"a":[1,2],"b":"xy"}',
       says: "[2,4]\ntrue\n",
     },
@@ -126,7 +128,8 @@ describe("recipes", { timeout: 300_000 }, () => {
       if (image === undefined) return context.skip(`the image is not built: ./linden image build ${name}`);
       await using box = await Sandbox.create({ image });
       const result = await box.run(work.program, work.args, { stdin: work.stdin ?? "" });
-      assert.equal(result.stdout, work.says, result.stderr);
+      const { stdout, stderr, exitCode } = result;
+      assert.deepEqual({ stdout, exitCode }, { stdout: work.says, exitCode: work.ends ?? 0 }, stderr);
     });
   }
 
