@@ -14,7 +14,7 @@ import { sendProgram, startCell, within } from "./cell-start.ts";
 import { FileError, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process.ts";
-import { type Image, readImage } from "./image.ts";
+import { type Image, programOf, readImage } from "./image.ts";
 import { feed } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
 import { overlaps } from "./module-cache.ts";
@@ -50,6 +50,8 @@ export class Sandbox implements AsyncDisposable {
   readonly #processes = new Set<GuestProcess>();
   readonly #modules: Map<string, Promise<number>>;
   readonly #supported = new Map<string, Promise<void>>();
+  /** Commands of the image that were run. */
+  readonly #commands = new Map<string, Program>();
   #mostProcesses = 1;
   #sending: Promise<unknown> = Promise.resolve();
 
@@ -187,8 +189,7 @@ export class Sandbox implements AsyncDisposable {
       if (typeof arg !== "string") throw new OptionError(`args[${at}]`, "a string", arg);
     }
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
-    const program =
-      given instanceof LoadedProgram ? given.program : await findProgram(given, process.cwd(), this.#policy.image);
+    const program = given instanceof LoadedProgram ? given.program : await this.#find(given);
     const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const argv = [program.name, ...argumentsOf(program, args, run.cwd)];
@@ -213,6 +214,18 @@ export class Sandbox implements AsyncDisposable {
     };
     guest.exited.then(forget, forget);
     return guest;
+  }
+
+  /** What a name means is looked up once for commands of the image: what lies there stays as it is. */
+  async #find(name: string): Promise<Program> {
+    const { image } = this.#policy;
+    const known = this.#commands.get(name);
+    if (known !== undefined) return known;
+    const found = await findProgram(name, process.cwd(), image);
+    if (image !== undefined && !name.includes("/") && found.path === programOf(image, name)) {
+      this.#commands.set(name, found);
+    }
+    return found;
   }
 
   /** The channel of a program's module in this cell, sent if it is not there yet. */
