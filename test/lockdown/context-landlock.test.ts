@@ -193,6 +193,20 @@ test("scopes: signals to other processes stay inside", async () => {
   assert.deepEqual(said, [["EPERM", true, 2]]);
 });
 
+test("a program without a file may read where it runs, and not what is beside that", async () => {
+  const scratch = scratchDirectory();
+  const said = await says(
+    `
+    process.chdir(process.env.SCRATCH + "/in");
+    const io = SystemIO.nothing().allowReadPath(process.env.SCRATCH + "/in/file").allowWrite();
+    new SafetyContext().enable(io).applyToAllThreads({ restart: true });
+    say(await attemptAsync(() => fs.promises.readFile("file", "utf8")));
+    say(await attemptAsync(() => fs.promises.readFile("../out/file", "utf8")));`,
+    { plain: true, env: { SCRATCH: scratch } },
+  );
+  assert.deepEqual(said, ["in", "EACCES"]);
+});
+
 test("Landlock for all threads: refused with the two ways out, and done by a restart", async () => {
   const refused = await says(`${SCRATCH}
     say(attempt(() => new SafetyContext().enable(SystemIO.nothing().allowReadPath(path("in")).allowWrite()).applyToAllThreads()));

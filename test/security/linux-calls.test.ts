@@ -40,6 +40,8 @@ const LEFT_OUT: ReadonlySet<CallName> = new Set<CallName>([
   "select",
   "pselect6",
   "nanosleep",
+  "setrlimit",
+  "prlimit64",
   "clock_nanosleep",
   "futex",
   "epoll_wait",

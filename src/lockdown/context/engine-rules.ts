@@ -31,7 +31,8 @@ export function engineRules(wishes: LandlockWishes): LandlockWishes["files"] {
   grant("/dev/null", "writeFile");
   // Its own descriptors: what the event loop holds, and that there are no rings.
   grant("/proc/self/fd", "readDir");
-  grant(packageOf(process.argv[1] ?? process.cwd()), "readFile", "readDir");
+  // Without a program (-e, standard input) the current directory counts.
+  grant(packageOf(process.argv[1] ?? join(process.cwd(), "-")), "readFile", "readDir");
   grant(packageOf(fileURLToPath(import.meta.url)), "readFile", "readDir");
   const granted = new Map(wishes.files.map(({ rule }) => [rule.path, rule] as const));
   const rules: { origin: string; rule: LandlockRule }[] = [];
