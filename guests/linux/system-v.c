@@ -33,7 +33,8 @@ static void told(const char *what, long result) {
 }
 
 static void moment(void) {
-  struct timespec time = {0, 20000000};
+  /* Long enough for the other one to wait by then, on a busy machine too. */
+  struct timespec time = {0, 200000000};
   nanosleep(&time, NULL);
 }
 
