@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { promisify } from "node:util";
 import type { GuestResult, GuestRun } from "./in-process.ts";
 
@@ -178,10 +179,15 @@ export function testGuests({ where, run, compiler = WASI, names = PORTABLE, unab
     test(`guest ${name} does ${where} what it does on Linux`, { skip }, async () => {
       const built = await build(name, compiler);
       for (const given of CASES.get(name) ?? [{}]) {
-        const [expected, actual] = await Promise.all([
+        let [expected, actual] = await Promise.all([
           runNative(built.native, given),
           runWasm(run, built.wasm, name, given),
         ]);
+        if (!isDeepStrictEqual(actual, expected)) {
+          // Programs that give each other time are outrun on a busy machine, natively too: once more, each by itself.
+          expected = await runNative(built.native, given);
+          actual = await runWasm(run, built.wasm, name, given);
+        }
         assert.deepEqual(actual, expected, `${name} ${(given.args ?? []).join(" ")}`);
       }
     });
