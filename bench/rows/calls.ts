@@ -15,7 +15,7 @@ const linux = (name: string): string => `${name}, Linux program`;
 
 async function wasi({ scratch }: Bench): Promise<Row[]> {
   say("calls");
-  const host = join(scratch, "calls");
+  const host = join(scratch, "mounted");
   mkdirSync(host);
   const program = compileNative("calls", scratch);
   const wasm = compileForWasi("calls", scratch);
