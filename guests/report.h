@@ -16,6 +16,8 @@ UNUSED static const char *errno_name(int number) {
     case EAGAIN: return "EAGAIN";
     case EBADF: return "EBADF";
     case EBUSY: return "EBUSY";
+    case ECHILD: return "ECHILD";
+    case EDEADLK: return "EDEADLK";
     case EEXIST: return "EEXIST";
     case EFAULT: return "EFAULT";
     case EFBIG: return "EFBIG";
@@ -26,11 +28,13 @@ UNUSED static const char *errno_name(int number) {
     case ELOOP: return "ELOOP";
     case EMFILE: return "EMFILE";
     case EMLINK: return "EMLINK";
+    case EMSGSIZE: return "EMSGSIZE";
     case ENAMETOOLONG: return "ENAMETOOLONG";
     case ENODEV: return "ENODEV";
     case ENOENT: return "ENOENT";
     case ENOMEM: return "ENOMEM";
     case ENOSPC: return "ENOSPC";
+    case ENOSYS: return "ENOSYS";
     case ENOTDIR: return "ENOTDIR";
     case ENOTEMPTY: return "ENOTEMPTY";
     case ENOTSUP: return "ENOTSUP";
@@ -39,6 +43,8 @@ UNUSED static const char *errno_name(int number) {
     case EPIPE: return "EPIPE";
     case ERANGE: return "ERANGE";
     case ESPIPE: return "ESPIPE";
+    case ESRCH: return "ESRCH";
+    case ETIMEDOUT: return "ETIMEDOUT";
     case EXDEV: return "EXDEV";
     default: return "another error";
   }

@@ -13,6 +13,19 @@ export interface FutexWord {
   readonly address: number;
 }
 
+/** A word a call waits for. It stands among the waiters of the word's place until it is woken or given up. */
+export interface FutexWaiter {
+  file: SharedFile | undefined;
+  address: number;
+  readonly bits: number;
+  /** A wake reached it. */
+  released: boolean;
+  readonly call: PendingFutex;
+}
+
+/** As many waiters in one place are looked through for long enough that the clock is read afterwards. */
+const CROWD = 1024;
+
 /** The word at an address. `own`: the caller says that nobody else's (FUTEX_PRIVATE_FLAG). */
 export function wordAt(process: Process, address: number, own: boolean): FutexWord {
   if (!own && process.shares.length > 0) {
@@ -25,25 +38,42 @@ export function wordAt(process: Process, address: number, own: boolean): FutexWo
   return { file: undefined, address };
 }
 
-/** Where waits for a word stand. */
-export function waitersAt(process: Process, { file }: Pick<FutexWord, "file">): PendingFutex[] {
-  return (file ?? process).futexes;
+/** Where waits for a word stand, those that came first first. */
+export function waitersAt(process: Process, { file }: Pick<FutexWord, "file">): Set<FutexWaiter> {
+  const { futexes } = file ?? process;
+  if (futexes.size > CROWD) process.kernel.scheduler.laboured();
+  return futexes;
+}
+
+/** Whether anybody waits for a word. */
+export function isAwaited(process: Process, word: FutexWord): boolean {
+  for (const { address } of waitersAt(process, word)) if (address === word.address) return true;
+  return false;
 }
 
 /** Wake up to `most` of those who wait for a word with one of these bits, the longest first. How many. */
 export function wakeAt(process: Process, word: FutexWord, most: number, bits: number): number {
   const waiters = waitersAt(process, word);
-  const found: PendingFutex[] = [];
+  let woken = 0;
   for (const waiter of waiters) {
-    if (found.length >= most) break;
-    if (waiter.address === word.address && (waiter.bits & bits) !== 0) found.push(waiter);
-  }
-  for (const waiter of found) {
-    waiters.splice(waiters.indexOf(waiter), 1);
+    if (woken >= most) break;
+    if (waiter.address !== word.address || (waiter.bits & bits) === 0) continue;
+    waiters.delete(waiter);
     waiter.released = true;
-    process.kernel.scheduler.interrupt(waiter);
+    process.kernel.scheduler.interrupt(waiter.call);
+    woken += 1;
   }
-  return found.length;
+  return woken;
+}
+
+/** Stand among the waiters of each of its words that no wake has reached. */
+export function standAt({ thread, words }: PendingFutex): void {
+  for (const word of words) if (!word.released) waitersAt(thread.process, word).add(word);
+}
+
+/** Wait for none of its words any more. */
+export function leaveWords({ thread, words }: PendingFutex): void {
+  for (const word of words) waitersAt(thread.process, word).delete(word);
 }
 
 /** A thread's number is cleared and one waiter woken: it has ended. */
@@ -60,6 +90,9 @@ function wakeOne(process: Process, address: number): void {
   wakeAt(process, wordAt(process, address, true), 1, -1);
 }
 
+/** The lowest bit of a list's pointer says that the kernel hands the lock on (owned-futexes.ts), so it wakes nobody. */
+const OWNED = 1;
+
 /** Locks a thread holds as it ends are marked, so that who waits for one learns of it (get_robust_list(2)). */
 export function releaseLocks(thread: Thread): void {
   const { memory } = thread.process;
@@ -68,20 +101,25 @@ export function releaseLocks(thread: Thread): void {
   const { view } = memory;
   const offset = view.getInt32(head + 8, true);
   const inWork = view.getUint32(head + 16, true);
-  let entry = view.getUint32(head, true);
-  for (let i = 0; i < ROBUST_LIST_LIMIT && entry !== head && memory.contains(entry, 4); i++) {
+  let link = view.getUint32(head, true);
+  for (let i = 0; i < ROBUST_LIST_LIMIT; i++) {
+    const entry = link - (link & OWNED);
+    if (entry === head || !memory.contains(entry, 4)) break;
     const next = view.getUint32(entry, true);
-    if (entry !== inWork) orphan(thread, (entry + offset) >>> 0);
-    entry = next;
+    if (entry !== inWork - (inWork & OWNED)) orphan(thread, (entry + offset) >>> 0, link & OWNED, false);
+    link = next;
   }
-  if (inWork !== 0) orphan(thread, (inWork + offset) >>> 0);
+  const pending = inWork - (inWork & OWNED);
+  if (pending !== 0) orphan(thread, (pending + offset) >>> 0, inWork & OWNED, true);
 }
 
-function orphan({ process, tid }: Thread, address: number): void {
+/** `inWork`: it was about to take or release the lock. Released already, the wake it owes is made up for. */
+function orphan({ process, tid }: Thread, address: number, owned: number, inWork: boolean): void {
   if ((address & 3) !== 0 || !process.memory.contains(address, 4)) return;
   const { view } = process.memory;
   const word = view.getInt32(address, true);
+  if (word === 0 && inWork && owned === 0) wakeOne(process, address);
   if ((word & FUTEX_TID_MASK) !== tid) return;
   view.setInt32(address, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED, true);
-  if ((word & FUTEX_WAITERS) !== 0) wakeOne(process, address);
+  if ((word & FUTEX_WAITERS) !== 0 && owned === 0) wakeOne(process, address);
 }

@@ -24,6 +24,7 @@ import { undoAll } from "./ipc/semaphores.ts";
 import { SystemV } from "./ipc/system-v.ts";
 import { LockTable } from "./locks.ts";
 
+import { handOnAll } from "./owned-futexes.ts";
 import { PipeFileSystem } from "./pipefs.ts";
 import { commandName, Process, Thread } from "./process.ts";
 import { Programs } from "./programs.ts";
@@ -146,6 +147,12 @@ export class Kernel {
     if (process !== undefined) return process;
     for (const one of this.#processes.values()) if (one.threads.some((thread) => thread.tid === tid)) return one;
     return undefined;
+  }
+
+  /** The thread of this number that still runs. */
+  thread(tid: number): Thread | undefined {
+    const found = this.threadOwner(tid)?.threads.find((thread) => thread.tid === tid);
+    return found?.killed === true ? undefined : found;
   }
 
   /** End every thread of a process, whatever it is blocked in: execve(2) leaves none. */
@@ -379,6 +386,7 @@ export class Kernel {
       thread.pending = undefined;
       if (pending !== undefined) this.scheduler.unpark(pending);
     }
+    for (const thread of process.threads) handOnAll(thread);
   }
 
   #remove(process: Process): void {

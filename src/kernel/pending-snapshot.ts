@@ -25,6 +25,14 @@ export interface HeldLockSnapshot extends LockSnapshot {
   readonly description: number;
 }
 
+export interface FutexWaiterSnapshot {
+  /** Index of a shared file; -1 for the process's own memory. */
+  readonly file: number;
+  readonly address: number;
+  readonly bits: number;
+  readonly released: boolean;
+}
+
 /** `remainingNs` from when the snapshot was taken; undefined without a deadline. */
 export type PendingSnapshot =
   | { readonly kind: "again"; readonly description: number; readonly events: number }
@@ -70,11 +78,19 @@ export type PendingSnapshot =
   | { readonly kind: "pause" }
   | {
       readonly kind: "futex";
-      /** Index of a shared file; -1 for the process's own memory. */
+      readonly words: readonly FutexWaiterSnapshot[];
+      readonly absolute: boolean;
+      readonly remainingNs: number | undefined;
+    }
+  | {
+      readonly kind: "owned futex";
+      /** As of FutexWaiterSnapshot. */
       readonly file: number;
       readonly address: number;
-      readonly bits: number;
-      readonly released: boolean;
+      readonly at: number;
+      /** A thread's number. */
+      readonly owner: number;
+      readonly granted: "no" | "yes" | "orphaned";
       readonly remainingNs: number | undefined;
     }
   | {

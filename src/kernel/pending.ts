@@ -16,15 +16,16 @@ import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { EpollFile } from "./events/epoll-file.ts";
 import { SignalFile } from "./events/signal-file.ts";
+import type { FutexWaiter } from "./futexes.ts";
 import type { Message, MessageQueue, MessageWish } from "./ipc/messages.ts";
 import { operate, type SemaphoreOperation, type SemaphoreSet } from "./ipc/semaphores.ts";
 import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
+import { type OwnedFutex, takeOver } from "./owned-futexes.ts";
 import { PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import type { Thread } from "./process.ts";
 import { scan } from "./readiness.ts";
-import type { SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
 import { TerminalFile } from "./terminal.ts";
 
@@ -105,14 +106,22 @@ export interface PendingSignalWait extends PendingCall {
   readonly set: SignalSet;
 }
 
-/** futex: `released` by a wake. */
+/** futex, futex_waitv: until a wake reaches one of the words. */
 export interface PendingFutex extends PendingCall {
   readonly kind: "futex";
-  /** The shared file `address` is a position in; undefined where it is an address of the process's own. */
-  file: SharedFile | undefined;
-  address: number;
-  readonly bits: number;
-  released: boolean;
+  readonly words: FutexWaiter[];
+  /** The deadline is a time, not a span: the call may be made again after a handler. */
+  readonly absolute: boolean;
+}
+
+/** FUTEX_LOCK_PI: until the owner, or its end, hands the futex on. */
+export interface PendingOwnedFutex extends PendingCall {
+  readonly kind: "owned futex";
+  readonly futex: OwnedFutex;
+  /** Address of the word in the caller's memory. */
+  readonly at: number;
+  /** "orphaned": the owner died, and the word does not say yet whose it is. */
+  granted: "no" | "yes" | "orphaned";
 }
 
 /** semtimedop(2): woken at each change of the set. */
@@ -216,6 +225,7 @@ export type Pending =
   | PendingSignalWait
   | PendingPause
   | PendingFutex
+  | PendingOwnedFutex
   | PendingSemaphores
   | PendingEpoll
   | PendingSend
@@ -286,9 +296,16 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return attemptSignalWait(pending);
     case "pause":
       return BLOCKED;
-    case "futex":
-      if (pending.released) return 0;
+    case "futex": {
+      // Of several words the last that was woken, as Linux counts them.
+      const woken = pending.words.findLastIndex(({ released }) => released);
+      if (woken >= 0) return woken;
       return pending.timedOut ? -ETIMEDOUT : BLOCKED;
+    }
+    case "owned futex":
+      if (pending.granted === "no") return pending.timedOut ? -ETIMEDOUT : BLOCKED;
+      takeOver(pending);
+      return 0;
     case "epoll":
       return attemptEpoll(pending);
     case "semaphores": {
@@ -368,8 +385,10 @@ function interruption(pending: Pending): Outcome {
       break;
     }
     case "futex":
-      if (pending.deadlineNs !== Infinity) return -EINTR;
+      if (pending.deadlineNs !== Infinity && !pending.absolute) return -EINTR;
       break;
+    case "owned futex":
+      return RESTART;
     case "again":
     case "open":
     case "lock":

@@ -13,10 +13,11 @@ import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 
 import { type DescriptorOwner, DescriptorTable, type OpenDescription } from "./descriptors.ts";
 import type { EpollEvent } from "./events/epoll-file.ts";
+import type { FutexWaiter } from "./futexes.ts";
 import type { SemaphoreUndo } from "./ipc/semaphores.ts";
-
 import type { Kernel } from "./kernel.ts";
-import type { Pending, PendingFutex, PendingPoll } from "./pending.ts";
+import type { OwnedFutex } from "./owned-futexes.ts";
+import type { Pending, PendingPoll } from "./pending.ts";
 import type { ResourceLimit } from "./resource-limits.ts";
 import type { Ready } from "./scheduler.ts";
 import type { Share } from "./shared-memory.ts";
@@ -116,7 +117,9 @@ export class Process implements WalkContext, DescriptorOwner {
   readonly held: Ready[] = [];
   readonly timers: ProcessTimers;
   /** Waits of its threads for words of its memory, the longest first. */
-  readonly futexes: PendingFutex[] = [];
+  readonly futexes = new Set<FutexWaiter>();
+  /** Those words of its memory that have an owner and waiters. */
+  readonly ownedFutexes = new Set<OwnedFutex>();
   /** What of its memory is mapped; a new program's is its own. */
   space = new AddressSpace();
   /** What of it others see too, once for each file. */
@@ -214,6 +217,8 @@ export class Thread {
   /** Where handlers with SA_ONSTACK have their stack: sigaltstack(2). */
   alternate: AlternateStack | undefined = undefined;
   robustList = 0;
+  /** Futexes it owns that others wait for. */
+  readonly contended = new Set<OwnedFutex>();
   /** Signals it does not take now. */
   readonly mask = new SignalSet();
   /** The mask to go back to when the call that changed it for its own time is over. */

@@ -13,12 +13,14 @@ import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
 import { EpollFile } from "./events/epoll-file.ts";
 import { restoreEvent, restoreWatches } from "./events/state.ts";
+import { standAt } from "./futexes.ts";
 import { InotifyFile } from "./inotify.ts";
 import type { MessageQueue } from "./ipc/messages.ts";
 import type { Ownership } from "./ipc/objects.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
+import { OwnedFutex, ownedAt } from "./owned-futexes.ts";
 import { PathFile } from "./path-file.ts";
 import { type Pending, parked } from "./pending.ts";
 import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot } from "./pending-snapshot.ts";
@@ -65,6 +67,7 @@ export function restoreSnapshot(snapshot: KernelSnapshot, options: RestorationOp
   const restorer = new Restorer(kernel, options, snapshot);
   for (const described of snapshot.processes) restorer.process(described);
   restorer.restoreHolders(snapshot);
+  restorer.restoreOwners();
   restorer.restoreWatches(snapshot);
   for (const lock of snapshot.locks) restorer.lock(lock);
   kernel.nextPid = snapshot.nextPid;
@@ -89,6 +92,8 @@ class Restorer {
   readonly #shared: readonly SharedFile[];
   /** How often ends were opened. */
   readonly #seen = new Map<Pipe, readonly [readers: number, writers: number]>();
+  /** Numbers of the threads that own futexes. */
+  readonly #owners = new Map<OwnedFutex, number>();
   readonly #now: number;
 
   constructor(kernel: Kernel, options: RestorationOptions, snapshot: KernelSnapshot) {
@@ -249,6 +254,9 @@ class Restorer {
     thread.pending = pending;
     if ("description" in pending) pending.description?.acquire();
     if (pending.kind === "poll") for (const description of pending.descriptions) description?.acquire();
+    // Whoever is continued before may wake it.
+    if (pending.kind === "futex") standAt(pending);
+    else if (pending.kind === "owned futex") pending.futex.waiters.add(pending);
     this.#kernel.scheduler.wake(pending);
   }
 
@@ -314,9 +322,19 @@ class Restorer {
       case "pause":
         return { ...parked(thread), kind: "pause" };
       case "futex": {
-        const { kind, address, bits, released } = described;
+        const { kind, absolute } = described;
+        const call: Pending = { ...parked(thread, this.#deadline(described.remainingNs)), kind, absolute, words: [] };
+        for (const { file, ...word } of described.words) {
+          call.words.push({ ...word, file: file < 0 ? undefined : this.#sharedNumbered(file), call });
+        }
+        return call;
+      }
+      case "owned futex": {
+        const { kind, at, granted, address } = described;
         const file = described.file < 0 ? undefined : this.#sharedNumbered(described.file);
-        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, file, address, bits, released };
+        const futex = ownedAt(thread.process, { file, address }) ?? new OwnedFutex(file ?? thread.process, address);
+        this.#owners.set(futex, described.owner);
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, futex, at, granted };
       }
       case "semaphores": {
         const { kind, operations, blockedBy } = described;
@@ -380,6 +398,15 @@ class Restorer {
 
   #deadline(remainingNs: number | undefined): number {
     return remainingNs === undefined ? Infinity : this.#now + remainingNs;
+  }
+
+  /** Once all processes are there. */
+  restoreOwners(): void {
+    for (const [futex, tid] of this.#owners) {
+      const owner = this.#kernel.thread(tid);
+      check(owner !== undefined, "has a lock of nobody");
+      futex.setOwner(owner);
+    }
   }
 
   /** Once all processes are there. */

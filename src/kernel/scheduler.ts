@@ -14,7 +14,7 @@ import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { Watch } from "./events/epoll-file.ts";
 import type { FileTimer } from "./events/timer-file.ts";
-import { waitersAt } from "./futexes.ts";
+import { leaveWords, standAt } from "./futexes.ts";
 import type { Kernel } from "./kernel.ts";
 import { continuePending, interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
@@ -198,11 +198,12 @@ export class Scheduler implements WakeSink {
       case "wait":
         pending.thread.process.childEvents.add(pending);
         break;
-      case "futex": {
-        const waiters = waitersAt(pending.thread.process, pending);
-        if (!waiters.includes(pending)) waiters.push(pending);
+      case "futex":
+        standAt(pending);
         break;
-      }
+      case "owned futex":
+        pending.futex.waiters.add(pending);
+        break;
       case "epoll":
         pending.epoll.waiters.add(pending);
         break;
@@ -249,12 +250,12 @@ export class Scheduler implements WakeSink {
       case "poll":
         for (const description of pending.descriptions) description?.release();
         break;
-      case "futex": {
-        const waiters = waitersAt(pending.thread.process, pending);
-        const index = waiters.indexOf(pending);
-        if (index >= 0) waiters.splice(index, 1);
+      case "futex":
+        leaveWords(pending);
         break;
-      }
+      case "owned futex":
+        pending.futex.leave(pending);
+        break;
       case "fill":
         pending.description?.release();
         break;

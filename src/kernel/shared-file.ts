@@ -10,7 +10,8 @@ import { O_RDWR } from "../abi/fcntl.ts";
 import { TRANSFER_BYTES } from "../limits.ts";
 import { emptyStat, type Inode, type OpenFile } from "../vfs/contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
-import type { PendingFutex } from "./pending.ts";
+import type { FutexWaiter } from "./futexes.ts";
+import type { OwnedFutex } from "./owned-futexes.ts";
 import type { Process } from "./process.ts";
 
 /** [start, end) of a file. */
@@ -42,7 +43,9 @@ export class SharedFile {
   holder: Process | undefined = undefined;
   readonly sharers = new Set<Process>();
   /** Waits for words of it, the longest first; their addresses are positions in the file. */
-  readonly futexes: PendingFutex[] = [];
+  readonly futexes = new Set<FutexWaiter>();
+  /** Those words that have an owner and waiters. */
+  readonly ownedFutexes = new Set<OwnedFutex>();
 
   constructor(inode: Inode, content: OpenDescription) {
     this.inode = inode;

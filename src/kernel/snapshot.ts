@@ -375,9 +375,17 @@ class Taker {
       case "pause":
         return { kind: "pause" };
       case "futex": {
-        const { kind, address, bits, released } = pending;
-        const file = pending.file === undefined ? -1 : this.#sharedFile(pending.file);
-        return { kind, file, address, bits, released, remainingNs };
+        const { kind, absolute } = pending;
+        const words = pending.words.map(({ file, address, bits, released }) => {
+          return { file: file === undefined ? -1 : this.#sharedFile(file), address, bits, released };
+        });
+        return { kind, words, absolute, remainingNs };
+      }
+      case "owned futex": {
+        const { kind, at, granted } = pending;
+        const { place, address, owner } = pending.futex;
+        const file = "pid" in place ? -1 : this.#sharedFile(place);
+        return { kind, file, address, at, owner: owner?.tid ?? 0, granted, remainingNs };
       }
       case "semaphores": {
         const { kind, set, operations, blockedBy } = pending;

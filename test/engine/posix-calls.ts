@@ -2,9 +2,10 @@
 import { SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK } from "../../src/abi/signal.ts";
 import type { GuestCall } from "../../src/kernel/contracts.ts";
 import { execute, fork, spawnProgram } from "../../src/kernel/operations/exec.ts";
+import { futexWait, futexWake } from "../../src/kernel/operations/futexes.ts";
 import { wait4 } from "../../src/kernel/operations/processes.ts";
 import { changeMask, kill, setDisposition } from "../../src/kernel/operations/signals.ts";
-import { exitThread, futexWait, futexWake, setClearAddress, spawnThread } from "../../src/kernel/operations/threads.ts";
+import { exitThread, setClearAddress, spawnThread } from "../../src/kernel/operations/threads.ts";
 import { DISPOSITION_HANDLER, type Thread } from "../../src/kernel/process.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
 import { bytes } from "../kernel/simulated.ts";

@@ -5,15 +5,9 @@ import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from "../../../src/abi/futex.ts";
 import { SA_RESTART, SIGUSR1 } from "../../../src/abi/signal.ts";
 import { BLOCKED, GONE, RESTART } from "../../../src/kernel/contracts.ts";
 import { takeHandler } from "../../../src/kernel/delivery.ts";
+import { futexRequeue, futexWait, futexWake } from "../../../src/kernel/operations/futexes.ts";
 import { setDisposition } from "../../../src/kernel/operations/signals.ts";
-import {
-  exitThread,
-  futexRequeue,
-  futexWait,
-  futexWake,
-  setClearAddress,
-  spawnThread,
-} from "../../../src/kernel/operations/threads.ts";
+import { exitThread, setClearAddress, spawnThread } from "../../../src/kernel/operations/threads.ts";
 import { DISPOSITION_HANDLER, Thread } from "../../../src/kernel/process.ts";
 import { type Machine, machine, type Running, spawn } from "../simulated.ts";
 
@@ -74,7 +68,7 @@ test("a wait times out, and a woken one does not time out as well", () => {
     [101, 0],
     [102, -ETIMEDOUT],
   ]);
-  assert.equal(thread.process.futexes.length, 0);
+  assert.equal(thread.process.futexes.size, 0);
   assert.equal(made.kernel.scheduler.deadlines, 0);
 });
 
@@ -112,7 +106,7 @@ test("a handler ends a wait with EINTR, or it is made again where there is no de
     assert.ok(takeHandler(other) !== undefined);
     other.mask.set(0, 0);
   }
-  assert.equal(one.process.futexes.length, 0);
+  assert.equal(one.process.futexes.size, 0);
 });
 
 test("a thread that ends clears its number, wakes who joins it, and marks the locks it holds", () => {
