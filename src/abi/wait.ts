@@ -13,3 +13,4 @@ export const WCLONE = 0x8000_0000;
 export const P_ALL = 0;
 export const P_PID = 1;
 export const P_PGID = 2;
+export const P_PIDFD = 3;

@@ -16,6 +16,7 @@ import type { ExitStatus, ForkDriver, Host, Outcome, ProgramLoader, SpawnOptions
 import { generate, settleAll, tellParent } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { EpollCounts } from "./events/epoll-file.ts";
+import { ProcessEnds } from "./events/process-file.ts";
 import { Facts } from "./facts.ts";
 import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
@@ -106,6 +107,7 @@ export class Kernel {
   /** Who makes a call now: whoever makes the calls says so before each. */
   caller: Thread | undefined = undefined;
   readonly facts: Facts;
+  readonly ends: ProcessEnds;
   readonly locks: LockTable;
   readonly inotify: InotifyRegistry;
   readonly #exits: ExitListener | undefined;
@@ -126,6 +128,7 @@ export class Kernel {
     this.shared = new SharedMemory(this, options.sharedMemory);
     this.signalReaders = new WaitQueue(this.scheduler);
     this.systemV = new SystemV(this);
+    this.ends = new ProcessEnds(this);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
     this.locks = new LockTable(this.scheduler);
     this.inotify = new InotifyRegistry(options.mounts);
@@ -335,6 +338,7 @@ export class Kernel {
     process.held.length = 0;
     process.descriptors.closeAll();
     process.holdsRecords = false;
+    this.ends.ended(process.pid);
     const { parent } = process;
     const watched = this.#stoppedGroups(process);
     for (const child of process.children) {

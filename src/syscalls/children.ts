@@ -2,14 +2,15 @@
  * Layer: syscalls. New processes and programs, and waiting for them: fork, execve, wait4.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { E2BIG, EFAULT, EINVAL } from "../abi/errno.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../abi/fcntl.ts";
+import { E2BIG, EAGAIN, EFAULT, EINVAL } from "../abi/errno.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_NONBLOCK } from "../abi/fcntl.ts";
 import { SIGINFO_BYTES } from "../abi/siginfo.ts";
 import { CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SIGCONT } from "../abi/signal.ts";
 import {
   P_ALL,
   P_PGID,
   P_PID,
+  P_PIDFD,
   WALL,
   WCLONE,
   WCONTINUED,
@@ -23,6 +24,7 @@ import type { ChildEvent } from "../kernel/children.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { execute, fork } from "../kernel/operations/exec.ts";
 import { startOf } from "../kernel/operations/files.ts";
+import { processFileAt } from "../kernel/operations/process-files.ts";
 import { wait4, waitForChild } from "../kernel/operations/processes.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import type { SignalInfo } from "../kernel/signals.ts";
@@ -116,7 +118,7 @@ export function statusWord({ what, status }: ChildEvent): number {
 
 const WAITID_OPTIONS = WNOHANG | WEXITED | WUNTRACED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE;
 
-/** waitid(2). Deviation: P_PIDFD is EINVAL. */
+/** waitid(2). */
 export function sys_waitid(
   thread: Thread,
   type: number,
@@ -126,10 +128,23 @@ export function sys_waitid(
   usageAt: number,
 ): Outcome {
   if ((options & ~WAITID_OPTIONS) !== 0 || (options & (WEXITED | WUNTRACED | WCONTINUED)) === 0) return -EINVAL;
+  if (type === P_PIDFD) return waitForProcessFile(thread, id, infoAt >>> 0, options, usageAt >>> 0);
   if (type < P_ALL || type > P_PGID || (type === P_PID && id <= 0) || (type === P_PGID && id < 0)) return -EINVAL;
   const group = type === P_PGID && id === 0 ? thread.process.group : id;
   const outcome = waitForChild(thread, { type, id: group, options });
   return outcome < 0 ? outcome : toldAll(thread, infoAt >>> 0, usageAt >>> 0);
+}
+
+/** A descriptor with O_NONBLOCK waits no more than others do. */
+function waitForProcessFile(thread: Thread, fd: number, infoAt: number, options: number, usageAt: number): Outcome {
+  if (fd < 0) return -EINVAL;
+  const file = processFileAt(thread, fd);
+  if (typeof file === "number") return file;
+  const nonblocking = ((thread.process.descriptors.get(fd)?.description.flags ?? 0) & O_NONBLOCK) !== 0;
+  const selection = { type: P_PID, id: file.pid, options: options | (nonblocking ? WNOHANG : 0) };
+  const outcome = waitForChild(thread, selection);
+  if (outcome === 0 && nonblocking && (options & WNOHANG) === 0) return -EAGAIN;
+  return outcome < 0 ? outcome : toldAll(thread, infoAt, usageAt);
 }
 
 export function finishWaitid(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {

@@ -4,7 +4,7 @@
  */
 import { WALI_SIG_DFL, WALI_SIG_IGN } from "../abi/calls.ts";
 import { EFAULT, EINVAL } from "../abi/errno.ts";
-import { SI_CODE, SI_VALUE, SIGINFO_BYTES } from "../abi/siginfo.ts";
+import { SI_CODE, SI_PID, SI_UID, SI_VALUE, SIGINFO_BYTES } from "../abi/siginfo.ts";
 import { SIG_BLOCK, SIG_SETMASK, SS_DISABLE, SS_ONSTACK } from "../abi/signal.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import {
@@ -15,7 +15,9 @@ import {
   onAlternate,
   pause,
   pendingSignals,
+  type QueuedSignal,
   queueSignal,
+  queueThreadSignal,
   setAlternate,
   setDisposition,
   suspend,
@@ -152,13 +154,32 @@ function caught(thread: Thread, infoAt: number, outcome: Outcome): Outcome {
   return outcome;
 }
 
-/** rt_sigqueueinfo(2): of the siginfo_t the code and the value count; who sends is the caller, whatever it says. */
-export function sys_rt_sigqueueinfo(thread: Thread, pid: number, signal: number, infoAt: number): Outcome {
-  const { memory } = thread.process;
-  const at = infoAt >>> 0;
+/** Copy of a siginfo_t what a signal tells. -EFAULT. */
+export function queuedSignalAt({ process: { memory } }: Thread, at: number): QueuedSignal | number {
   if (!memory.contains(at, SIGINFO_BYTES)) return -EFAULT;
-  const code = memory.view.getInt32(at + SI_CODE, true);
-  return queueSignal(thread, pid, signal, code, memory.view.getInt32(at + SI_VALUE, true));
+  const { view } = memory;
+  return {
+    code: view.getInt32(at + SI_CODE, true),
+    pid: view.getInt32(at + SI_PID, true),
+    uid: view.getUint32(at + SI_UID, true),
+    value: view.getInt32(at + SI_VALUE, true),
+  };
+}
+
+export function sys_rt_sigqueueinfo(thread: Thread, pid: number, signal: number, infoAt: number): Outcome {
+  const queued = queuedSignalAt(thread, infoAt >>> 0);
+  return typeof queued === "number" ? queued : queueSignal(thread, pid, signal, queued);
+}
+
+export function sys_rt_tgsigqueueinfo(
+  thread: Thread,
+  pid: number,
+  tid: number,
+  signal: number,
+  infoAt: number,
+): Outcome {
+  const queued = queuedSignalAt(thread, infoAt >>> 0);
+  return typeof queued === "number" ? queued : queueThreadSignal(thread, pid, tid, signal, queued);
 }
 
 export function sys_kill(thread: Thread, pid: number, signal: number): Outcome {

@@ -19,6 +19,7 @@ import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as opening from "./opening.ts";
 import * as poll from "./poll.ts";
+import * as processFiles from "./process-files.ts";
 import * as processes from "./processes.ts";
 import { absent, by, faked, full, partial, refused, type Syscall } from "./row.ts";
 import * as signals from "./signals.ts";
@@ -231,11 +232,13 @@ const PROCESSES = [
   full("execve", children.sys_execve),
   partial("execveat", "flags are EINVAL", children.sys_execveat),
   partial("vfork", "as fork", children.sys_fork),
-  partial("waitid", "P_PIDFD is EINVAL; of usage CPU time and memory", children.sys_waitid, children.finishWaitid),
+  partial("waitid", "of usage CPU time and memory", children.sys_waitid, children.finishWaitid),
   partial("wait4", "of usage CPU time and memory", children.sys_wait4, children.finishWait4),
   full("exit_group", processes.sys_exit_group),
   full("exit", processes.sys_exit),
   full("set_tid_address", futex.sys_set_tid_address),
+  partial("pidfd_open", "PIDFD_THREAD is EINVAL", processFiles.sys_pidfd_open),
+  full("pidfd_getfd", processFiles.sys_pidfd_getfd),
   full("set_robust_list", futex.sys_set_robust_list),
   partial("get_robust_list", "another process's is EPERM", futex.sys_get_robust_list),
   partial(
@@ -269,6 +272,8 @@ const SIGNALS = [
   full("pause", signals.sys_pause),
   full("rt_sigtimedwait", signals.sys_rt_sigtimedwait, signals.finishSigtimedwait),
   full("rt_sigqueueinfo", signals.sys_rt_sigqueueinfo),
+  full("rt_tgsigqueueinfo", signals.sys_rt_tgsigqueueinfo),
+  partial("pidfd_send_signal", "descriptors of /proc/PID are EBADF, flags EINVAL", processFiles.sys_pidfd_send_signal),
   full("kill", signals.sys_kill),
   full("tkill", signals.sys_tkill),
   full("tgkill", signals.sys_tgkill),
@@ -386,10 +391,8 @@ const NO_RING = "would be a second way into the kernel";
 const NO_NUMA = "one node of memory";
 const ABSENT = [
   ...absent(NO_CLONE, "clone", "clone3"),
-  ...absent("not yet", "rt_tgsigqueueinfo"),
   ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
-  ...absent("not yet", "pidfd_open", "pidfd_send_signal"),
-  ...absent("not yet", "pidfd_getfd", "sched_rr_get_interval", "name_to_handle_at"),
+  ...absent("not yet", "sched_rr_get_interval", "name_to_handle_at"),
   ...absent(NO_QUEUES, "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr"),
   ...absent(NO_RING, "io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "io_destroy"),
   ...absent(NO_RING, "io_getevents", "io_pgetevents", "io_submit", "io_cancel"),

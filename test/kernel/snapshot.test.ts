@@ -533,7 +533,8 @@ test("kin, signals, timers and waits come back", () => {
   setDisposition(parent.thread, SIGUSR1, { kind: DISPOSITION_HANDLER, action });
   setGroup(parent.thread, child.process.pid, 0);
   changeMask(child.thread, SIG_SETMASK, new SignalSet(1 << (SIGUSR2 - 1), 1));
-  for (const value of [1, 2]) queueSignal(parent.thread, child.process.pid, SIGRTMIN + 1, -1, value);
+  for (const value of [1, 2])
+    queueSignal(parent.thread, child.process.pid, SIGRTMIN + 1, { code: -1, pid: 7, uid: 8, value });
   kill(parent.thread, child.process.pid, SIGSTOP);
   const out = { valueNs: 0, intervalNs: 0 };
   setIntervalTimer(parent.thread, 0, { valueNs: 700, intervalNs: 0 }, out);

@@ -7,6 +7,7 @@ import type { Kernel } from "../kernel.ts";
 import { SignalSet } from "../signal-set.ts";
 import { CounterFile } from "./counter-file.ts";
 import { EpollFile } from "./epoll-file.ts";
+import { ProcessFile } from "./process-file.ts";
 import { SignalFile } from "./signal-file.ts";
 import { TimerFile } from "./timer-file.ts";
 
@@ -29,6 +30,7 @@ export type EventFileState =
       readonly intervalNs: number;
       readonly expirations: number;
     }
+  | { readonly is: "process"; readonly pid: number }
   | { readonly is: "signals"; readonly low: number; readonly high: number }
   | { readonly is: "epoll"; readonly watches: readonly WatchState[] };
 
@@ -47,6 +49,7 @@ export function eventState(
     const remainingNs = timer.deadlineNs === Infinity ? undefined : Math.max(0, timer.deadlineNs - nowNs);
     return { is: "timer", clock, remainingNs, intervalNs, expirations };
   }
+  if (file instanceof ProcessFile) return { is: "process", pid: file.pid };
   if (file instanceof SignalFile) return { is: "signals", low: file.mask.low, high: file.mask.high };
   if (!(file instanceof EpollFile)) return undefined;
   const watches = [...file.watches()].map(({ description, fd, process, events, low, high }) => {
@@ -66,6 +69,8 @@ export function restoreEvent(kernel: Kernel, state: EventFileState, nowNs: numbe
       file.expirations = state.expirations;
       return file;
     }
+    case "process":
+      return new ProcessFile(kernel, state.pid);
     case "signals":
       return new SignalFile(kernel, new SignalSet(state.low, state.high));
     case "epoll":

@@ -133,14 +133,53 @@ export function killThread(thread: Thread, group: number, tid: number, signal: n
   return done(thread, generate(owner, userSignal(process, signal, SI_TKILL, 0), target));
 }
 
-/** rt_sigqueueinfo(2): `code` below zero, as from sigqueue(3), unless it is for oneself. -EPERM, -ESRCH, -EAGAIN. */
-export function queueSignal(thread: Thread, pid: number, signal: number, code: number, value: number): Outcome {
-  if (signal !== 0 && !isSignal(signal)) return -EINVAL;
+/** What a caller says its signal tells. As on Linux nobody looks whether `pid` and `uid` are its own. */
+export interface QueuedSignal {
+  readonly code: number;
+  readonly pid: number;
+  readonly uid: number;
+  readonly value: number;
+}
+
+/** rt_sigqueueinfo(2): `code` below zero, as from sigqueue(3), unless it is for oneself. -EPERM, -ESRCH, -EINVAL, -EAGAIN. */
+export function queueSignal(thread: Thread, pid: number, signal: number, queued: QueuedSignal): Outcome {
   const { process } = thread;
+  if (claimsKernel(queued) && pid !== process.pid) return -EPERM;
   const target = process.kernel.process(pid);
-  if (target === undefined) return -ESRCH;
-  if ((code >= 0 || code === SI_TKILL) && target !== process) return -EPERM;
-  return done(thread, send(process, target, userSignal(process, signal, code, value)));
+  return target === undefined ? -ESRCH : sendTo(thread, target, signal, queued);
+}
+
+/** rt_tgsigqueueinfo(2): the same to one thread. */
+export function queueThreadSignal(
+  thread: Thread,
+  group: number,
+  tid: number,
+  signal: number,
+  queued: QueuedSignal,
+): Outcome {
+  if (group <= 0 || tid <= 0) return -EINVAL;
+  if (claimsKernel(queued) && tid !== thread.tid) return -EPERM;
+  const owner = thread.process.kernel.threadOwner(tid);
+  const target = owner?.threads.find((one) => one.tid === tid);
+  if (owner?.pid !== group || target === undefined || owner.status !== undefined) return -ESRCH;
+  return sendTo(thread, owner, signal, queued, target);
+}
+
+/** A signal with what it tells. -EINVAL (no such signal), -EPERM, -EAGAIN. */
+export function sendTo(
+  thread: Thread,
+  target: Process,
+  signal: number,
+  { code, pid, uid, value }: QueuedSignal,
+  only?: Thread,
+): Outcome {
+  if (signal !== 0 && !isSignal(signal)) return -EINVAL;
+  return done(thread, send(thread.process, target, { signal, code, pid, uid, value, status: 0 }, only));
+}
+
+/** Whether a signal would look as if kill(2), tkill(2) or the kernel had sent it. */
+export function claimsKernel({ code }: QueuedSignal): boolean {
+  return code >= 0 || code === SI_TKILL;
 }
 
 /** The signals that are blocked and wait, in `out`: sigpending(2). */
@@ -173,11 +212,11 @@ function userSignal(from: Process, signal: number, code: number, value: number):
   return { signal, code, pid: from.pid, uid: from.userIdentity.real, value, status: 0 };
 }
 
-function send(from: Process, to: Process, info: SignalInfo): number {
+function send(from: Process, to: Process, info: SignalInfo, only?: Thread): number {
   if (!maySignal(from, to, info.signal)) return -EPERM;
   // A zombie is there, and takes nothing.
   if (info.signal === 0 || to.status !== undefined) return 0;
-  return generate(to, info);
+  return generate(to, info, only);
 }
 
 function maySignal(from: Process, to: Process, signal: number): boolean {

@@ -27,6 +27,7 @@ import {
   kill,
   killThread,
   pendingSignals,
+  type QueuedSignal,
   queueSignal,
   setDisposition,
   suspend,
@@ -56,6 +57,8 @@ function handle({ thread }: Running, signal: number, flags = 0, mask = new Signa
   const action = { handler: signal + 100, flags, maskLow: mask.low, maskHigh: mask.high };
   assert.equal(setDisposition(thread, signal, { kind: DISPOSITION_HANDLER, action }), 0);
 }
+
+const told = (value: number): QueuedSignal => ({ code: -1, pid: 1, uid: 0, value });
 
 test("a set holds 1 to 64, and no mask holds SIGKILL or SIGSTOP", () => {
   for (const signal of [1, 31, 32, 33, 64]) {
@@ -130,7 +133,7 @@ test("real-time signals queue in order, low numbers first, up to a limit", () =>
     [2, 21],
     [1, 11],
   ] as const) {
-    assert.equal(queueSignal(one.thread, pid, SIGRTMIN + signal, -1, value), 0);
+    assert.equal(queueSignal(one.thread, pid, SIGRTMIN + signal, told(value)), 0);
   }
   const both = setOf(SIGRTMIN + 1, SIGRTMIN + 2);
   const values = [];
@@ -139,8 +142,8 @@ test("real-time signals queue in order, low numbers first, up to a limit", () =>
     values.push(one.thread.caught?.value);
   }
   assert.deepEqual(values, [10, 11, 20, 21]);
-  for (let i = 0; i < SIGNALS_QUEUED; i++) queueSignal(one.thread, pid, SIGRTMIN + 1, -1, i);
-  assert.equal(queueSignal(one.thread, pid, SIGRTMIN + 1, -1, 0), -EAGAIN);
+  for (let i = 0; i < SIGNALS_QUEUED; i++) queueSignal(one.thread, pid, SIGRTMIN + 1, told(i));
+  assert.equal(queueSignal(one.thread, pid, SIGRTMIN + 1, told(0)), -EAGAIN);
   assert.equal(kill(one.thread, pid, SIGUSR2), GONE);
 });
 
