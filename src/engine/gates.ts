@@ -161,10 +161,9 @@ function nobody(control: ControlMemory, fatal: (error: unknown) => void): Caller
       throw new Error("a call from a slot that no thread has");
     },
     condemned: true,
-    shouldYield: () => false,
     giveWay: refuse,
     attend: refuse,
-    putWide: () => {},
+    putWord: () => {},
     unusual: refuse,
     fault: refuse,
     suspend: () => Promise.resolve(refuse()),

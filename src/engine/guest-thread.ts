@@ -225,10 +225,6 @@ export class GuestThread implements Caller, EntryContext {
 
   // What bindings ask for.
 
-  shouldYield(): boolean {
-    return this.thread.process.kernel.shouldYield();
-  }
-
   giveWay(value: number): number {
     this.thread.process.kernel.yieldThread(this.thread, value);
     this.#blocked = "gave way";
@@ -242,6 +238,10 @@ export class GuestThread implements Caller, EntryContext {
     this.putWide(value);
     this.#lookAfterSignals(NO_RESTART);
     return value;
+  }
+
+  putWord(value: number): void {
+    this.#around.gates.control.setResultWords(this.slot, value, value >> 31);
   }
 
   putWide(value: number): void {
