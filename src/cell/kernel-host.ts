@@ -13,12 +13,20 @@ class CellClock implements Clock {
   readonly #originSeconds = Math.floor(performance.timeOrigin / 1000);
   readonly #originNanoseconds = Math.round((performance.timeOrigin - this.#originSeconds * 1000) * 1_000_000);
 
+  #lastNs = 0;
+
   monotonicNs(): number {
-    return Math.floor(performance.now() * 1_000_000);
+    this.#lastNs = Math.floor(performance.now() * 1_000_000);
+    return this.#lastNs;
   }
 
   wallTime(out: WallTime): void {
-    const since = Math.floor(performance.now() * 1_000_000) + this.#originNanoseconds;
+    this.monotonicNs();
+    this.lastWallTime(out);
+  }
+
+  lastWallTime(out: WallTime): void {
+    const since = this.#lastNs + this.#originNanoseconds;
     const seconds = Math.floor(since / 1_000_000_000);
     out.seconds = this.#originSeconds + seconds;
     out.nanoseconds = since - seconds * 1_000_000_000;

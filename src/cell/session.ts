@@ -78,6 +78,8 @@ export class Session implements ExitListener {
 
   handle(frame: DownFrame): void {
     const { channel } = frame;
+    // What the caller changes of files is stamped with the time of its request.
+    this.#host.clock.monotonicNs();
     switch (frame.type) {
       case DOWN.BOOT:
         this.#boot(frame.payload);

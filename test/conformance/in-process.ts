@@ -58,6 +58,7 @@ class RealHost implements Host {
       out.seconds = Math.floor(performance.timeOrigin / 1000) + Math.floor(ns / 1e9);
       out.nanoseconds = Math.floor(ns % 1e9);
     },
+    lastWallTime: (out: WallTime) => this.clock.wallTime(out),
     cpuNs: () => process.cpuUsage().user * 1000,
   };
 

@@ -12,6 +12,7 @@ export class LoopHost implements Host {
       out.seconds = Math.floor(Date.now() / 1000);
       out.nanoseconds = 0;
     },
+    lastWallTime: (out: WallTime) => this.clock.wallTime(out),
     cpuNs: () => process.cpuUsage().user * 1000,
   };
 

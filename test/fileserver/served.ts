@@ -27,6 +27,8 @@ export class TestClock implements Clock {
 
   wallTime(): void {}
 
+  lastWallTime(): void {}
+
   cpuNs(): number {
     return 0;
   }

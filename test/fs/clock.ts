@@ -17,4 +17,8 @@ export class ManualClock implements Clock {
     out.seconds = this.seconds;
     out.nanoseconds = this.nanoseconds;
   }
+
+  lastWallTime(out: WallTime): void {
+    this.wallTime(out);
+  }
 }

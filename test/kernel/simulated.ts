@@ -30,6 +30,7 @@ export class SimulatedHost implements Host {
       out.seconds = 1_700_000_000 + Math.floor(this.now / 1e9);
       out.nanoseconds = this.now % 1e9;
     },
+    lastWallTime: (out: WallTime) => this.clock.wallTime(out),
     cpuNs: () => 42_000_000_007,
   };
 

@@ -78,6 +78,16 @@ describe("python in one sandbox", { timeout: 60_000 }, () => {
     await assert.rejects(box.files.read("/"), (error) => error instanceof FileError && error.errno === "EISDIR");
   });
 
+  test("a file is stamped with the time it was written at, also where nothing ran before", async () => {
+    await box.files.write("/stamped", "once");
+    const { modified: first } = await box.files.stat("/stamped");
+    await sleep(300);
+    await box.files.write("/stamped", "again");
+    const { modified: second } = await box.files.stat("/stamped");
+    assert.ok(second.getTime() - first.getTime() >= 290, `${second.getTime() - first.getTime()} ms later`);
+    await box.files.remove("/stamped");
+  });
+
   test("many names come in pages", async () => {
     await box.run(...python("import os\nos.mkdir('/many')\nfor i in range(1000): open(f'/many/é{i}','w').close()"));
     const names = (await box.files.list("/many")).map(({ name }) => name);

@@ -289,12 +289,12 @@ export class MemoryFileSystem implements FileSystem, Keeper {
 
   accessed(inode: MemoryInode): void {
     if (!inode.atimeIsStale) return;
-    this.#clock.wallTime(this.#now);
+    this.#clock.lastWallTime(this.#now);
     inode.setAtime(this.#now);
   }
 
   modified(inode: MemoryInode): void {
-    this.#clock.wallTime(this.#now);
+    this.#clock.lastWallTime(this.#now);
     inode.setMtime(this.#now);
     inode.setCtime(this.#now);
   }
@@ -328,7 +328,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
   }
 
   #stampNew(inode: MemoryInode): void {
-    this.#clock.wallTime(this.#now);
+    this.#clock.lastWallTime(this.#now);
     inode.setAtime(this.#now);
     inode.setMtime(this.#now);
     inode.setCtime(this.#now);
@@ -336,7 +336,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
 
   /** Something about the inode changed, not its contents. */
   #changed(inode: InodeBase): void {
-    this.#clock.wallTime(this.#now);
+    this.#clock.lastWallTime(this.#now);
     inode.setCtime(this.#now);
   }
 
