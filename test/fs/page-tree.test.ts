@@ -10,7 +10,7 @@ describe("the tree of pages", () => {
     const seed = Date.now() % 2 ** 31;
     const random = new Random(seed);
     for (let round = 0; round < 30; round++) {
-      const tree = new PageTree();
+      const tree = new PageTree<Uint8Array>();
       const model = new Map<number, Uint8Array>();
       const someNumber = () =>
         random.chance(30) ? random.pick(EDGES) : random.below(random.pick([10, 1000, 300_000, PAGE_NUMBERS]));
@@ -43,7 +43,7 @@ describe("the tree of pages", () => {
   });
 
   it("costs a small file nothing", () => {
-    const tree = new PageTree();
+    const tree = new PageTree<Uint8Array>();
     tree.set(0, new Uint8Array(1));
     assert.equal(tree.overhead, 0);
     tree.set(1, new Uint8Array(1));

@@ -7,6 +7,7 @@
  */
 import { EFBIG, ENOSPC, ENXIO } from "../../abi/errno.ts";
 import type { Budget } from "./budget.ts";
+import { Page } from "./page.ts";
 import { PAGE_NUMBERS, PageTree } from "./page-tree.ts";
 
 const PAGE_BYTES = 65_536;
@@ -14,12 +15,10 @@ const PAGE_BYTES = 65_536;
 const BLOCK_BYTES = 512;
 /** Bytes a file may have: 64 TiB. EFBIG beyond. Positions are then exact as doubles and page numbers are small integers. */
 export const FILE_BYTES = PAGE_NUMBERS * PAGE_BYTES;
-/** Up to here a loop is faster than making a view for set(). */
-const LOOP_BYTES = 48;
 
 export class FileData {
   readonly #budget: Budget;
-  readonly #pages = new PageTree();
+  readonly #pages = new PageTree<Page>();
   #size = 0;
   /** Bytes of all pages. */
   #stored = 0;
@@ -38,8 +37,8 @@ export class FileData {
   }
 
   /** The pages present, for a snapshot. */
-  pages(): Iterable<readonly [number, Uint8Array]> {
-    return this.#pages.pages();
+  *pages(): Generator<readonly [number, Uint8Array]> {
+    for (const [number, { bytes }] of this.#pages.pages()) yield [number, bytes];
   }
 
   read(position: number, into: Uint8Array, at: number, length: number): number {
@@ -47,10 +46,12 @@ export class FileData {
     if (left <= 0) return 0;
     const total = Math.min(length, left);
     let number = Math.floor(position / PAGE_BYTES);
-    let offset = position - number * PAGE_BYTES;
+    let offset = (position - number * PAGE_BYTES) | 0;
     for (let done = 0; done < total; number++, offset = 0) {
       const count = Math.min(total - done, PAGE_BYTES - offset);
-      readPage(this.#pages.get(number), offset, into, at + done, count);
+      const page = this.#pages.get(number);
+      if (page === undefined) into.fill(0, at + done, at + done + count);
+      else page.read(offset, into, at + done, count);
       done += count;
     }
     return total;
@@ -62,7 +63,7 @@ export class FileData {
     if (position >= FILE_BYTES) return -EFBIG;
     const total = Math.min(length, FILE_BYTES - position);
     let number = Math.floor(position / PAGE_BYTES);
-    let offset = position - number * PAGE_BYTES;
+    let offset = (position - number * PAGE_BYTES) | 0;
     let done = 0;
     while (done < total) {
       let count = Math.min(total - done, PAGE_BYTES - offset);
@@ -70,9 +71,7 @@ export class FileData {
       if (page === undefined) break;
       if (page.length < offset + count) count = page.length - offset;
       if (count <= 0) break;
-      const start = at + done;
-      if (count <= LOOP_BYTES) for (let i = 0; i < count; i++) page[offset + i] = from[start + i] ?? 0;
-      else page.set(part(from, start, count), offset);
+      page.write(offset, from, at + done, count);
       done += count;
       offset += count;
       if (offset === PAGE_BYTES) {
@@ -96,7 +95,7 @@ export class FileData {
       const dropped = this.#pages.truncate(offset === 0 ? number : number + 1);
       this.#stored -= dropped;
       this.#budget.refundBytes(dropped + overhead - this.#pages.overhead);
-      if (offset !== 0) this.#pages.get(number)?.fill(0, offset);
+      if (offset !== 0) this.#pages.get(number)?.bytes.fill(0, offset);
     }
     this.#size = size;
     return 0;
@@ -112,7 +111,7 @@ export class FileData {
       const from = Math.max(0, offset - base);
       const to = Math.min(PAGE_BYTES, end - base);
       const page = this.#pages.get(number);
-      if (from > 0 || (page !== undefined && to < page.length)) page?.fill(0, from, to);
+      if (from > 0 || (page !== undefined && to < page.length)) page?.bytes.fill(0, from, to);
       else {
         const dropped = this.#pages.remove(number);
         this.#stored -= dropped;
@@ -165,13 +164,13 @@ export class FileData {
     const page = bytes.slice();
     const inside = this.#size - number * PAGE_BYTES;
     if (inside < page.length) page.fill(0, Math.max(0, inside));
-    this.#pages.set(number, page);
+    this.#pages.set(number, new Page(page));
     this.#stored += page.length;
     return true;
   }
 
   /** A page of `needed` bytes. Where the budget ends: one of `least` bytes or more, or what was there before. */
-  #pageFor(number: number, needed: number, least: number): Uint8Array | undefined {
+  #pageFor(number: number, needed: number, least: number): Page | undefined {
     const old = this.#pages.get(number);
     const held = old === undefined ? 0 : old.length;
     if (old !== undefined && held >= needed) return old;
@@ -185,28 +184,12 @@ export class FileData {
       if (size < least || size <= held) return old;
       this.#budget.chargeBytes(size - held + treeBytes);
     }
-    const page = new Uint8Array(size);
-    if (old !== undefined) page.set(old);
+    const page = new Page(new Uint8Array(size));
+    if (old !== undefined) page.bytes.set(old.bytes);
     this.#pages.set(number, page);
     this.#stored += size - held;
     return page;
   }
-}
-
-function readPage(page: Uint8Array | undefined, offset: number, into: Uint8Array, at: number, count: number): void {
-  const held = page === undefined ? 0 : Math.min(count, page.length - offset);
-  if (page === undefined || held <= 0) {
-    into.fill(0, at, at + count);
-    return;
-  }
-  if (held <= LOOP_BYTES) for (let i = 0; i < held; i++) into[at + i] = page[offset + i] ?? 0;
-  else into.set(part(page, offset, held), at);
-  if (held < count) into.fill(0, at + held, at + count);
-}
-
-/** A view made so takes two thirds of the time of subarray(), which must ask the array for its species. */
-function part(bytes: Uint8Array, start: number, length: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
 }
 
 function roundUp(bytes: number): number {

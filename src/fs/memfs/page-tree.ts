@@ -10,16 +10,16 @@ export const NODE_BYTES = FAN_OUT * 8;
 /** Page numbers are below this, so that they stay small integers. */
 export const PAGE_NUMBERS = 2 ** 30;
 
-type Slot = Uint8Array | Slot[] | undefined;
+type Slot<Page> = Page | Slot<Page>[] | undefined;
 
-export class PageTree {
+export class PageTree<Page extends { readonly length: number }> {
   /** Page 0 stands outside: a small file has no other, and a node would cost more than its bytes. */
-  #first: Uint8Array | undefined;
+  #first: Page | undefined;
   /** Levels of nodes; a tree of n levels holds page numbers below FAN_OUT^n. */
   #height = 1;
   /** FAN_OUT^height. */
   #capacity = FAN_OUT;
-  #root: Slot[] | undefined;
+  #root: Slot<Page>[] | undefined;
   #nodes = 0;
 
   /** Bytes of the tree itself, without the pages. */
@@ -33,21 +33,21 @@ export class PageTree {
     const height = heightFor(number);
     if (this.#root === undefined) return height * NODE_BYTES;
     if (height > this.#height) return (height - this.#height + height - 1) * NODE_BYTES;
-    let node: Slot[] = this.#root;
+    let node: Slot<Page>[] = this.#root;
     for (let level = this.#height - 1; level > 0; level--) {
-      const next: Slot = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
+      const next: Slot<Page> = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
       if (!Array.isArray(next)) return level * NODE_BYTES;
       node = next;
     }
     return 0;
   }
 
-  get(number: number): Uint8Array | undefined {
+  get(number: number): Page | undefined {
     if (number === 0) return this.#first;
     let node = this.#root;
     if (node === undefined || number >= this.#capacity) return undefined;
     for (let level = this.#height - 1; level > 0; level--) {
-      const next: Slot = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
+      const next: Slot<Page> = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
       if (!Array.isArray(next)) return undefined;
       node = next;
     }
@@ -55,7 +55,7 @@ export class PageTree {
     return Array.isArray(page) ? undefined : page;
   }
 
-  set(number: number, page: Uint8Array): void {
+  set(number: number, page: Page): void {
     if (number === 0) {
       this.#first = page;
       return;
@@ -72,10 +72,10 @@ export class PageTree {
       this.#height++;
     }
     this.#capacity = FAN_OUT ** this.#height;
-    let node: Slot[] = this.#root;
+    let node: Slot<Page>[] = this.#root;
     for (let level = this.#height - 1; level > 0; level--) {
       const at = (number >>> (level * BITS)) & (FAN_OUT - 1);
-      let next: Slot = node[at];
+      let next: Slot<Page> = node[at];
       if (!Array.isArray(next)) {
         next = this.#newNode();
         node[at] = next;
@@ -116,7 +116,7 @@ export class PageTree {
     else {
       let node = this.#root;
       for (let level = this.#height - 1; level > 0 && node !== undefined; level--) {
-        const next: Slot = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
+        const next: Slot<Page> = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
         node = Array.isArray(next) ? next : undefined;
       }
       if (node !== undefined) node[number & (FAN_OUT - 1)] = undefined;
@@ -125,7 +125,7 @@ export class PageTree {
   }
 
   /** Every page and its number, in order. */
-  *pages(): Generator<readonly [number, Uint8Array]> {
+  *pages(): Generator<readonly [number, Page]> {
     if (this.#first !== undefined) yield [0, this.#first];
     if (this.#root === undefined) return;
     // As deep as the tree: five at most.
@@ -154,7 +154,7 @@ export class PageTree {
     }
     if (root === undefined || from >= this.#capacity) return 0;
     let dropped = 0;
-    let node: Slot[] = root;
+    let node: Slot<Page>[] = root;
     for (let level = this.#height - 1; ; level--) {
       const at = (from >>> (level * BITS)) & (FAN_OUT - 1);
       for (let i = level === 0 ? at : at + 1; i < FAN_OUT; i++) {
@@ -170,9 +170,9 @@ export class PageTree {
   }
 
   /** Uncount the nodes under a slot taken out. Answers the bytes of its pages. */
-  #drop(slot: Slot): number {
+  #drop(slot: Slot<Page>): number {
     let bytes = 0;
-    const rest: Slot[] = [slot];
+    const rest: Slot<Page>[] = [slot];
     for (let top = rest.pop(); top !== undefined; top = rest.pop()) {
       if (!Array.isArray(top)) {
         bytes += top.length;
@@ -184,9 +184,9 @@ export class PageTree {
     return bytes;
   }
 
-  #newNode(): Slot[] {
+  #newNode(): Slot<Page>[] {
     this.#nodes++;
-    return new Array<Slot>(FAN_OUT).fill(undefined);
+    return new Array<Slot<Page>>(FAN_OUT).fill(undefined);
   }
 }
 
