@@ -3,6 +3,7 @@
  * it. It must not know how they are built.
  */
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   buildImage,
@@ -48,11 +49,18 @@ async function build(names: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** What starts this command line anew. A command's own thread has another main than the process has (main.ts). */
+export const OWN_COMMAND = [
+  process.execPath,
+  ...process.execArgv,
+  join(import.meta.dirname, import.meta.filename.endsWith(".ts") ? "main.ts" : "cli.cjs"),
+];
+
 /** The directory of an image, built now if it must be; undefined when it could not, which has been said. */
 export async function built(name: string): Promise<string | undefined> {
   const line = progressLine();
   try {
-    return await buildImage(name, [process.execPath, ...process.execArgv, process.argv[1] ?? ""], line.show);
+    return await buildImage(name, OWN_COMMAND, line.show);
   } catch (error) {
     if (!(error instanceof ToolchainError)) throw error;
     line.end();

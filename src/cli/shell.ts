@@ -2,7 +2,7 @@
 import type { LaunchedAhead } from "../sandbox/services.ts";
 import { builtImage, DEFAULT_IMAGE } from "../toolchain/index.ts";
 import { built } from "./image.ts";
-import { print } from "./output.ts";
+import { print, say } from "./output.ts";
 import { run } from "./run.ts";
 import { HELP } from "./usage.ts";
 
@@ -15,6 +15,11 @@ export async function shell(argv: readonly string[], launched: LaunchedAhead | u
     print(1, HELP.get("shell") ?? "");
     return 0;
   }
-  if ((await builtImage(DEFAULT_IMAGE)) === undefined && (await built(DEFAULT_IMAGE)) === undefined) return EXIT_LINDEN;
+  if ((await builtImage(DEFAULT_IMAGE)) === undefined && (await firstBuilt()) === undefined) return EXIT_LINDEN;
   return run(["-t", "--image", DEFAULT_IMAGE, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], launched);
+}
+
+function firstBuilt(): Promise<string | undefined> {
+  say(`the shell and its tools are built once, from Debian's source of ${DEFAULT_IMAGE}; that takes a few minutes`);
+  return built(DEFAULT_IMAGE);
 }

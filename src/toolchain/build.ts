@@ -22,22 +22,17 @@ export type Workshop = {
   readonly uses: ReadonlyMap<string, string>;
 };
 
-/** Debian's package where it is not named as the program is. */
-const PACKAGE_OF: ReadonlyMap<string, string> = new Map([
-  ["xz", "xz-utils"],
-  ["tclsh", "tcl"],
-  ["autoreconf", "autoconf automake libtool autopoint"],
+/** Debian's packages where they are not named as the program is. */
+const PACKAGES_OF: ReadonlyMap<string, readonly string[]> = new Map([
+  ["xz", ["xz-utils"]],
+  ["tclsh", ["tcl"]],
+  ["autoreconf", ["autoconf", "automake", "libtool", "autopoint"]],
 ]);
 
-/** Throws ToolchainError with the command that installs what the recipe's commands lack. */
-export function checkNeeds({ name, needs }: Recipe): void {
-  const missing = needs.filter((tool) => onPath(tool, process.env.PATH ?? "") === undefined);
-  if (missing.length === 0) return;
-  const packages = missing.map((tool) => PACKAGE_OF.get(tool) ?? tool);
-  throw new ToolchainError(
-    `building ${name} needs programs that are not installed: ${missing.join(", ")}\n` +
-      `install them with: apt-get install --no-install-recommends ${packages.join(" ")}`,
-  );
+/** The packages of Debian's that the recipe's commands lack here. */
+export function missingPrograms({ needs }: Recipe, path: string = process.env.PATH ?? ""): string[] {
+  const missing = needs.filter((tool) => onPath(tool, path) === undefined);
+  return missing.flatMap((tool) => PACKAGES_OF.get(tool) ?? [tool]);
 }
 
 /** Builds a recipe into an empty directory. Throws ToolchainError with the words of the command that failed. */
@@ -69,16 +64,22 @@ export async function buildRecipe(
     ...[...uses].map(([name, place]) => [`{${name}}`, place] as const),
   ]);
   let lines = 0;
-  const run = async ([file = "", ...args]: readonly string[]) => {
-    const filled = args.map((arg) => arg.replace(/\{[\w.-]+\}/g, (word) => words.get(word) ?? word));
-    await runTool(file, filled, tree, (text) => {
-      lines += text.split("\n").length - 1;
-      progress(title, Math.min(lines / recipe.steps, 0.99));
-    });
+  const count = (text: string) => {
+    lines += text.split("\n").length - 1;
+    progress(title, Math.min(lines / recipe.steps, 0.99));
   };
-  for (const command of recipe.configure ?? []) await run(command);
-  if (recipe.config !== undefined) configure(join(tree, recipe.config.file), recipe.config);
-  for (const command of recipe.build) await run(command);
+  const run = async ([file = "", ...args]: readonly string[], heard?: (text: string) => void) => {
+    const filled = args.map((arg) => arg.replace(/\{[\w.-]+\}/g, (word) => words.get(word) ?? word));
+    await runTool(file, filled, tree, heard);
+  };
+  for (const command of recipe.configure ?? []) await run(command, count);
+  if (recipe.config !== undefined) {
+    // These print every option there is, within a second.
+    await run(recipe.config.default);
+    configure(join(tree, recipe.config.file), recipe.config);
+    await run(recipe.config.settle);
+  }
+  for (const command of recipe.build) await run(command, count);
   install(tree, directory, recipe);
   for (const left of [tree, compiler, answers]) rmSync(left, { recursive: true });
 }

@@ -2,7 +2,7 @@
  * Layer: toolchain. The directory of what is built once, and the one way into it: build beside, then rename. It must not
  * know what is built.
  */
-import { chmod, lstat, mkdir, mkdtemp, readlink, rename, rm, stat, symlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -49,6 +49,7 @@ export async function cached(
     return final;
   }
   try {
+    await sweep(parent, key, lock);
     const fresh = await mkdtemp(join(parent, `.${key}.`));
     try {
       await build(fresh);
@@ -60,6 +61,14 @@ export async function cached(
     return final;
   } finally {
     await release(lock);
+  }
+}
+
+/** Takes away what builders of this key that were killed left half built. The lock is ours: nobody builds it now. */
+async function sweep(parent: string, key: string, lock: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const path = join(parent, name);
+    if (name.startsWith(`.${key}.`) && path !== lock) await rm(path, { recursive: true, force: true });
   }
 }
 

@@ -28,15 +28,20 @@ export type Recipe = {
   }[];
   /** Commands without a shell; build.ts lists the words in braces that are replaced. */
   readonly configure?: readonly (readonly string[])[];
-  /** CONFIG_ names that are switched off or given a value between `configure` and `build`. */
+  /**
+   * A tree that is configured as Linux is: the command that writes `file`, CONFIG_ names in it that are switched off or given
+   * a value, and the command that settles what hangs on them. After `configure`.
+   */
   readonly config?: {
+    readonly default: readonly string[];
     readonly file: string;
     readonly why: string;
     readonly off: readonly string[];
     readonly set: Readonly<Record<string, string>>;
+    readonly settle: readonly string[];
   };
   readonly build: readonly (readonly string[])[];
-  /** Lines that the commands print, near enough for a progress bar. */
+  /** Lines that `configure` and `build` print, near enough for a progress bar; more where the last line is not most of the work. */
   readonly steps: number;
   /** `to` is a path in the image, without the slash before it. */
   readonly programs: readonly { readonly from: string; readonly to: string }[];

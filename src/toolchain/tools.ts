@@ -17,8 +17,22 @@ const PACKAGES = [
   "linux-libc-dev",
 ];
 
-/** Debian 12 has them in its security archive, which every installation lists. */
-export const INSTALL_COMMAND = `apt-get install --no-install-recommends ${PACKAGES.join(" ")}`;
+/** Debian 12 has the compiler in its security archive, which every installation lists. */
+function installCommand(packages: readonly string[]): string {
+  return `apt-get update && apt-get install --no-install-recommends ${packages.join(" ")}`;
+}
+
+/** Installs whatever compiling takes. */
+export const INSTALL_COMMAND = installCommand(PACKAGES);
+
+/** That packages of Debian's are missing, and the one command that installs them. `what`: who needs them. */
+export function lacking(what: string, missing: readonly string[]): ToolchainError {
+  const packages = [...new Set(missing)];
+  return new ToolchainError(
+    `${what} needs packages that are not installed: ${packages.join(", ")}\n` +
+      `install them, on Debian 12 or newer as root, with: ${installCommand(packages)}`,
+  );
+}
 
 export type Tools = {
   /** Paths of the programs. */
@@ -100,12 +114,7 @@ export function findTools(path: string = process.env.PATH ?? ""): Tools {
     builtins === undefined ||
     found.kernel === undefined
   ) {
-    const missing = [...new Set(missingTools(path))].join(", ");
-    throw new ToolchainError(
-      `the compiler needs packages that are not installed: ${missing}\n` +
-        `install them with: ${INSTALL_COMMAND}\n` +
-        "(as root, after apt-get update; Debian 12 or newer)",
-    );
+    throw lacking("the compiler", missingTools(path));
   }
   const identity = [clang, linker, builtins]
     .map((file) => {

@@ -6,12 +6,12 @@ import { createHash } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { readlink, rename, rm, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { buildRecipe, checkNeeds, type Linden } from "./build.ts";
+import { buildRecipe, type Linden, missingPrograms } from "./build.ts";
 import { cached, cacheRoot } from "./cache.ts";
 import { ToolchainError } from "./errors.ts";
 import { configureCache, readRecipe, recipeNames } from "./recipe.ts";
 import { type Progress, sysroot, sysrootKey } from "./sysroot.ts";
-import { findTools, missingTools } from "./tools.ts";
+import { findTools, lacking, missingTools } from "./tools.ts";
 
 /** Raised when the same inputs build another result. */
 const REVISION = "2";
@@ -65,6 +65,8 @@ export async function buildImage(
   progress: Progress = () => {},
   root: string = cacheRoot(),
 ): Promise<string> {
+  const missing = [...missingTools(), ...imageNames(names).flatMap((name) => missingFor(name))];
+  if (missing.length > 0) throw lacking(`building ${names}`, missing);
   const directories: string[] = [];
   for (const name of imageNames(names)) directories.push(await build(name, linden, progress, root));
   return stacked(directories, root);
@@ -124,10 +126,15 @@ function toolsKey(): string {
   return sysrootKey(findTools()).slice(0, 16);
 }
 
+/** The packages that building a recipe, and those it uses, lacks: all at once, so that one command installs them. */
+export function missingFor(name: string, path?: string): string[] {
+  const { recipe } = readRecipe(name);
+  return [...missingPrograms(recipe, path), ...(recipe.uses ?? []).flatMap((used) => missingFor(used, path))];
+}
+
 async function build(name: string, linden: Linden, progress: Progress, root: string): Promise<string> {
   const { recipe } = readRecipe(name);
   const { tools } = await sysroot(progress, root);
-  checkNeeds(recipe);
   const uses = new Map<string, string>();
   for (const used of recipe.uses ?? []) uses.set(used, await build(used, linden, progress, root));
   const key = `${recipeKey(name)}-${toolsKey()}`;

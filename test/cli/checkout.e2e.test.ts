@@ -43,6 +43,49 @@ test("test and bench tell what they do instead of doing it", () => {
   }
 });
 
+/** ./linden in a directory of its own, on a machine with nothing on the path. */
+function bare(name: string, fill: (checkout: string) => void, ...args: string[]) {
+  const checkout = join(home, name);
+  mkdirSync(checkout, { recursive: true });
+  copyFileSync(linden, join(checkout, "linden"));
+  fill(checkout);
+  const env = { PATH: join(home, "nothing") };
+  const { status, stderr } = spawnSync("/bin/sh", ["linden", ...args], { cwd: checkout, env, encoding: "utf8" });
+  return { status, stderr };
+}
+
+test("a machine without npm is told the one command, with a compiler only where one will be needed", () => {
+  const nothing = () => {};
+  const run = bare("no-npm", nothing, "run", "python");
+  assert.equal(run.status, 125);
+  assert.match(
+    run.stderr,
+    /^linden: npm is needed once.*\nlinden: .*&& apt-get install --no-install-recommends nodejs npm libatomic1\n$/m,
+  );
+  const shell = bare("no-npm", nothing, "shell");
+  assert.match(shell.stderr, / nodejs npm libatomic1 clang-22 .* xz-utils\n$/);
+});
+
+test("a machine without Node's one library that Debian leaves out is told so", () => {
+  const { status, stderr } = bare(
+    "no-libatomic",
+    (checkout) => {
+      const bin = join(checkout, "node_modules", `node-linux-${process.arch}`, "bin");
+      mkdirSync(bin, { recursive: true });
+      writeFileSync(join(checkout, "package-lock.json"), "{}");
+      writeFileSync(join(checkout, "node_modules/.linden-lock"), "{}");
+      const said = "node: error while loading shared libraries: libatomic.so.1: cannot open shared object file";
+      writeFileSync(join(bin, "node"), `#!/bin/sh\necho '${said}' >&2\nexit 127\n`, { mode: 0o755 });
+      mkdirSync(join(home, "nothing"), { recursive: true });
+      symlinkSync("/usr/bin/cmp", join(home, "nothing/cmp"));
+    },
+    "run",
+    "python",
+  );
+  assert.equal(status, 125);
+  assert.match(stderr, /^linden: Node 26 needs the library libatomic\.\nlinden: .*recommends libatomic1\n$/);
+});
+
 test("packages are not installed through a link into another checkout", () => {
   const checkout = join(home, "checkout");
   mkdirSync(checkout);

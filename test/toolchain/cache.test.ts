@@ -55,6 +55,15 @@ test("the lock of a process that died is taken over", async () => {
   assert.deepEqual(readdirSync(join(root, "kind")), ["key"]);
 });
 
+test("what a killed builder left half built goes with the next one, and nobody else's does", async () => {
+  for (const left of [".key.aaaaaa", ".other.bbbbbb", "key-2"]) {
+    mkdirSync(join(root, "kind", left, "deep"), { recursive: true, mode: 0o700 });
+  }
+  symlinkSync("99999999", join(root, "kind", ".key.lock"));
+  await cached("kind", "key", write("yes"), root);
+  assert.deepEqual(readdirSync(join(root, "kind")).sort(), [".other.bbbbbb", "key", "key-2"]);
+});
+
 test("a cache that others can write is refused", async () => {
   mkdirSync(join(root, "kind"), { recursive: true });
   chmodSync(join(root, "kind"), 0o777);
