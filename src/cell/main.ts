@@ -56,7 +56,7 @@ settleEngineFlags();
 if (launch.lock === "required") lockProcess(launch);
 else bindToParent(launch.parent);
 writer.send({ type: UP.READY, channel: 0, payload: undefined });
-// The caller looks at the lock now, which takes longer than this.
-rehearse(session, 1);
+// Whoever waits to be booted has sent that already. The caller looks at the others' lock now, which takes longer than this.
+setImmediate(() => rehearse(session, 1));
 // It sends its work within a few milliseconds then: whoever is still waiting is in a pool.
 setTimeout(() => rehearse(session, POOL_REHEARSALS), REHEARSAL_MS).unref();

@@ -18,6 +18,7 @@ const BOOT: BootRequest = {
 };
 
 export function rehearse(session: Session, times: number): void {
+  if (session.booted) return;
   const frame = encodeDown({ type: DOWN.BOOT, channel: 0, payload: BOOT });
   const decoder = new DownDecoder(({ payload }) => session.rehearse(payload as BootRequest));
   for (let time = 0; time < times; time++) decoder.push(frame);

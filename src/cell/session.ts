@@ -103,7 +103,7 @@ export class Session implements ExitListener {
         break;
       case DOWN.SIGNAL: {
         const process = this.#channels.get(channel);
-        if (process !== undefined) this.#booted.kernel.kill(process, frame.payload.signal);
+        if (process !== undefined) this.#theWorld.kernel.kill(process, frame.payload.signal);
         break;
       }
       case DOWN.CREDIT:
@@ -113,13 +113,13 @@ export class Session implements ExitListener {
         this.#streams(channel)?.resize(frame.payload);
         break;
       case DOWN.FILE:
-        this.#booted.files.begin(channel, frame.payload);
+        this.#theWorld.files.begin(channel, frame.payload);
         break;
       case DOWN.FILE_DATA:
-        this.#booted.files.data(channel, frame.payload);
+        this.#theWorld.files.data(channel, frame.payload);
         break;
       case DOWN.FILE_END:
-        this.#booted.files.end(channel);
+        this.#theWorld.files.end(channel);
         break;
     }
   }
@@ -149,7 +149,11 @@ export class Session implements ExitListener {
 
   /** Build a world and forget it. See rehearsal.ts. */
   rehearse(boot: BootRequest): void {
-    if (this.#world === undefined) this.#build(boot);
+    if (!this.booted) this.#build(boot);
+  }
+
+  get booted(): boolean {
+    return this.#world !== undefined;
   }
 
   #boot(boot: BootRequest): void {
@@ -199,7 +203,7 @@ export class Session implements ExitListener {
     return { kernel, context, files: new FileRequests(context, this.#writer, adopt) };
   }
 
-  get #booted(): World {
+  get #theWorld(): World {
     if (this.#world === undefined) throw new Error("the caller asked for something before BOOT");
     return this.#world;
   }
@@ -227,7 +231,7 @@ export class Session implements ExitListener {
   }
 
   #spawn(channel: number, request: SpawnRequest): void {
-    const { kernel, context } = this.#booted;
+    const { kernel, context } = this.#theWorld;
     const image = this.#modules.use(request.module);
     if (image === undefined) {
       this.#refuse(channel, "program", `module ${request.module} was never sent`);

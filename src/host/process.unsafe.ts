@@ -6,7 +6,6 @@ import { fixedBytes, namedCall } from "./calls.unsafe.ts";
 
 /** From include/uapi/linux/prctl.h. */
 const PR_SET_PDEATHSIG = 1;
-const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_GET_NO_NEW_PRIVS = 39;
@@ -80,13 +79,10 @@ export function resourceLimit(resource: number): { readonly soft: bigint; readon
   return { soft: words.getBigUint64(0, true), hard: words.getBigUint64(8, true) };
 }
 
-/** Whether the calling thread's bounding set holds a capability: 1 or 0, -EINVAL past the kernel's last one. */
-export function boundingCapability(capability: number): number {
-  // SAFETY: words by value, calling thread. -EINVAL: no such capability. Audited 2026-11-21.
-  return namedCall("prctl", PR_CAPBSET_READ, capability, 0, 0, 0);
-}
-
-/** Drops a capability from the calling thread's bounding set, for ever. 0 or -errno (-EPERM without CAP_SETPCAP). */
+/**
+ * Drops a capability from the calling thread's bounding set, for ever. 0 or -errno (-EPERM without CAP_SETPCAP, -EINVAL past the
+ * kernel's last capability).
+ */
 export function dropBoundingCapability(capability: number): number {
   // SAFETY: words by value, calling thread only, inherited by what it spawns. -errno: still there. Audited 2026-11-21.
   return namedCall("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0);

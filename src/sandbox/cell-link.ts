@@ -40,7 +40,8 @@ export class CellLink {
   #tokens = FRAME_BURST;
   #tokensAt = performance.now();
   readonly #drainWaiters: (() => void)[] = [];
-  #awaited: { readonly type: number; resolve(): void; reject(error: LindenError): void } | undefined;
+  /** What the cell is to announce, in this order. */
+  readonly #awaited: { readonly type: number; resolve(): void; reject(error: LindenError): void }[] = [];
 
   constructor(cell: CellProcess) {
     this.cell = cell;
@@ -93,11 +94,11 @@ export class CellLink {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Wait for READY or BOOTED. */
+  /** Wait for READY or BOOTED. Several are waited for in the order of the calls. */
   expect(type: typeof UP.READY | typeof UP.BOOTED): Promise<void> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     return new Promise((resolve, reject) => {
-      this.#awaited = { type, resolve, reject };
+      this.#awaited.push({ type, resolve, reject });
     });
   }
 
@@ -143,8 +144,7 @@ export class CellLink {
     this.#wakeSenders();
     const owners = [...this.#owners.values()];
     this.#owners.clear();
-    this.#awaited?.reject(error);
-    this.#awaited = undefined;
+    for (const { reject } of this.#awaited.splice(0)) reject(error);
     for (const owner of owners) owner.lost(error);
   }
 
@@ -180,9 +180,9 @@ export class CellLink {
       return;
     }
     if (frame.type === UP.READY || frame.type === UP.BOOTED) {
-      const awaited = this.#awaited;
+      const awaited = this.#awaited[0];
       if (awaited?.type !== frame.type) throw new CellViolation("it announced itself twice or too early");
-      this.#awaited = undefined;
+      this.#awaited.shift();
       awaited.resolve();
       return;
     }

@@ -12,15 +12,29 @@ import type { Services } from "./services.ts";
 /** Milliseconds a cell has to lock itself, and to build its kernel. */
 const START_MS = 30_000;
 
+export type CellOptions = {
+  readonly lock: Policy["lock"];
+  readonly cpuSeconds?: number | undefined;
+  /** Sends what the cell is to do first, once it is locked: it waits in the pipe. Nothing of a guest's. */
+  readonly ahead?: (link: CellLink) => void;
+};
+
 /** Launch a cell, wait until it is locked, and verify that from outside. */
-export async function startCell(launcher: CellLauncher, lock: Policy["lock"], cpuSeconds?: number): Promise<CellLink> {
+export async function startCell(launcher: CellLauncher, { lock, cpuSeconds, ahead }: CellOptions): Promise<CellLink> {
   const link = new CellLink(await launcher.launch(lock, cpuSeconds));
+  let ready = false;
   try {
-    await within(link, link.expect(UP.READY), "locked");
+    const locked = within(link, link.expect(UP.READY), "locked");
+    ahead?.(link);
+    await locked;
+    ready = true;
     await link.cell.verify();
     return link;
   } catch (error) {
+    const earlier = link.error;
     await link.close("it was not locked");
+    // There was nothing left to verify.
+    if (ready && earlier !== undefined) throw earlier;
     if (lock === "off" || !(error instanceof SandboxDied) || error instanceof CellViolation) throw error;
     // Until READY the cell has done nothing but lock itself.
     throw new LockUnavailable(`${error.message}. "linden doctor" tells what this machine can give`, { cause: error });
@@ -39,7 +53,7 @@ export async function sendProgram(
 ): Promise<number> {
   const { launcher, cache } = services;
   if (!loaded.rewritten && !link.fresh && (await cache.problem()) === undefined) {
-    const apart = await startCell(launcher, lock);
+    const apart = await startCell(launcher, { lock });
     try {
       await sendModule(apart, loaded, cache);
     } finally {

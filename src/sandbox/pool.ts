@@ -125,7 +125,7 @@ export class SandboxPool implements AsyncDisposable {
   }
 
   async #start(): Promise<WarmCell> {
-    const link = await startCell(this.#services.launcher, this.#lock);
+    const link = await startCell(this.#services.launcher, { lock: this.#lock });
     try {
       const modules = new Map<string, number>();
       for (const loaded of this.#programs) {

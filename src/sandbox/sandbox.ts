@@ -289,51 +289,22 @@ const SUPPORT_INODES = 128;
 /** Half of what the kernel takes, as the wire frame holds both lists. */
 const ARGUMENT_ROOM = 1024 * 1024;
 
-/** Boot a cell under a policy. */
+/** Boot a cell under a policy. `booting`: it was sent ahead. */
 export async function bootSandbox(
   services: Services,
   policy: Policy,
   link: CellLink,
   modules: ReadonlyMap<string, number>,
+  booting?: Promise<void>,
 ): Promise<Sandbox> {
   let server: LockedProcess | undefined;
   try {
-    const hosted = policy.mounts.filter((mount) => mount.kind === "host");
+    const hosted = hostMounts(policy);
     const files = await checkHostMounts(hosted, caches(services, policy));
     const served = hosted.filter((mount) => !files.includes(mount));
     if (served.length > 0)
       server = await link.cell.serve(served.map(({ kind, at, overlay, ...directory }) => directory));
-    const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
-    const support = {
-      kind: "memory",
-      at: SUPPORT,
-      bytes: SUPPORT_BYTES,
-      inodes: SUPPORT_INODES,
-      readOnly: false,
-    } as const;
-    const mounted = policy.mounts.filter((mount) => mount.kind === "memory" || served.includes(mount));
-    const mounts = mounted.map((mount) => {
-      const at = toBytes(mount.at, "mounts");
-      if (mount.kind === "memory") return { ...mount, at, inodes: fsInodes };
-      const { kind, overlay } = mount;
-      const index = served.indexOf(mount);
-      return overlay === undefined
-        ? { kind, at, index, readOnly: mount.readOnly }
-        : { kind, at, index, readOnly: false, overlay };
-    });
-    const booted = within(link, link.expect(UP.BOOTED), "booted");
-    link.send({
-      type: DOWN.BOOT,
-      channel: 0,
-      payload: {
-        mounts: [{ ...support, at: toBytes(SUPPORT, "mounts") }, ...mounts],
-        env: [],
-        limits: { memoryBytes, descriptors, processes, fsBytes, fsInodes },
-        rootReadOnly: policy.readOnly && policy.image === undefined,
-        hostname: policy.hostname,
-      },
-    });
-    await booted;
+    await (booting ?? sendBoot(link, policy, served));
     const sandbox = new Sandbox(services, policy, link, server, modules);
     for (const { host, at } of files) await sandbox.files.write(at, createReadStream(host), { mode: 0o444 });
     if (policy.image !== undefined) await sandbox.layImage(readImage(policy.image));
@@ -345,6 +316,45 @@ export async function bootSandbox(
     await link.close("it did not boot");
     throw error;
   }
+}
+
+function hostMounts({ mounts }: Policy): readonly HostMount[] {
+  return mounts.filter((mount) => mount.kind === "host");
+}
+
+/** Resolves when the cell's kernel stands. `served`: the mounts that its file server has, in that server's order. */
+function sendBoot(link: CellLink, policy: Policy, served: readonly HostMount[]): Promise<void> {
+  const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
+  const support = {
+    kind: "memory",
+    at: toBytes(SUPPORT, "mounts"),
+    bytes: SUPPORT_BYTES,
+    inodes: SUPPORT_INODES,
+    readOnly: false,
+  } as const;
+  const mounted = policy.mounts.filter((mount) => mount.kind === "memory" || served.includes(mount));
+  const mounts = mounted.map((mount) => {
+    const at = toBytes(mount.at, "mounts");
+    if (mount.kind === "memory") return { ...mount, at, inodes: fsInodes };
+    const { kind, overlay } = mount;
+    const index = served.indexOf(mount);
+    return overlay === undefined
+      ? { kind, at, index, readOnly: mount.readOnly }
+      : { kind, at, index, readOnly: false, overlay };
+  });
+  const booted = within(link, link.expect(UP.BOOTED), "booted");
+  link.send({
+    type: DOWN.BOOT,
+    channel: 0,
+    payload: {
+      mounts: [support, ...mounts],
+      env: [],
+      limits: { memoryBytes, descriptors, processes, fsBytes, fsInodes },
+      rootReadOnly: policy.readOnly && policy.image === undefined,
+      hostname: policy.hostname,
+    },
+  });
+  return booted;
 }
 
 /** As docker's -w: a working directory that is not there is made. */
@@ -365,12 +375,17 @@ function hardCpuSeconds({ limits: { cpuMs } }: Policy): number | undefined {
 }
 
 export async function startSandbox(services: Services, policy: Policy): Promise<Sandbox> {
-  return bootSandbox(
-    services,
-    policy,
-    await startCell(services.launcher, policy.lock, hardCpuSeconds(policy)),
-    new Map(),
-  );
+  let booting: Promise<void> | undefined;
+  const link = await startCell(services.launcher, {
+    lock: policy.lock,
+    cpuSeconds: hardCpuSeconds(policy),
+    ahead: (fresh) => {
+      // Mounts of the host wait for a file server, and that for a cell which is known to be locked.
+      if (hostMounts(policy).length === 0) booting = sendBoot(fresh, policy, []);
+      booting?.catch(() => {});
+    },
+  });
+  return bootSandbox(services, policy, link, new Map(), booting);
 }
 
 /** What every sandbox's programs come from: no guest may write there. */

@@ -17,7 +17,10 @@ export const HEADER_BYTES = 9;
 
 /** Caller to cell. */
 export const DOWN = {
-  /** JSON BootRequest: build kernel and mounts. Once, before any SPAWN and FILE; modules may come earlier (warm cells). */
+  /**
+   * JSON BootRequest: build kernel and mounts. Once, before any SPAWN and FILE; modules may come earlier (warm cells). It
+   * may be sent before READY, and is carried out behind the lock; whatever is a guest's waits until the lock is verified.
+   */
   BOOT: 1,
   /** Bytes of a module; channel = module number. Followed by MODULE_END. */
   MODULE_DATA: 2,
@@ -45,7 +48,7 @@ export const DOWN = {
 
 /** Cell to caller. */
 export const UP = {
-  /** Empty: the cell is locked and idle; the caller may verify it and send BOOT. */
+  /** Empty: the cell is locked; the caller may verify it. */
   READY: 64,
   /** Empty: the kernel stands. */
   BOOTED: 65,

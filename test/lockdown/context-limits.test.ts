@@ -167,8 +167,7 @@ test("nobody holds anything: then all threads are free of capabilities without a
 test("the bounding set is emptied but for what is kept, as far as the kernel has capabilities", () => {
   const dropped: number[] = [];
   const calls = {
-    boundingCapability: (number: number) => (number > 41 ? -22 : number === 3 ? 0 : 1),
-    dropBoundingCapability: (number: number) => dropped.push(number) * 0,
+    dropBoundingCapability: (number: number) => (number > 41 ? -22 : dropped.push(number) * 0),
     clearAmbientCapabilities: () => 0,
     setCapabilities: () => 0,
   };
@@ -177,6 +176,6 @@ test("the bounding set is emptied but for what is kept, as far as the kernel has
   assert.deepEqual(dropped, []);
   const keep = capabilitySet(["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"]);
   assert.ok(dropBoundingSet(capabilitySet(["CAP_SETPCAP"]), keep, calls, none));
-  assert.deepEqual(dropped, [1, 2, ...Array.from({ length: 36 }, (_, index) => index + 4), 41]);
+  assert.deepEqual(dropped, [...Array.from({ length: 39 }, (_, index) => index + 1), 41]);
   assert.deepEqual(capabilityNames(keep | (1n << 41n)), ["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE", "capability 41"]);
 });

@@ -69,8 +69,7 @@ function threadCalls(faults: Partial<ThreadCalls>): ThreadCalls {
   let opened = 0;
   return {
     setNoNewPrivileges: zero,
-    boundingCapability: () => -22,
-    dropBoundingCapability: zero,
+    dropBoundingCapability: () => -22,
     clearAmbientCapabilities: zero,
     setCapabilities: zero,
     landlockVersion: () => 7,

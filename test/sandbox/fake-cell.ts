@@ -108,7 +108,7 @@ export class FakeCell implements CellProcess {
           break;
       }
     };
-    setImmediate(() => this.say({ type: UP.READY, channel: 0, payload: undefined }));
+    this.say({ type: UP.READY, channel: 0, payload: undefined });
     return this;
   }
 

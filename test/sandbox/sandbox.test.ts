@@ -400,13 +400,35 @@ test("a writable mount over the cache is refused, a missing directory too", asyn
   await (await attempt({ "/home": { host: home, readOnly: true } })).close();
 });
 
-test("a cell whose lock cannot be verified never boots", async () => {
+test("a cell whose lock cannot be verified gets nothing of a guest's", async () => {
   const cell = new FakeCell().behave();
   cell.lockProblem = new errors.LockUnavailable("seccomp: no filter on thread 3");
   const services = { launcher: new FakeLauncher(cell), cache: noCache() };
-  await assert.rejects(startSandbox(services, parseSandboxOptions({}, home)), errors.LockUnavailable);
-  assert.equal(cell.of(DOWN.BOOT).length, 0);
+  const options = { mounts: { "/home": { tmpfs: "1m" } }, env: { TOKEN: "secret" }, cwd: "/home/work" };
+  await assert.rejects(startSandbox(services, parseSandboxOptions(options, home)), errors.LockUnavailable);
   assert.ok(cell.killed);
+  // What it is to build it was told before: it builds behind its lock, or never.
+  assert.deepEqual(
+    cell.frames.map(({ type }) => type),
+    [DOWN.BOOT],
+  );
+  assert.ok(!JSON.stringify(cell.frames).includes("secret"));
+});
+
+test("a cell that breaks down between its lock and the verification says why itself", async () => {
+  const cell = new FakeCell();
+  cell.say({ type: UP.READY, channel: 0, payload: undefined });
+  cell.onFrame = () => cell.say({ type: UP.FATAL, channel: 0, payload: { message: "mount: no room for /home" } });
+  cell.verify = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    throw new errors.LockUnavailable("process 1 has ended");
+  };
+  const services = { launcher: new FakeLauncher(cell), cache: noCache() };
+  await assert.rejects(startSandbox(services, parseSandboxOptions({}, home)), (error) => {
+    assert.ok(error instanceof errors.SandboxDied && !(error instanceof errors.LockUnavailable));
+    assert.match(error.message, /no room for \/home/);
+    return true;
+  });
 });
 
 test("files: requests, replies, errors with their errno", async () => {
