@@ -1,148 +1,125 @@
 /**
  * Runs the test suites of the programs in userland/, with this machine's own build of each program and in a sandbox, and
  * prints what came out side by side: node --conditions=linden-source scripts/suites/main.ts [SUITE…]. docs/suites.md has the
- * results. It takes from half a minute (sed) to ten (coreutils): never part of ./linden test.
+ * results. It takes from half a minute (sed) to half an hour (coreutils): never part of ./linden test.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readRecipe } from "../../src/toolchain/recipe.ts";
+import { buildRecipe } from "../../src/toolchain/build.ts";
+import { type Recipe, readRecipe } from "../../src/toolchain/recipe.ts";
 import { unpackSource } from "../../src/toolchain/source-archive.ts";
+import { findTools } from "../../src/toolchain/tools.ts";
+import { programNames, SUITES, type Suite } from "./suites.ts";
 
-type Suite = { readonly tests: (source: string) => string[]; readonly seconds: number };
-
-/** What needs a superuser's machine, a compiler, perl or a tracer, or takes long by its own word. */
-const BEYOND = /require_root_|expensive_|mkfs|require_gcc_|strace|gdb|require_controlling|perl|valgrind|smack|selinux/;
-
-const within = (source: string, names: string[]) =>
-  names.filter((name) => !BEYOND.test(readFileSync(join(source, name), "latin1"))).sort();
-
-const COREUTILS =
-  /^tests\/((cp|mv|rm|ls|ln|touch|mkdir|rmdir)\/|misc\/(cut|head|sort|seq|test|wc|tee|stat|sum|tac|nl|paste|join|fold|expr|env|date|comm|basename|dirname|uniq|tr|printf|od|base|shuf|timeout|truncate|tsort|yes|xattr|nohup|nice|mktemp|mknod|csplit|echo|false|cat|pwd|printenv|readlink|runcon))/;
-
-const SUITES: ReadonlyMap<string, Suite> = new Map([
-  [
-    "sed",
-    {
-      seconds: 15,
-      tests: (source: string) =>
-        within(source, globSync("testsuite/*.sh", { cwd: source })).filter(
-          (name) => !/init\.sh|panic-tests|help-ver|bsd-wrapper/.test(name),
-        ),
-    },
-  ],
-  [
-    "grep",
-    {
-      seconds: 15,
-      tests: (source: string) =>
-        within(source, globSync("tests/*", { cwd: source })).filter(
-          (name) =>
-            readFileSync(join(source, name), "latin1").startsWith("#!") &&
-            /init\.sh/.test(readFileSync(join(source, name), "latin1")),
-        ),
-    },
-  ],
-  // Every second one: the whole takes twice as long and shows nothing else.
-  [
-    "coreutils",
-    {
-      seconds: 15,
-      tests: (source: string) =>
-        within(
-          source,
-          globSync("tests/**/*.sh", { cwd: source }).filter((name) => COREUTILS.test(name)),
-        ).filter((_, at) => at % 2 === 0),
-    },
-  ],
-  [
-    "bash",
-    {
-      seconds: 30,
-      tests: (source: string) =>
-        globSync("run-*", { cwd: join(source, "tests") })
-          .filter((name) => !/run-(all|minimal|gprof|jobs|history)$/.test(name))
-          .sort(),
-    },
-  ],
-]);
-
-const IMAGE = "busybox,findutils,diffutils,gawk,coreutils,grep,sed,bash";
-const home = fileURLToPath(new URL("../..", import.meta.url));
-const linden = join(home, "linden");
+const here = import.meta.dirname;
+const linden = fileURLToPath(new URL("../../linden", import.meta.url));
+/** Lines shown of what failed; given on to the scripts. */
+const TELL = process.env.TELL ?? "";
 
 function run(file: string, args: readonly string[], cwd: string, env?: Record<string, string>): string {
-  const { stdout, error } = spawnSync(file, args, { cwd, encoding: "utf8", maxBuffer: 2 ** 28, ...(env && { env }) });
+  const { stdout, error } = spawnSync(file, args, {
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+    stdio: ["ignore", "pipe", "inherit"],
+    ...(env && { env }),
+  });
   if (error !== undefined) throw error;
+  if (TELL !== "") console.error(stdout);
   return stdout;
 }
 
+/** What a script printed, by test; tests of one name are numbered. */
 function results(output: string): Map<string, string> {
-  return new Map([...output.matchAll(/^RESULT (\S+) (\d+)$/gm)].map(([, name = "", status = ""]) => [name, status]));
+  const found = new Map<string, string>();
+  for (const [, name = "", status = ""] of output.matchAll(/^RESULT (.+) (\d+)$/gm)) {
+    let key = name;
+    for (let again = 2; found.has(key); again++) key = `${name} (${again})`;
+    found.set(key, status);
+  }
+  return found;
 }
 
-/** recho, zecho and their like: bash's tests call them. */
-function helpers(source: string, work: string): void {
+/** The programs that the tests call: recho and its like; for coreutils the probe that it has in Python. */
+function helpers(name: string, suite: Suite, source: string, work: string): void {
   writeFileSync(join(work, "config.h"), "#define HAVE_STRING_H 1\n#define HAVE_STDLIB_H 1\n#define HAVE_UNISTD_H 1\n");
-  for (const name of ["recho", "zecho", "printenv", "xcase"]) {
-    const file = join(source, "support", `${name}.c`);
-    const flags = [
-      "-w",
-      "-I",
-      work,
-      "-I",
-      source,
-      "-I",
-      join(source, "include"),
-      "-include",
-      "string.h",
-      "-include",
-      "unistd.h",
-    ];
-    run("gcc", [...flags, "-o", join(work, "native-tools", name), file], work);
-    run(linden, ["cc", ...flags, "-o", join(work, "linden-tools", name), file], work);
+  const files = new Map((suite.helpers ?? []).map((file) => [basename(file, ".c"), join(source, file)]));
+  if (name === "coreutils") files.set("python3", join(here, "seek-data-capable.c"));
+  for (const [tool, file] of files) {
+    const flags = ["-w", "-I", work, ...(suite.flags?.(source) ?? [])];
+    run("gcc", ["-static", ...flags, "-o", join(work, "native-tools", tool), file], work);
+    run(linden, ["cc", ...flags, "-o", join(work, "linden-tools", tool), file], work);
   }
 }
 
-async function compare(name: string, { tests, seconds }: Suite): Promise<void> {
+/** An image as its recipe says, but with this machine's compiler; its configuration beside its programs. */
+async function nativeImage(recipe: Recipe, directory: string): Promise<void> {
+  const kept = [...(recipe.data ?? []), { from: ".config", to: "suite.config" }];
+  const compiler = ["sh", "-c", 'shift; exec gcc -static "$@"', "sh"];
+  const tools = { ...findTools(), ar: "ar", ranlib: "ranlib" };
+  await buildRecipe(directory, { ...recipe, data: kept }, { linden: compiler, tools, uses: new Map() }, () => {});
+}
+
+function native(name: string, suite: Suite, source: string, work: string, words: readonly string[]): string {
+  const path = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+  if (suite.ownRoot !== true) {
+    const env = { HOME: "/tmp", TELL, TOOLS: join(work, "native-tools"), PATH: path };
+    return run("bash", [join(work, suite.script), name, source, ...words], join(work, "native"), env);
+  }
+  const bind = (from: string, to: string) => ["--ro-bind", from, to];
+  const libraries = ["/lib", "/lib64", "/usr/lib"].flatMap((at) => ["--ro-bind-try", at, at]);
+  const shell = name === "dash" ? [...bind("/bin/dash", "/bin/dash"), ...libraries] : [];
+  const places = ["--bind", join(work, "root"), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"];
+  const rest = [...bind(source, "/suite"), ...bind(work, "/driver"), "--dir", "/tmp/w", "--chdir", "/tmp/w"];
+  const variables = { HOME: "/tmp", PATH: path, TELL, TOOLS: "/driver/native-tools", CONFIG: "/suite.config" };
+  const given = Object.entries(variables).flatMap(([key, value]) => ["--setenv", key, value]);
+  const command = ["sh", `/driver/${suite.script}`, name, "/suite", ...words];
+  const limits = ["--unshare-pid", "--unshare-ipc", "--die-with-parent", "--clearenv"];
+  return run("bwrap", [...places, ...shell, ...rest, ...limits, ...given, "--", ...command], work);
+}
+
+function guest(name: string, suite: Suite, source: string, work: string, words: readonly string[]): string {
+  const mounts = ["-v", `${source}:/suite:ro`, "-v", `${work}:/driver:ro`, "-w", "/tmp/w"];
+  const config = "CONFIG=/driver/root/suite.config";
+  const variables = ["HOME=/tmp", `TELL=${TELL}`, "TOOLS=/driver/linden-tools", config].flatMap((word) => ["-e", word]);
+  const shell = suite.script === "run.sh" ? "bash" : "sh";
+  const command = [shell, `/driver/${suite.script}`, name, "/suite", ...words];
+  return run(linden, ["run", "--image", suite.images, ...mounts, ...variables, ...command], work);
+}
+
+async function compare(name: string, suite: Suite): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), "linden-suite-"));
   try {
     const source = join(work, "source");
-    for (const made of [source, "native", "native-tools", "linden-tools"]) mkdirSync(join(work, basename(made)));
-    const { recipe } = readRecipe(name);
+    for (const made of ["source", "native", "native-tools", "linden-tools", "root"]) mkdirSync(join(work, made));
+    const { recipe } = readRecipe(suite.recipe);
     const [archive] = recipe.sources;
-    if (archive === undefined) throw new Error(`${name} has no source`);
+    if (archive === undefined) throw new Error(`${suite.recipe} has no source`);
     await unpackSource(archive, source, (text) => console.error(text));
-    const built = Object.values(recipe.aliases ?? {})
-      .flat()
-      .map((path) => basename(path));
-    writeFileSync(join(source, "built"), built.join(" "));
-    if (name === "bash") helpers(source, work);
-    cpSync(join(home, "scripts/suites/run.sh"), join(work, "run.sh"));
-    const list = tests(source);
-    const words = (place: string) => [name, place, String(seconds), ...list];
-    const env = { HOME: "/tmp", PATH: `${join(work, "native-tools")}:/usr/bin:/bin` };
-    const native = results(run("bash", [join(work, "run.sh"), ...words(source)], join(work, "native"), env));
-    const mounts = ["-v", `${source}:/suite:ro`, "-v", `${work}:/driver:ro`, "-w", "/tmp/w"];
-    const variables = ["-e", "HOME=/tmp", "-e", "TOOLS=/driver/linden-tools"];
-    const inside = ["run", "--image", IMAGE, ...mounts, ...variables, "bash", "/driver/run.sh", ...words("/suite")];
-    const guest = results(run(linden, inside, work));
-    print(name, list, native, guest);
+    writeFileSync(join(source, "built"), programNames(suite.recipe));
+    helpers(name, suite, source, work);
+    if (suite.ownRoot === true) await nativeImage(recipe, join(work, "root"));
+    cpSync(join(here, suite.script), join(work, suite.script));
+    const words = [String(suite.seconds), ...suite.tests(source)];
+    const machine = results(native(name, suite, source, work, words));
+    print(name, machine, results(guest(name, suite, source, work, words)));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-function print(name: string, list: readonly string[], native: Map<string, string>, guest: Map<string, string>): void {
+function print(name: string, native: Map<string, string>, guest: Map<string, string>): void {
+  const tests = [...new Set([...native.keys(), ...guest.keys()])];
   const count = (found: Map<string, string>) => {
     const passed = [...found.values()].filter((status) => status === "0").length;
     const left = [...found.values()].filter((status) => status === "77").length;
-    return `${passed} passed, ${left} left out, ${list.length - passed - left} failed`;
+    return `${passed} passed, ${left} left out, ${tests.length - passed - left} failed`;
   };
   console.log(`${name}: native ${count(native)}; Linden ${count(guest)}`);
-  for (const test of list) {
+  for (const test of tests) {
     const [here, there] = [native.get(test) ?? "no result", guest.get(test) ?? "no result"];
     if (here !== there) console.log(`  ${test}: native ${here}, Linden ${there}`);
   }

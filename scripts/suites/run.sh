@@ -1,29 +1,60 @@
 # Runs tests of a foreign suite, one after the other, in a directory of their own: bash run.sh SUITE SOURCE SECONDS TEST...
 # The same words run natively and in a sandbox. Prints RESULT, the test and its status: 0 passed, 77 left out by itself,
-# 124 not ended in time. What a test says goes to a file beside.
+# 124 not ended in time. What a test says goes to a file beside; TELL lines of it are shown where it failed.
 suite=$1 source=$2 seconds=$3
 shift 3
-LC_ALL=C PATH=${TOOLS:+$TOOLS:}$PATH
+LC_ALL=C PATH=$TOOLS:$PATH
 export LC_ALL PATH
-export SHELL=/bin/sh AWK=awk EGREP='grep -E' MAKE=make PERL=no-perl CC=no-compiler EXEEXT= LOCALE_FR=none LOCALE_FR_UTF8=none LOCALE_JA=none
-export host_os=linux-gnu host_triplet=x86_64-pc-linux-gnu MALLOC_PERTURB_= TZ=UTC0 PCRE_WORKS=0
+export SHELL=/bin/sh AWK=awk GREP=grep EGREP='grep -E' MAKE=make PERL=no-perl CC=no-compiler EXEEXT= LOCALE_FR=none LOCALE_FR_UTF8=none LOCALE_JA=none
+export host_os=linux-gnu host_triplet=x86_64-pc-linux-gnu MALLOC_PERTURB_= TZ=UTC0 PCRE_WORKS=0 fail=0
 export abs_top_builddir=$PWD abs_top_srcdir=$source top_srcdir=$source VERBOSE=no CONFIG_HEADER=$PWD/config.h
 : > config.h
 mkdir -p src sed logs
+version() { export built_programs=$1 VERSION=$2 PACKAGE_VERSION=$2 PACKAGE_BUGREPORT=bug@gnu.org srcdir=$3 abs_srcdir=$3; }
 case $suite in
-  coreutils) export srcdir=$source abs_srcdir=$source built_programs="$(cat "$source/built")" VERSION=9.1 PACKAGE_VERSION=9.1 ;;
-  grep) export srcdir=$source/tests abs_srcdir=$source/tests built_programs='grep egrep fgrep' VERSION=3.8 PACKAGE_VERSION=3.8 PACKAGE_BUGREPORT=bug-grep@gnu.org ;;
-  sed) export srcdir=$source abs_srcdir=$source built_programs=sed VERSION=4.9 PACKAGE_VERSION=4.9 ;;
+  coreutils) version "$(cat "$source/built")" 9.1 "$source" ;;
+  grep) version 'grep egrep fgrep' 3.8 "$source/tests" ;;
+  sed) version sed 4.9 "$source" ;;
+  diffutils) version 'cmp diff diff3 sdiff' 3.8 "$source/tests" ;;
+  gzip) version 'gzip gunzip zcat' 1.12 "$source/tests" ;;
+  findutils) version 'find xargs' 4.9.0 "$source" ;;
   bash) export THIS_SH=/bin/bash BASH_TSTOUT=/tmp/suite-bash.out
     cp -R "$source/tests/." . ;;
+  gawk) cp -R "$source/test/." . && touch Maketests ;;
+  jq) cp -R "$source/tests/." . ;;
+  mawk) cp -R "$source" tree && cd tree/test && mkdir logs ;;
 esac
-for test; do
+
+one() { # the command of a test, its output where this writes
   case $suite in
-    bash) command=(sh "./$test") ;;
-    *) command=(bash "$source/$test") ;;
+    bash) timeout -k 2 "$seconds" sh "./$1" ;;
+    gawk) rm -f "_$1"
+      timeout -k 2 "$seconds" make -s AWKPROG=gawk CMP=cmp 'RM=rm -f' "$1" || return 124
+      test ! -e "_$1" ;;
+    mawk) MAWK=mawk timeout -k 2 "$seconds" sh ./mawktest ;;
+    xz) # "unsupported" is an answer of its own: xz warns
+      timeout -k 2 "$seconds" xz -dc $([ "${1##*.}" = lzma ] && echo --format=lzma) "$source/tests/files/$1" > out
+      status=$?
+      echo "status $status, $(cksum < out)"
+      case $1 in good-*) test $status = 0 ;; bad-*) test $status = 1 ;; unsupported-*) test $status != 0 ;; esac ;;
+    *) timeout -k 2 "$seconds" bash "$source/$1" ;;
   esac
-  export CU_TEST_NAME=$test GREP_TEST_NAME=$test
-  timeout -k 2 "$seconds" "${command[@]}" > "logs/${test//\//-}" 2>&1 9>&2 < /dev/null
+}
+
+# Each of the programs in a file of jq's is a test.
+jq_file() {
+  timeout "$seconds" jq -L modules --run-tests "$1.test" > "logs/$1" 2>&1
+  awk -v file="$1" '
+    function tell() { if (name != "") print "RESULT " file ":" name, bad }
+    /^Test #/ { tell(); name = $NF; bad = 0 }
+    /^\*\*\*/ { bad = 1 }
+    END { tell() }' "logs/$1"
+}
+
+for test; do
+  if [ "$suite" = jq ]; then jq_file "$test"; continue; fi
+  export CU_TEST_NAME=$test GREP_TEST_NAME=$test DIFFUTILS_TEST_NAME=$test GZIP_TEST_NAME=$test
+  one "$test" > "logs/${test//\//-}" 2>&1 9>&2 < /dev/null
   status=$?
   echo "RESULT $test $status"
   if [ -n "$TELL" ] && [ $status != 0 ] && [ $status != 77 ]; then tail -n "$TELL" "logs/${test//\//-}"; fi

@@ -121,7 +121,8 @@ function install(tree: string, directory: string, recipe: Recipe): void {
   for (const { from, to } of recipe.data ?? []) copy(from, to, 0o644);
   for (const [path, text] of Object.entries(recipe.files ?? {})) {
     mkdirSync(dirname(join(directory, path)), { recursive: true });
-    writeFileSync(join(directory, path), text, { mode: 0o644 });
+    writeFileSync(join(directory, path), text);
+    chmodSync(join(directory, path), text.startsWith("#!") ? 0o755 : 0o644);
   }
   for (const [to, paths] of Object.entries(recipe.aliases ?? {})) {
     for (const path of paths) link(directory, path, to);

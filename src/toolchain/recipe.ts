@@ -47,7 +47,7 @@ export type Recipe = {
   readonly programs: readonly { readonly from: string; readonly to: string }[];
   /** The same for what is not executed: headers, libraries. */
   readonly data?: readonly { readonly from: string; readonly to: string }[];
-  /** Texts of the image, by their paths in it. */
+  /** Texts of the image, by their paths in it; what begins with #! is executable. */
   readonly files?: Readonly<Record<string, string>>;
   /** A file with one absolute path a line: each becomes a symbolic link to the program `to`. */
   readonly links?: { readonly list: string; readonly to: string };

@@ -3,9 +3,9 @@
  * trees that a sandbox takes for its first files. It must not know any recipe, nor sandboxes.
  */
 import { createHash } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { readlink, rename, rm, symlink } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { buildRecipe, type Linden, missingPrograms } from "./build.ts";
 import { cached, cacheRoot } from "./cache.ts";
 import { ToolchainError } from "./errors.ts";
@@ -158,13 +158,17 @@ async function stacked(directories: readonly string[], root: string): Promise<st
   const [first] = directories;
   if (first === undefined) throw new ToolchainError("which image? linden image list says which there are");
   if (directories.length === 1) return first;
-  const key = `stack-${digest(directories.map((directory) => basename(directory))).slice(0, 32)}`;
+  const key = `stack-${digest(["2", ...directories.map((directory) => basename(directory))]).slice(0, 32)}`;
   const fill = async (fresh: string) => {
     for (const directory of directories) lay(directory, fresh);
   };
   return cached("userland", key, fill, root);
 }
 
+/** Where a shell looks for programs: what one image has in one of these, another may have in the next. */
+const PROGRAMS = ["bin", "sbin", "usr/bin", "usr/sbin"];
+
+/** Lays an image over what is there: its files take the place of those of their name, its programs wherever those lie. */
 function lay(from: string, to: string): void {
   for (const entry of readdirSync(from, { withFileTypes: true, recursive: true })) {
     const source = join(entry.parentPath, entry.name);
@@ -176,5 +180,18 @@ function lay(from: string, to: string): void {
     rmSync(target, { force: true });
     if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
     else linkSync(source, target);
+    const at = relative(from, entry.parentPath);
+    if (PROGRAMS.includes(at)) supersede(from, to, at, entry.name);
+  }
+}
+
+/** Makes an older program of this name in another directory a link to the one that `from` has in `at`. */
+function supersede(from: string, to: string, at: string, name: string): void {
+  const there = (directory: string, root: string) =>
+    lstatSync(join(root, directory, name), { throwIfNoEntry: false }) !== undefined;
+  for (const directory of PROGRAMS) {
+    if (!there(directory, to) || there(directory, from)) continue;
+    rmSync(join(to, directory, name));
+    symlinkSync(relative(directory, join(at, name)), join(to, directory, name));
   }
 }

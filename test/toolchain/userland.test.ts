@@ -53,7 +53,10 @@ describe("the cache", () => {
   let root = "";
   before(() => {
     root = mkdtempSync(join(tmpdir(), "linden-userland-"));
-    for (const [key, files] of Object.entries({ "one-1": ["bin/a", "bin/b"], "two-2": ["bin/b", "etc/c"] })) {
+    for (const [key, files] of Object.entries({
+      "one-1": ["bin/a", "bin/b", "usr/bin/d"],
+      "two-2": ["bin/b", "etc/c"],
+    })) {
       for (const file of files) {
         mkdirSync(join(root, "userland", key, file, ".."), { recursive: true, mode: 0o700 });
         writeFileSync(join(root, "userland", key, file), key);
@@ -72,6 +75,11 @@ describe("the cache", () => {
     assert.equal(readFileSync(join(directory, "bin/b"), "utf8"), "two-2");
     assert.equal(readFileSync(join(directory, "bin/a"), "utf8"), "one-1");
     assert.equal(readlinkSync(join(directory, "bin/d")), "a");
+    assert.equal(
+      readlinkSync(join(directory, "usr/bin/d")),
+      "../../bin/d",
+      "a program takes another's place where it lies",
+    );
     assert.equal(await builtImage("zlib,lua", root), directory);
     assert.notEqual(await builtImage("lua,zlib", root), directory);
     assert.equal(await builtImage("zlib,dash", root), undefined);
