@@ -55,7 +55,7 @@ export class OpenDescription {
     this.#references -= 1;
     if (this.#references > 0) return;
     this.locks?.releaseAll(this.file.inode, this);
-    for (const watch of this.watches.splice(0)) watch.epoll.forget(watch);
+    if (this.watches.length > 0) for (const watch of this.watches.splice(0)) watch.epoll.forget(watch);
     const { location } = this;
     const watcher = (this.flags & O_PATH) === 0 ? location?.mount.table?.watcher : undefined;
     if (location !== undefined) watcher?.done(this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE, location);

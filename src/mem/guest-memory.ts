@@ -36,6 +36,8 @@ export class GuestMemory {
   /** For comparing; made when first wanted. */
   #signedWords: Int32Array<ArrayBuffer> | undefined;
   #recent: RecentStrings | undefined;
+  /** Those that ended in a NUL, and have none. */
+  #recentCStrings: RecentStrings | undefined;
 
   constructor(memory: LinearMemory) {
     this.#memory = memory;
@@ -73,11 +75,13 @@ export class GuestMemory {
 
   /** Copy a byte string in; the range must have been checked. */
   byteString(address: number, length: number): ByteString {
+    if (length > SHORT_STRING) return this.#longString(address, length);
+    this.#recent ??= new RecentStrings();
+    return this.#recent.string(this.bytes, address, length);
+  }
+
+  #longString(address: number, length: number): ByteString {
     const bytes = this.bytes;
-    if (length <= SHORT_STRING) {
-      this.#recent ??= new RecentStrings();
-      return this.#recent.string(bytes, address, length);
-    }
     let text = "";
     for (let start = address; start < address + length; start += 4096) {
       const end = Math.min(start + 4096, address + length);
@@ -92,9 +96,15 @@ export class GuestMemory {
    */
   cString(address: number, limit: number): ByteString | number {
     const bytes = this.bytes;
+    this.#recentCStrings ??= new RecentStrings();
+    const known = this.#recentCStrings.terminated(bytes, address);
+    if (known !== undefined && known.length < limit) return known;
     const end = Math.min(address + limit, bytes.length);
     for (let at = address; at < end; at++) {
-      if (bytes[at] === 0) return this.byteString(address, at - address);
+      if (bytes[at] !== 0) continue;
+      const length = at - address;
+      if (length > SHORT_STRING) return this.#longString(address, length);
+      return this.#recentCStrings.string(bytes, address, length);
     }
     return address + limit > bytes.length ? -EFAULT : -ENAMETOOLONG;
   }
@@ -118,14 +128,15 @@ export class GuestMemory {
     view.setUint32(address + 4, Math.floor(value / WORD), true);
   }
 
-  /** Write whole words, as a structure built beside: a quarter of the cost of one by one. The range must have been checked. */
+  /** The whole memory as words; as with `bytes`, never keep it. */
+  get words(): Uint32Array<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#refresh();
+    this.#words ??= new Uint32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >>> 2);
+    return this.#words;
+  }
+
+  /** Write whole words to any address; the range must have been checked. At a multiple of 4 `words` is faster. */
   putWords(address: number, words: Uint32Array): void {
-    if ((address & 3) === 0) {
-      if (this.#bytes.length === 0) this.#refresh();
-      this.#words ??= new Uint32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >>> 2);
-      this.#words.set(words, address >>> 2);
-      return;
-    }
     const { view } = this;
     for (let i = 0; i < words.length; i++) view.setUint32(address + i * 4, words[i] ?? 0, true);
   }

@@ -26,34 +26,35 @@ function minor(device: number): number {
   return (device & 0xff) | ((device >>> 12) & 0xfff00);
 }
 
-/** One struct stat, as words; what is never set stays zero. */
-const words = new Uint32Array(layout.STAT_BYTES / 4);
+/** A structure for an address that is no multiple of 4. */
+const aside = new Uint32Array(layout.STAT_BYTES / 4);
 
-/** A 64-bit field at a byte offset: an integer between -2^53 and 2^53. */
-function field(offset: number, value: number): void {
-  words[offset >> 2] = value;
-  words[(offset >> 2) + 1] = value >= 0 && value <= 0xffff_ffff ? 0 : Math.floor(value / 0x1_0000_0000);
+/** A 64-bit field as two words: an integer between -2^53 and 2^53. */
+function putLong(words: Uint32Array, at: number, value: number): void {
+  words[at] = value;
+  words[at + 1] = value >= 0 && value <= 0xffff_ffff ? 0 : Math.floor(value / 0x1_0000_0000);
 }
 
-/** struct stat of arch/x86/include/uapi/asm/stat.h. */
-function putStat(thread: Thread, address: number): void {
-  field(0, stat.dev);
-  field(8, stat.ino);
-  field(16, stat.nlink);
-  words[6] = stat.mode;
-  words[7] = stat.uid;
-  words[8] = stat.gid;
-  field(40, stat.rdev);
-  field(48, stat.size);
-  field(56, BLOCK_BYTES);
-  field(64, stat.blocks);
-  field(72, stat.atimeSeconds);
-  field(80, stat.atimeNanoseconds);
-  field(88, stat.mtimeSeconds);
-  field(96, stat.mtimeNanoseconds);
-  field(104, stat.ctimeSeconds);
-  field(112, stat.ctimeNanoseconds);
-  thread.process.memory.putWords(address, words);
+/** struct stat of arch/x86/include/uapi/asm/stat.h, from a word on. */
+function putStat(words: Uint32Array, at: number): void {
+  putLong(words, at, stat.dev);
+  putLong(words, at + 2, stat.ino);
+  putLong(words, at + 4, stat.nlink);
+  words[at + 6] = stat.mode;
+  words[at + 7] = stat.uid;
+  words[at + 8] = stat.gid;
+  words[at + 9] = 0;
+  putLong(words, at + 10, stat.rdev);
+  putLong(words, at + 12, stat.size);
+  putLong(words, at + 14, BLOCK_BYTES);
+  putLong(words, at + 16, stat.blocks);
+  putLong(words, at + 18, stat.atimeSeconds);
+  putLong(words, at + 20, stat.atimeNanoseconds);
+  putLong(words, at + 22, stat.mtimeSeconds);
+  putLong(words, at + 24, stat.mtimeNanoseconds);
+  putLong(words, at + 26, stat.ctimeSeconds);
+  putLong(words, at + 28, stat.ctimeNanoseconds);
+  for (let reserved = at + 30; reserved < at + 36; reserved++) words[reserved] = 0;
 }
 
 export function sys_stat(thread: Thread, path: number, address: number): Outcome {
@@ -77,8 +78,13 @@ export function sys_newfstatat(thread: Thread, fd: number, path: number, address
 }
 
 function told(thread: Thread, address: number): Outcome {
-  if (!thread.process.memory.contains(address, layout.STAT_BYTES)) return -EFAULT;
-  putStat(thread, address);
+  const { memory } = thread.process;
+  if (!memory.contains(address, layout.STAT_BYTES)) return -EFAULT;
+  if ((address & 3) === 0) putStat(memory.words, address >>> 2);
+  else {
+    putStat(aside, 0);
+    memory.putWords(address, aside);
+  }
   return 0;
 }
 

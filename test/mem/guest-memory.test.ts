@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ByteString } from "../../src/abi/byte-string.ts";
-import { EFAULT, EINVAL } from "../../src/abi/errno.ts";
+import { EFAULT, EINVAL, ENAMETOOLONG } from "../../src/abi/errno.ts";
 import { UIO_MAXIOV } from "../../src/abi/fcntl.ts";
 import type { WasmMemory } from "../../src/engine/webassembly.ts";
 import { GuestMemory, IoVector } from "../../src/mem/guest-memory.ts";
@@ -136,6 +136,51 @@ describe("byteString", () => {
     const { memory } = memoryOf(1);
     memory.bytes.set([0xef, 0xbb, 0xbf, 0xff, 0xc3, 0xa9]);
     assert.equal(memory.byteString(0, 6), "\xef\xbb\xbf\xff\xc3\xa9");
+  });
+});
+
+describe("cString", () => {
+  /** What it must answer, by looking at each byte. */
+  function expected(bytes: Uint8Array, address: number, limit: number): string | number {
+    let text = "";
+    for (let at = address; at < address + limit; at++) {
+      const byte = bytes[at];
+      if (byte === undefined) return -EFAULT;
+      if (byte === 0) return text;
+      text += String.fromCharCode(byte);
+    }
+    return -ENAMETOOLONG;
+  }
+
+  it("answers what stands there now, whatever stood at the same addresses before", () => {
+    const seed = Date.now() >>> 0;
+    const random = randomFrom(seed);
+    const below = (limit: number) => Math.floor(random() * limit);
+    const { memory } = memoryOf(1);
+    // Few places and few bytes, so that strings come again, grow, are cut short, and end with the memory.
+    const starts = [0, 3, 64, 70, 200, 264, PAGE - 100, PAGE - 66, PAGE - 5, PAGE - 1, PAGE];
+    for (let i = 0; i < 30_000; i++) {
+      const start = starts[below(starts.length)] ?? 0;
+      const { bytes } = memory;
+      const change = below(4);
+      if (change === 0) bytes[start + below(70)] = 97 + below(2);
+      if (change === 1) bytes[start + below(70)] = 0;
+      if (change === 2) bytes.fill(97 + below(3), start, start + below(70));
+      const limit = [4096, 4096, 64, 10, 1][below(5)] ?? 0;
+      const where = `seed ${seed}, step ${i}: at ${start}, limit ${limit}`;
+      assert.equal(memory.cString(start, limit), expected(bytes, start, limit), where);
+      // A string with a NUL in it, of the same bytes.
+      if (change === 3 && start + 8 <= PAGE) memory.byteString(start, 8);
+    }
+  });
+
+  it("sees a memory that grew", () => {
+    const { wasm, memory } = memoryOf(1);
+    memory.putByteString(PAGE - 3, "abc" as ByteString);
+    assert.equal(memory.cString(PAGE - 3, 100), -EFAULT);
+    wasm.grow(1);
+    assert.equal(memory.cString(PAGE - 3, 100), "abc");
+    assert.equal(memory.cString(PAGE - 3, 100), "abc");
   });
 });
 

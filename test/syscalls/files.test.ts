@@ -31,6 +31,12 @@ test("struct stat has x86-64's layout", () => {
     [120, 128, 136].map((offset) => guest.i64(at + offset)),
     [0, 0, 0],
   );
+  const aside = guest.room(160) + 1;
+  guest.memory.bytes.fill(0xff, aside - 1, aside + 159);
+  guest.must("fstat", fd, aside);
+  const { bytes } = guest.memory;
+  assert.deepEqual(bytes.slice(aside, aside + 144), bytes.slice(at, at + 144), "at an odd address");
+  assert.deepEqual([bytes[aside - 1], bytes[aside + 144]], [0xff, 0xff]);
 });
 
 test("statx tells the same, at its own offsets", () => {
