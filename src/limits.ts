@@ -24,6 +24,16 @@ export const MESSAGE_BYTES = 8192;
 export const MESSAGE_QUEUE_BYTES = 16_384;
 /** Messages of all queues together; who sends more waits. Enforced by the kernel. */
 export const MESSAGES = 65_536;
+/** POSIX message queues, mq_open(3). Enforced by the kernel. */
+export const POSIX_QUEUES = 256;
+/** Messages of one POSIX queue where nobody asks for another number, and most for all but the superuser. Enforced by the kernel. */
+export const QUEUE_MESSAGES = 10;
+/** Bytes of one message of a POSIX queue, in the same way. Enforced by the kernel. */
+export const QUEUE_MESSAGE_BYTES = 8192;
+/** Bytes that POSIX queues of one user may hold once full, RLIMIT_MSGQUEUE. Enforced by the kernel. */
+export const USER_QUEUE_BYTES = 819_200;
+/** The same of all users together, whatever their limits. Enforced by the kernel. */
+export const POSIX_QUEUE_BYTES = 8 * 1024 * 1024;
 /** Open descriptors of one process; EMFILE beyond. Enforced by the kernel's descriptor table. */
 export const DESCRIPTORS = 1024;
 /** Memory mappings of one process, as Linux's vm.max_map_count; ENOMEM beyond. Enforced by the kernel. */

@@ -98,7 +98,8 @@ static void children(void) {
   printf("alive %d %d\n", readiness(fd, 20), epoll_wait(list, &event, 1, 0));
   must("pidfd_send_signal", send_signal(fd, SIGTERM, NULL));
   printf("ended %d\n", readiness(fd, 5000) == POLLIN);
-  printf("told %d %d\n", epoll_wait(list, &event, 1, 1000), event.data.fd);
+  printf("told %d", epoll_wait(list, &event, 1, 1000));
+  printf(" %d\n", event.data.fd);
   report("to a zombie", send_signal(fd, SIGTERM, NULL));
   report("a zombie's descriptor", syscall(SYS_pidfd_getfd, fd, 0, 0));
   int again = open_process(child, 0);

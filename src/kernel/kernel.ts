@@ -21,6 +21,7 @@ import { Facts } from "./facts.ts";
 import { releaseLocks } from "./futexes.ts";
 import { copyOf } from "./inheritance.ts";
 import { InotifyRegistry } from "./inotify.ts";
+import { PosixQueues } from "./ipc/posix-queues.ts";
 import { undoAll } from "./ipc/semaphores.ts";
 import { SystemV } from "./ipc/system-v.ts";
 import { LockTable } from "./locks.ts";
@@ -96,6 +97,7 @@ export class Kernel {
   readonly epollCounts: EpollCounts = { watches: 0, look: 0, depth: 0 };
   readonly shared: SharedMemory;
   readonly systemV: SystemV;
+  readonly queues: PosixQueues;
   /** For operations that need a Stat for themselves; good until the next call. */
   readonly stat = emptyStat();
   /** Where a small vectored write is put together; good until the next call. */
@@ -128,6 +130,7 @@ export class Kernel {
     this.shared = new SharedMemory(this, options.sharedMemory);
     this.signalReaders = new WaitQueue(this.scheduler);
     this.systemV = new SystemV(this);
+    this.queues = new PosixQueues(this);
     this.ends = new ProcessEnds(this);
     this.pipes = new PipeFileSystem(options.host.clock, this.scheduler);
     this.locks = new LockTable(this.scheduler);

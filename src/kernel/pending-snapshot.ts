@@ -4,6 +4,7 @@
 import type { ChildSelection } from "./children.ts";
 import type { Outcome } from "./contracts.ts";
 import type { Message, MessageWish } from "./ipc/messages.ts";
+import type { PosixMessage } from "./ipc/posix-queues.ts";
 import type { SemaphoreOperation } from "./ipc/semaphores.ts";
 import type { LockKind } from "./locks.ts";
 import type { PollItem } from "./pending.ts";
@@ -112,6 +113,21 @@ export type PendingSnapshot =
       readonly kind: "epoll";
       readonly description: number;
       readonly most: number;
+      readonly remainingNs: number | undefined;
+    }
+  | {
+      readonly kind: "queue send";
+      readonly description: number;
+      readonly message: PosixMessage;
+      readonly sent: boolean;
+      readonly remainingNs: number | undefined;
+    }
+  | {
+      readonly kind: "queue receive";
+      readonly description: number;
+      readonly address: number;
+      readonly priorityAt: number;
+      readonly message: PosixMessage | undefined;
       readonly remainingNs: number | undefined;
     }
   | { readonly kind: "fork" };

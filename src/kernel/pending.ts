@@ -18,13 +18,14 @@ import type { EpollFile } from "./events/epoll-file.ts";
 import { SignalFile } from "./events/signal-file.ts";
 import type { FutexWaiter } from "./futexes.ts";
 import type { Message, MessageQueue, MessageWish } from "./ipc/messages.ts";
+import type { PosixMessage, PosixQueue } from "./ipc/posix-queues.ts";
 import { operate, type SemaphoreOperation, type SemaphoreSet } from "./ipc/semaphores.ts";
 import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
 import { type OwnedFutex, takeOver } from "./owned-futexes.ts";
 import { PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
-import type { Thread } from "./process.ts";
+import type { Process, Thread } from "./process.ts";
 import { scan } from "./readiness.ts";
 import type { SignalSet } from "./signal-set.ts";
 import { TerminalFile } from "./terminal.ts";
@@ -148,6 +149,26 @@ export interface PendingReceive extends PendingCall {
   readonly address: number;
 }
 
+/** mq_timedsend: until somebody takes a message. */
+export interface PendingQueueSend extends PendingCall {
+  readonly kind: "queue send";
+  readonly description: OpenDescription;
+  readonly queue: PosixQueue;
+  readonly message: PosixMessage;
+  sent: boolean;
+}
+
+/** mq_timedreceive: until a message is handed over. */
+export interface PendingQueueReceive extends PendingCall {
+  readonly kind: "queue receive";
+  readonly description: OpenDescription;
+  readonly queue: PosixQueue;
+  readonly address: number;
+  /** 0: nobody asks. */
+  readonly priorityAt: number;
+  message: PosixMessage | undefined;
+}
+
 /** epoll_wait: events go to `thread.events`. */
 export interface PendingEpoll extends PendingCall {
   readonly kind: "epoll";
@@ -230,6 +251,8 @@ export type Pending =
   | PendingEpoll
   | PendingSend
   | PendingReceive
+  | PendingQueueSend
+  | PendingQueueReceive
   | PendingFork;
 
 /** Whether a signal may end such a call before its time. */
@@ -318,6 +341,14 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return attemptSend(pending);
     case "receive message":
       return attemptReceive(pending);
+    case "queue send":
+      if (pending.sent) return 0;
+      return pending.timedOut ? -ETIMEDOUT : BLOCKED;
+    case "queue receive":
+      if (pending.message !== undefined) {
+        return receivedMessage(pending.thread.process, pending.message, pending.address, pending.priorityAt);
+      }
+      return pending.timedOut ? -ETIMEDOUT : BLOCKED;
     case "fork":
       return pending.unwound ? kernel.forkNow(pending.thread) : BLOCKED;
   }
@@ -350,6 +381,19 @@ export function attemptReceive({ thread, queue, wish, address }: PendingReceive)
   memory.putU64(address, message.type);
   memory.bytes.set(message.bytes.subarray(0, length), address + MESSAGE_TYPE_BYTES);
   return length;
+}
+
+/** A message of a POSIX queue goes to its receiver: its bytes, -EFAULT. */
+export function receivedMessage(
+  { memory }: Process,
+  { bytes, priority }: PosixMessage,
+  address: number,
+  priorityAt: number,
+): Outcome {
+  if (!memory.contains(address, bytes.length) || (priorityAt !== 0 && !memory.contains(priorityAt, 4))) return -EFAULT;
+  memory.bytes.set(bytes, address);
+  if (priorityAt !== 0) memory.view.setUint32(priorityAt, priority, true);
+  return bytes.length;
 }
 
 /** Fill one part. BLOCKED while there is more; what the file answers when it cannot be read: the mapping is gone then. */
@@ -392,6 +436,8 @@ function interruption(pending: Pending): Outcome {
     case "again":
     case "open":
     case "lock":
+    case "queue send":
+    case "queue receive":
     case "read":
     case "wait":
       break;

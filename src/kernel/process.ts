@@ -177,6 +177,7 @@ export class Process implements WalkContext, DescriptorOwner {
   /** fcntl(2): closing any descriptor of a file gives up all the process's records on it. */
   closed({ file }: OpenDescription): void {
     if (this.holdsRecords) this.kernel.locks.releaseAll(file.inode, this);
+    file.flush?.(this.pid);
   }
 
   attach(program: Program): void {

@@ -2,7 +2,7 @@
  * Layer: kernel. Resource limits: getrlimit(2), prlimit(2). A process has the sandbox's own until it sets others, and its children
  * have what it has. It must not know encodings.
  *
- * What comes of them: NOFILE, FSIZE, NPROC (not for user 0), AS and DATA (what mmap(2) and brk(2) may grow the memory to) and CPU.
+ * What comes of them: NOFILE, FSIZE, NPROC (not for user 0), AS and DATA (what mmap(2) and brk(2) may grow the memory to), MSGQUEUE and CPU.
  * STACK, CORE and the rest are kept and told: stacks are the engine's, and no core is ever dumped.
  */
 import { EAGAIN, EFBIG, EINVAL, EPERM } from "../abi/errno.ts";
@@ -13,6 +13,7 @@ import {
   RLIMIT_CPU,
   RLIMIT_DATA,
   RLIMIT_FSIZE,
+  RLIMIT_MSGQUEUE,
   RLIMIT_NOFILE,
   RLIMIT_NPROC,
   RLIMIT_SIGPENDING,
@@ -20,7 +21,7 @@ import {
 } from "../abi/resource.ts";
 import { SIGXFSZ } from "../abi/signal.ts";
 import { S_IFREG } from "../abi/stat.ts";
-import { SIGNALS_QUEUED } from "../limits.ts";
+import { SIGNALS_QUEUED, USER_QUEUE_BYTES } from "../limits.ts";
 import type { OpenFile } from "../vfs/contracts.ts";
 import type { Process, Thread } from "./process.ts";
 
@@ -57,6 +58,8 @@ function sandboxLimit({ kernel }: Process, resource: number): number {
       return kernel.limits.descriptors;
     case RLIMIT_SIGPENDING:
       return SIGNALS_QUEUED;
+    case RLIMIT_MSGQUEUE:
+      return USER_QUEUE_BYTES;
     default:
       return Infinity;
   }

@@ -4,7 +4,6 @@
  */
 import type { ByteString } from "../abi/byte-string.ts";
 import { O_PATH } from "../abi/fcntl.ts";
-import { S_IFIFO } from "../abi/stat.ts";
 import type { Inode, OpenFile } from "../vfs/contracts.ts";
 import type { Location, Mount } from "../vfs/mounts.ts";
 import { BytesFile } from "./bytes-file.ts";
@@ -17,6 +16,7 @@ import { standAt } from "./futexes.ts";
 import { InotifyFile } from "./inotify.ts";
 import type { MessageQueue } from "./ipc/messages.ts";
 import type { Ownership } from "./ipc/objects.ts";
+import { type PosixQueue, QueueFile } from "./ipc/posix-queues.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
@@ -25,24 +25,18 @@ import { PathFile } from "./path-file.ts";
 import { type Pending, parked } from "./pending.ts";
 import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot } from "./pending-snapshot.ts";
 import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
-import { type PipeFileSystem, StreamInode } from "./pipefs.ts";
+import { StreamInode } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
 import { isResource, setResourceLimit } from "./resource-limits.ts";
-import type { FileRange, SharedFile } from "./shared-file.ts";
+import { check, rangesOf, streamInode } from "./restored-parts.ts";
+import type { SharedFile } from "./shared-file.ts";
 import { SignalSet } from "./signal-set.ts";
 import { SIGNALS } from "./signals.ts";
-import type {
-  DescriptionSnapshot,
-  KernelSnapshot,
-  PlaceSnapshot,
-  ProcessSnapshot,
-  StreamInodeSnapshot,
-} from "./snapshot.ts";
+import type { DescriptionSnapshot, KernelSnapshot, PlaceSnapshot, ProcessSnapshot } from "./snapshot.ts";
 import {
   HIDDEN_MOUNT,
   type PipeSnapshot,
   type SharedFileSnapshot,
-  SnapshotError,
   type StreamSnapshot,
   type TimerSnapshot,
 } from "./snapshot.ts";
@@ -101,6 +95,7 @@ class Restorer {
     this.#options = options;
     this.#mounts = kernel.mounts.list();
     this.#now = kernel.host.clock.monotonicNs();
+    check(kernel.queues.restore(snapshot.queues), "has queues that cannot be");
     const pipes = snapshot.pipes.map((pipe) => this.#pipe(pipe));
     const streams = snapshot.streams.map((stream) => options.stream(kernel, stream));
     const terminals = snapshot.terminals.map((state) => this.#terminal(state));
@@ -257,6 +252,8 @@ class Restorer {
     // Whoever is continued before may wake it.
     if (pending.kind === "futex") standAt(pending);
     else if (pending.kind === "owned futex") pending.futex.waiters.add(pending);
+    else if (pending.kind === "queue send" && !pending.sent) pending.queue.senders.add(pending);
+    else if (pending.kind === "queue receive" && !pending.message) pending.queue.receivers.add(pending);
     this.#kernel.scheduler.wake(pending);
   }
 
@@ -350,6 +347,22 @@ class Restorer {
       case "receive message": {
         const { kind, wish, address } = described;
         return { ...parked(thread), kind, queue: this.#queue(described.queue), wish: { ...wish }, address };
+      }
+      case "queue send": {
+        const { kind, message, sent } = described;
+        const description = this.#numbered(described.description);
+        const queue = openedQueue(description);
+        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, description, queue, message, sent };
+      }
+      case "queue receive": {
+        const { remainingNs, ...rest } = described;
+        const description = this.#numbered(rest.description);
+        return {
+          ...parked(thread, this.#deadline(remainingNs)),
+          ...rest,
+          description,
+          queue: openedQueue(description),
+        };
       }
       case "epoll": {
         const { kind, most } = described;
@@ -469,12 +482,20 @@ class Restorer {
     else if (described.kind === "terminal") file = openedTerminal(terminals[described.index], described.master);
     else if (described.kind === "event") file = restoreEvent(this.#kernel, described.state, this.#now);
     else if (described.kind === "inotify") file = this.#inotify(described);
+    else if (described.kind === "queue") file = this.#queueFile(described.index);
     else if (described.kind === "bytes") file = new BytesFile(this.#kernel, described.content.slice());
     check(typeof file === "object", "has an open file that cannot be opened again");
     const description = new OpenDescription(file, location, flags);
     if (file instanceof EpollFile) file.descriptions.push(description);
     description.offset = offset;
     return description;
+  }
+
+  #queueFile(index: number): QueueFile {
+    const { queues } = this.#kernel;
+    const queue = queues.at(index);
+    check(queue !== undefined, "has an open queue of no messages");
+    return new QueueFile(queues, queue);
   }
 
   #inotify(described: Extract<DescriptionSnapshot["file"], { kind: "inotify" }>): InotifyFile {
@@ -540,27 +561,11 @@ class Restorer {
 
 const REMOVED: Ownership = { id: -1, key: 0, uid: 0, gid: 0, cuid: 0, cgid: 0, mode: 0, ctime: 0 };
 
+function openedQueue({ file }: OpenDescription): PosixQueue {
+  check(file instanceof QueueFile, "waits for messages of what has none");
+  return file.queue;
+}
+
 function openedTerminal(terminal: Terminal | undefined, master: boolean): OpenFile | undefined {
   return master ? terminal?.pair?.master : terminal?.file.opened();
-}
-
-function rangesOf(flat: readonly number[]): FileRange[] {
-  const ranges: FileRange[] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) ranges.push({ start: flat[i] ?? 0, end: flat[i + 1] ?? 0 });
-  return ranges;
-}
-
-function streamInode(fs: PipeFileSystem, described: StreamInodeSnapshot | undefined): StreamInode {
-  check(described !== undefined, "has a pipe that is nowhere");
-  const { ino, mode, uid, gid, times } = described;
-  const inode = new StreamInode(fs, ino, S_IFIFO, mode, 0, { uid, gid });
-  const [a = 0, aNs = 0, m = 0, mNs = 0, c = 0, cNs = 0] = times;
-  inode.atime = { seconds: a, nanoseconds: aNs };
-  inode.mtime = { seconds: m, nanoseconds: mNs };
-  inode.ctime = { seconds: c, nanoseconds: cNs };
-  return inode;
-}
-
-function check(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new SnapshotError(`This snapshot ${what}: it was changed, or belongs to other files and programs.`);
 }

@@ -210,6 +210,12 @@ export class Scheduler implements WakeSink {
       case "semaphores":
         pending.set.waiters.add(pending);
         break;
+      case "queue send":
+        if (!pending.sent) pending.queue.senders.add(pending);
+        break;
+      case "queue receive":
+        if (pending.message === undefined) pending.queue.receivers.add(pending);
+        break;
       case "send message":
         pending.queue.toSend.add(pending);
         break;
@@ -238,6 +244,14 @@ export class Scheduler implements WakeSink {
     switch (pending.kind) {
       case "lock":
         this.#kernel.locks.waitEnded(pending.description.file.inode);
+        pending.description.release();
+        break;
+      case "queue send":
+        pending.queue.senders.delete(pending);
+        pending.description.release();
+        break;
+      case "queue receive":
+        pending.queue.receivers.delete(pending);
         pending.description.release();
         break;
       case "again":

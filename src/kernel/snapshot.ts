@@ -11,6 +11,7 @@ import type { ExitStatus } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import { type EventFileState, eventState } from "./events/state.ts";
 import { type InotifyEvent, InotifyFile } from "./inotify.ts";
+import { type PosixQueueState, type PosixQueues, QueueFile } from "./ipc/posix-queues.ts";
 import type { SystemVState } from "./ipc/system-v.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lock } from "./locks.ts";
@@ -93,6 +94,7 @@ export type FileSnapshot =
     }
   | { readonly kind: "bytes"; readonly content: Uint8Array }
   | { readonly kind: "event"; readonly state: EventFileState }
+  | { readonly kind: "queue"; readonly index: number }
   | { readonly kind: "place"; readonly place: PlaceSnapshot };
 
 export interface DescriptionSnapshot {
@@ -197,6 +199,7 @@ export interface KernelSnapshot {
   readonly descriptions: readonly DescriptionSnapshot[];
   readonly shared: readonly SharedFileSnapshot[];
   readonly systemV: SystemVState;
+  readonly queues: readonly PosixQueueState[];
   readonly processes: readonly ProcessSnapshot[];
   readonly locks: readonly HeldLockSnapshot[];
 }
@@ -218,6 +221,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
     descriptions,
     shared,
     systemV: taker.systemV,
+    queues: kernel.queues.state(),
     processes,
     locks,
   };
@@ -232,9 +236,11 @@ class Taker {
   readonly shared: SharedFileSnapshot[] = [];
   readonly systemV: SystemVState;
   readonly #numbers = new Map<object, number>();
+  readonly #queues: PosixQueues;
   readonly #now: number;
 
   constructor(kernel: Kernel) {
+    this.#queues = kernel.queues;
     this.#now = kernel.host.clock.monotonicNs();
     kernel.mounts.list().forEach((mount, index) => {
       this.#numbers.set(mount, index);
@@ -399,6 +405,15 @@ class Taker {
         const { kind, queue, wish, address } = pending;
         return { kind, queue: queue.owner.id, wish: { ...wish }, address };
       }
+      case "queue send": {
+        const { kind, message, sent } = pending;
+        return { kind, description: this.#description(pending.description), message, sent, remainingNs };
+      }
+      case "queue receive": {
+        const { kind, address, priorityAt, message } = pending;
+        const description = this.#description(pending.description);
+        return { kind, description, address, priorityAt, message, remainingNs };
+      }
       case "epoll": {
         const { kind, most } = pending;
         return { kind, description: this.#description(pending.description), most, remainingNs };
@@ -456,6 +471,7 @@ class Taker {
       }));
       return { kind: "inotify", nextWd, watches, events: [...events] };
     }
+    if (file instanceof QueueFile) return { kind: "queue", index: this.#queues.indexOf(file.queue) };
     const state = eventState(file, this.#now, (one) => this.#description(one));
     if (state !== undefined) return { kind: "event", state };
     if (file instanceof BytesFile) return { kind: "bytes", content: file.content.slice() };

@@ -81,6 +81,14 @@ export function putSignalSet(
   memory.view.setInt32(address + 4, high, true);
 }
 
+const now: WallTime = { seconds: 0, nanoseconds: 0 };
+
+/** Monotonic time in nanoseconds at a time of the calendar; Infinity beyond what can be counted. */
+export function deadlineAt(thread: Thread, at: WallTime): number {
+  thread.process.kernel.host.clock.wallTime(now);
+  return deadlineAfter(thread, { seconds: at.seconds - now.seconds, nanoseconds: at.nanoseconds - now.nanoseconds });
+}
+
 /** Monotonic time in nanoseconds after a span of time; Infinity beyond what can be counted. */
 export function deadlineAfter(thread: Thread, span: WallTime): number {
   const deadline = thread.process.kernel.host.clock.monotonicNs() + span.seconds * 1e9 + span.nanoseconds;

@@ -19,6 +19,7 @@ import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as opening from "./opening.ts";
 import * as poll from "./poll.ts";
+import * as queues from "./posix-queues.ts";
 import * as processFiles from "./process-files.ts";
 import * as processes from "./processes.ts";
 import { absent, by, faked, full, partial, refused, type Syscall } from "./row.ts";
@@ -204,6 +205,15 @@ const EVENTS = [
   full("epoll_pwait2", events.sys_epoll_pwait2, events.finishEpoll),
 ];
 
+const QUEUES = [
+  full("mq_open", queues.sys_mq_open),
+  full("mq_unlink", queues.sys_mq_unlink),
+  full("mq_timedsend", queues.sys_mq_timedsend),
+  full("mq_timedreceive", queues.sys_mq_timedreceive),
+  partial("mq_notify", "SIGEV_THREAD is EBADF: it needs a netlink socket", queues.sys_mq_notify),
+  full("mq_getsetattr", queues.sys_mq_getsetattr),
+];
+
 const SYSTEM_V = [
   full("shmget", systemV.sys_shmget),
   partial("shmat", "SHM_EXEC changes nothing", systemV.sys_shmat),
@@ -386,14 +396,12 @@ const REFUSED = (
 ).map((name) => refused(name, EPERM, PRIVILEGED));
 
 const NO_CLONE = "processes are made by fork and posix_spawn, threads by __wasm_thread_spawn";
-const NO_QUEUES = "no POSIX message queues";
 const NO_RING = "would be a second way into the kernel";
 const NO_NUMA = "one node of memory";
 const ABSENT = [
   ...absent(NO_CLONE, "clone", "clone3"),
   ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
   ...absent("not yet", "sched_rr_get_interval", "name_to_handle_at"),
-  ...absent(NO_QUEUES, "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr"),
   ...absent(NO_RING, "io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "io_destroy"),
   ...absent(NO_RING, "io_getevents", "io_pgetevents", "io_submit", "io_cancel"),
   ...absent(NO_NUMA, "mbind", "set_mempolicy", "get_mempolicy", "migrate_pages", "move_pages"),
@@ -424,6 +432,7 @@ export const FAMILIES: ReadonlyMap<string, readonly Syscall[]> = new Map([
   ["Memory", MEMORY],
   ["Events", EVENTS],
   ["System V IPC", SYSTEM_V],
+  ["POSIX message queues", QUEUES],
   ["Processes and threads", PROCESSES],
   ["Signals", SIGNALS],
   ["Users and groups", IDENTITY],

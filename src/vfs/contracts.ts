@@ -106,6 +106,8 @@ export interface OpenFile {
   punch?(offset: number, length: number): number;
   /** Where data, or a hole, begins at or after an offset below the size; -ENXIO. Without it a file is data throughout. */
   seekContent?(offset: number, hole: boolean): number;
+  /** A process closed a descriptor of it, one of perhaps many. */
+  flush?(pid: number): void;
   /** The last descriptor is gone. Called once. */
   close(): void;
 }

@@ -54,6 +54,8 @@ const LEFT_OUT: ReadonlySet<CallName> = new Set<CallName>([
   "semtimedop",
   "msgsnd",
   "msgrcv",
+  "mq_timedsend",
+  "mq_timedreceive",
   "fork",
   "vfork",
   "execve",
