@@ -24,6 +24,37 @@ static int reap(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static char *early;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void *look(void *unused) {
+  pthread_mutex_lock(&gate);
+  printf("a thread older than what is shared sees %s\n", early);
+  strcpy(early, "its words");
+  pthread_mutex_unlock(&gate);
+  return unused;
+}
+
+/* The first that this process shares, while a thread of it has not begun yet. */
+static void beside_a_new_thread(void) {
+  pthread_t thread;
+  pthread_mutex_lock(&gate);
+  if (pthread_create(&thread, NULL, look, NULL)) exit(97);
+  early = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (early == MAP_FAILED) exit(98);
+  strcpy(early, "the first words");
+  pthread_mutex_unlock(&gate);
+  pthread_join(thread, NULL);
+  pid_t child = must("fork", fork());
+  if (child == 0) {
+    printf("a child sees %s\n", early);
+    fflush(stdout);
+    _exit(0);
+  }
+  reap(child);
+  must("munmap", munmap(early, 4096));
+}
+
 static void attributes(void) {
   pthread_mutexattr_t mutex;
   pthread_mutexattr_init(&mutex);
@@ -140,6 +171,7 @@ static void robust(int killed) {
 
 int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
+  beside_a_new_thread();
   at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return 98;
   attributes();

@@ -146,7 +146,8 @@ export class GuestProgram implements Program, Surroundings {
   }
 
   sharesMemory(): void {
-    for (const guest of this.#threads.values()) guest.sharesMemory();
+    // Who has not begun asks when it does.
+    for (const [thread, guest] of this.#threads) if (!this.#waiting.has(thread)) guest.sharesMemory();
   }
 
   prepareThread(thread: Thread): number {
