@@ -62,10 +62,15 @@ export function compile(
   const newer = policy.newer === undefined ? undefined : answer(policy.newer.action);
 
   const calls = callsOf(policy, architecture);
-  // Calls with argument rules are tested first: the kernel answers the others from its per-call cache and never gets here.
-  const inOrder = [...calls.filter(hasConditions), ...calls.filter((call) => !hasConditions(call))];
-  let next = fallback;
-  for (const { number, rules } of inOrder.reverse()) {
+  const plain = calls.filter((call) => !hasConditions(call));
+  const decided = plain.flatMap(({ number, rules: [rule] }) => (rule ? [{ number, body: answer(rule.action) }] : []));
+  let next = testNumber(
+    out,
+    decided.filter(({ body }) => body !== fallback).sort((a, b) => a.number - b.number),
+    fallback,
+  );
+  // Calls with argument rules are tested first: the kernel answers most of the others from its per-call cache and never gets here.
+  for (const { number, rules } of calls.filter(hasConditions).reverse()) {
     let body = fallback;
     for (const rule of merged(rules).reverse()) body = test(out, rule, answer(rule.action), body);
     // The bodies load arguments over the call's number, so every one of them ends in an answer and none falls through.
@@ -79,6 +84,28 @@ export function compile(
   out.load(ARCHITECTURE_AT);
   return out.finish();
 }
+
+/** Numbers that are tested one after the other; with more of them halving is shorter. */
+const LEAF = 4;
+
+/**
+ * Where the loaded call's number leads: a tree, because a call with argument rules in a later filter goes through all of this
+ * one, every time. `calls` are in the order of their numbers.
+ */
+function testNumber(out: BackwardAssembler, calls: readonly NumberedBody[], none: Label): Label {
+  const middle = calls.length >> 1;
+  const first = calls[middle];
+  if (first === undefined || calls.length <= LEAF) {
+    let next = none;
+    for (const { number, body } of calls.toReversed()) next = out.jumpIfEqual(number, body, next);
+    return next;
+  }
+  const above = testNumber(out, calls.slice(middle), none);
+  const below = testNumber(out, calls.slice(0, middle), none);
+  return out.jumpIfAtLeast(first.number, above, below);
+}
+
+type NumberedBody = { readonly number: number; readonly body: Label };
 
 type CallRules = { readonly number: number; readonly rules: Rule[] };
 
