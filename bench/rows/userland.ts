@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "linden";
-import { builtImage } from "../../src/toolchain/index.ts";
+import { builtImage } from "../../src/store/index.ts";
 import type { Bench, Group } from "../group.ts";
 import { say, timed } from "../sides.ts";
 import { type Goal, median, type Row } from "../table.ts";

@@ -2,6 +2,7 @@
  * Layer: cli. `linden cc`, `c++`, `ar`, `ranlib`, `nm`, `strip`: the words go on as they are, so that makefiles and configure
  * scripts can name them. It must not know what a compiler's words mean.
  */
+import { StoreError } from "../store/index.ts";
 import { compile, findTools, startTool, ToolchainError } from "../toolchain/index.ts";
 import { print } from "./output.ts";
 import { progressLine } from "./progress-line.ts";
@@ -12,7 +13,7 @@ export function compiler(language: "c" | "c++"): (argv: readonly string[]) => Pr
     try {
       return await compile(argv, language, line.show);
     } catch (error) {
-      if (!(error instanceof ToolchainError)) throw error;
+      if (!(error instanceof ToolchainError || error instanceof StoreError)) throw error;
       line.end();
       if (error.message !== "") print(2, `${error.message}\n`);
       return error.exitCode;

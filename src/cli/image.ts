@@ -5,16 +5,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  buildImage,
-  builtImage,
-  DEFAULT_IMAGE,
-  images,
-  loadImage,
-  packImage,
-  staleImage,
-  ToolchainError,
-} from "../toolchain/index.ts";
+import { builtImage, loadImage, packImage, StoreError } from "../store/index.ts";
+import { buildImage, DEFAULT_IMAGE, images, staleImage, ToolchainError } from "../toolchain/index.ts";
 import { print, say } from "./output.ts";
 import { progressLine } from "./progress-line.ts";
 import { HELP, UsageError } from "./usage.ts";
@@ -62,7 +54,7 @@ export async function built(name: string): Promise<string | undefined> {
   try {
     return await buildImage(name, OWN_COMMAND, line.show);
   } catch (error) {
-    if (!(error instanceof ToolchainError)) throw error;
+    if (!(error instanceof ToolchainError || error instanceof StoreError)) throw error;
     line.end();
     for (const text of error.message.split("\n")) say(text);
     return undefined;

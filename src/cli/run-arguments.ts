@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { LimitOptions, Mount, SandboxOptions } from "../sandbox/options.ts";
+import { absoluteImage } from "../store/image-names.ts";
 import { HELP, UsageError } from "./usage.ts";
 
 export interface RunRequest {
@@ -19,7 +20,7 @@ export interface RunRequest {
 
 const OPTIONS = {
   volume: { type: "string", short: "v", multiple: true },
-  image: { type: "string" },
+  image: { type: "string", multiple: true },
   dir: { type: "string", multiple: true },
   tmpfs: { type: "string", multiple: true },
   "read-only": { type: "boolean" },
@@ -168,7 +169,9 @@ function readPolicy(path: string): SandboxOptions {
   }
   const base = dirname(resolve(path));
   const given = policy as SandboxOptions;
-  const options = typeof given.image === "string" ? { ...given, image: resolve(base, given.image) } : given;
+  const { image } = given;
+  const place = (each: unknown) => (typeof each === "string" ? absoluteImage(each, base) : each);
+  const options = image === undefined ? given : { ...given, image: [image].flat().map(place) as string[] };
   if (typeof options.mounts !== "object" || options.mounts === null) return options;
   const mounts = Object.entries(options.mounts).map(([at, mount]) => {
     if (typeof mount === "string") return [at, resolve(base, mount)];

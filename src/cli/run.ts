@@ -1,8 +1,6 @@
 /**
  * Layer: cli. `linden run`: one program, its streams joined to this process's, its end becoming ours.
  */
-
-import { statSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { isatty, ReadStream, WriteStream } from "node:tty";
 import { ProgramNotFound } from "../sandbox/errors.ts";
@@ -13,12 +11,12 @@ import { Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
 import { defaultServices, type LaunchedAhead } from "../sandbox/services.ts";
 import { escapeText } from "../sandbox/text.ts";
+import { imageNames, isImageName } from "../store/image-names.ts";
 import { print, say } from "./output.ts";
 import { OwnTerminal } from "./own-terminal.ts";
 import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
 import { onSignal } from "./signals.ts";
 import { standardStreams } from "./standard-streams.ts";
-import { UsageError } from "./usage.ts";
 
 /** As timeout(1). */
 const EXIT_TIMEOUT = 124;
@@ -69,50 +67,32 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
   return exit?.timedOut ? EXIT_TIMEOUT : (forwarding.status ?? exit?.exitCode ?? EXIT_KILLED);
 }
 
-/** With the image that was named, or the default one where nobody else has the program; and the names of images of the cache. */
+/** With the default image where none was named and nobody else has the program; and the names of images that it will use. */
 async function withImage(request: RunRequest): Promise<{ request: RunRequest; names: readonly string[] }> {
   const { program, options } = request;
-  const named = options.image;
-  if (named !== undefined && isArchive(named)) {
-    const { loadImage } = await import("../toolchain/index.ts");
-    const { directory } = await loadImage(named);
-    return { request: { ...request, options: { ...options, image: directory } }, names: [] };
-  }
+  if (options.image !== undefined)
+    return { request, names: [options.image].flat().filter(isImageName).flatMap(imageNames) };
   const asked = { request, names: [] };
-  if (named?.includes("/")) return asked;
-  if (named === undefined) {
-    if (program.includes("/") || program.endsWith(".wasm")) return asked;
-    const elsewhere = await findProgram(program, process.cwd()).then(
-      () => true,
-      (error: unknown) => !(error instanceof ProgramNotFound),
-    );
-    if (elsewhere) return asked;
-  }
-  const { builtImage, DEFAULT_IMAGE, imageNames } = await import("../toolchain/index.ts");
-  const names = named ?? DEFAULT_IMAGE;
-  const image = await builtImage(names);
-  if (image !== undefined) return { request: { ...request, options: { ...options, image } }, names: imageNames(names) };
-  if (named === undefined) {
+  if (program.includes("/") || program.endsWith(".wasm")) return asked;
+  const elsewhere = await findProgram(program, process.cwd()).then(
+    () => true,
+    (error: unknown) => !(error instanceof ProgramNotFound),
+  );
+  if (elsewhere) return asked;
+  const { builtImage } = await import("../store/index.ts");
+  const { DEFAULT_IMAGE } = await import("../toolchain/index.ts");
+  if ((await builtImage(DEFAULT_IMAGE)) === undefined) {
     throw new ProgramNotFound(
       `${escapeText(program)}: no installed guest has this name (linden guests lists them), it is no path of a .wasm file, ` +
         `and the image of a shell and its tools is not built: linden image build`,
     );
   }
-  throw new UsageError(
-    "run",
-    `--image ${named}: it is not built (linden image build ${named}), and no path with a "/"`,
-  );
+  return { request: { ...request, options: { ...options, image: DEFAULT_IMAGE } }, names: [DEFAULT_IMAGE] };
 }
 
 async function warnOfStale(names: readonly string[]): Promise<void> {
   const image = await import("./image.ts");
   for (const name of names) await image.warnOfStale(name);
-}
-
-/** A name that ends as an archive's, or a path of something that is no directory. */
-function isArchive(image: string): boolean {
-  if (/\.(tar|tar\.gz|tgz)$/.test(image)) return true;
-  return image.includes("/") && (statSync(image, { throwIfNoEntry: false })?.isFile() ?? false);
 }
 
 interface Forwarding {

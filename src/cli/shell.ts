@@ -1,6 +1,7 @@
 /** Layer: cli. `linden shell`: the default image, built if it must be, and its shell in a sandbox. */
 import type { LaunchedAhead } from "../sandbox/services.ts";
-import { builtImage, DEFAULT_IMAGE } from "../toolchain/index.ts";
+import { builtImage } from "../store/index.ts";
+import { DEFAULT_IMAGE } from "../toolchain/index.ts";
 import { built } from "./image.ts";
 import { print, say } from "./output.ts";
 import { run } from "./run.ts";

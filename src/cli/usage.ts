@@ -45,8 +45,9 @@ an installed guest ("linden guests"). What stands after PROGRAM is the program's
 
 Files:
       --image NAME|DIRECTORY|FILE.tar
-                                 start with an image's files ("linden image list"); NAME may be several, busybox,bash; a
-                                 PROGRAM that is no guest comes from busybox's, once that is built: linden run sh
+                                 start with an image's files ("linden image list"); NAME may be several, busybox,bash, and
+                                 the option be given again: the last one's files lie on top; a PROGRAM that is no guest
+                                 comes from busybox's, once that is built: linden run sh
   -v, --volume HOST:GUEST[:ro|:O]
                                  show a host directory, or a copy of a file (:ro only), at GUEST; :ro for reading only;
                                  :O for an overlay: the guest may change it, in memory, and the host's stays as it is

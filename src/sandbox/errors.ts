@@ -54,6 +54,25 @@ export class ModuleRefused extends NotRunnable {
   }
 }
 
+/** No image of this name is built, and no archive and no directory is there. A shell would exit with 127. */
+export class ImageNotFound extends LindenError {
+  override readonly name = "ImageNotFound";
+  readonly exitCode = 127;
+
+  constructor(message: string) {
+    super("ERR_IMAGE_NOT_FOUND", message);
+  }
+}
+
+/** An image's archive is cut short or was changed, or cannot be kept here. */
+export class ImageRefused extends NotRunnable {
+  override readonly name = "ImageRefused";
+
+  constructor(message: string) {
+    super(message, "ERR_IMAGE_REFUSED");
+  }
+}
+
 /** A wanted layer of the lock cannot be had here; the sandbox did not start. `lock: "off"` is the only way past. */
 export class LockUnavailable extends LindenError {
   override readonly name = "LockUnavailable";

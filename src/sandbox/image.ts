@@ -1,12 +1,13 @@
 /**
- * Layer: sandbox. An image: a directory of the host whose files, links and programs a sandbox starts with. It must not know
- * how images are built, nor cells.
+ * Layer: sandbox. An image: what directories of the host hold, laid over each other, whose files, links and programs a
+ * sandbox starts with. It must not know how images are built, nor cells.
  */
-import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
-import { join, posix, sep } from "node:path";
-import { OptionError } from "./errors.ts";
+import { closeSync, lstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { posix } from "node:path";
+import { ImageNotFound, ImageRefused } from "./errors.ts";
 
 export interface ImageFile {
+  readonly kind: "file";
   /** Absolute path in the sandbox. */
   readonly at: string;
   readonly host: string;
@@ -15,67 +16,115 @@ export interface ImageFile {
   readonly program: boolean;
 }
 
-export interface Image {
-  readonly directory: string;
-  readonly files: readonly ImageFile[];
-  /** Where a link leads, as an absolute path in the sandbox, to where such links are. */
-  readonly links: ReadonlyMap<string, readonly string[]>;
+export interface ImageLink {
+  readonly kind: "link";
+  readonly at: string;
+  /** Absolute path in the sandbox. */
+  readonly target: string;
 }
 
 const MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d]);
-/** Files and links of one image at most. */
-const ENTRIES = 65_536;
-/** Directories, the usual ones of PATH. */
-const PATH = ["usr/local/bin", "usr/bin", "bin", "usr/sbin", "sbin"];
+/** The usual directories of PATH. */
+const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+/** Links on the way to a program, as Linux counts them. */
+const LINKS = 40;
 
-/** What lies below a directory. OptionError for what is no image: too many entries, devices, links out of it. */
-export function readImage(given: string): Image {
-  const directory = directoryOf(given);
-  const files: ImageFile[] = [];
-  const links = new Map<string, string[]>();
-  const left = ["/"];
-  let entries = 0;
-  for (let at = left.pop(); at !== undefined; at = left.pop()) {
-    for (const entry of readdirSync(join(directory, at), { withFileTypes: true })) {
-      entries += 1;
-      const path = posix.join(at, entry.name);
-      if (entries > ENTRIES) throw new OptionError("image", `at most ${ENTRIES} files and links`, directory);
-      if (entry.isDirectory()) left.push(path);
-      else if (entry.isSymbolicLink()) {
-        const target = posix.resolve(at, readlinkSync(join(directory, path)));
-        links.set(target, [...(links.get(target) ?? []), path]);
-      } else if (entry.isFile()) files.push(fileAt(directory, path));
-      else throw new OptionError("image", "files, directories and symbolic links alone", path);
-    }
+/** Where a sandbox's files, links and programs come from. */
+export class Image {
+  /** On the host, the lowest first. */
+  readonly directories: readonly string[];
+  readonly #entries: ReadonlyMap<string, ImageFile | ImageLink>;
+
+  constructor(directories: readonly string[], entries: ReadonlyMap<string, ImageFile | ImageLink>) {
+    this.directories = directories;
+    this.#entries = entries;
   }
-  return { directory, files, links };
+
+  get files(): readonly ImageFile[] {
+    return [...this.#entries.values()].filter((entry) => entry.kind === "file");
+  }
+
+  /** Where a link leads to where such links are. */
+  get links(): ReadonlyMap<string, readonly string[]> {
+    const links = new Map<string, string[]>();
+    for (const entry of this.#entries.values()) {
+      if (entry.kind !== "link") continue;
+      const known = links.get(entry.target);
+      if (known === undefined) links.set(entry.target, [entry.at]);
+      else known.push(entry.at);
+    }
+    return links;
+  }
+
+  /** The file on the host that a command's name means, through links; undefined when there is none. */
+  programOf(name: string): string | undefined {
+    for (const place of PATH) {
+      const file = this.#fileAt(`${place}/${name}`);
+      if (file !== undefined) return file.host;
+    }
+    return undefined;
+  }
+
+  #fileAt(path: string): ImageFile | undefined {
+    let left = path.split("/").slice(1);
+    let at = "";
+    for (let links = 0; links <= LINKS; ) {
+      const [part, ...rest] = left;
+      if (part === undefined) return undefined;
+      const entry = this.#entries.get(`${at}/${part}`);
+      if (entry?.kind === "file") return rest.length === 0 ? entry : undefined;
+      left = rest;
+      if (entry === undefined) at = `${at}/${part}`;
+      else {
+        links += 1;
+        left = [...entry.target.split("/").slice(1), ...rest];
+        at = "";
+      }
+    }
+    return undefined;
+  }
 }
 
-function directoryOf(given: string): string {
+/**
+ * The image that names of built ones, archives and directories make together, the lowest first; undefined for none.
+ * ImageNotFound: there is no such thing here. ImageRefused: it is broken or no image, or the cache is not ours to write.
+ */
+export async function openImage(images: readonly string[]): Promise<Image | undefined> {
+  if (images.length === 0) return undefined;
+  // Most sandboxes have none.
+  const { imageDirectories, layered, StoreError } = await import("../store/index.ts");
   try {
-    if (statSync(given).isDirectory()) return realpathSync(given);
-  } catch {
-    // Told below.
-  }
-  throw new OptionError("image", "a directory that exists, as linden image build prints it", given);
-}
-
-function fileAt(directory: string, at: string): ImageFile {
-  const host = join(directory, at);
-  const mode = lstatSync(host).mode & 0o777;
-  const program = (mode & 0o111) !== 0 && readFileSync(host).subarray(0, MAGIC.length).equals(MAGIC);
-  return { at, host, mode, program };
-}
-
-/** The module on the host that a command's name means in an image; undefined when it has none. */
-export function programOf(directory: string, name: string): string | undefined {
-  for (const place of PATH) {
-    try {
-      const host = realpathSync(join(directory, place, name));
-      if (host.startsWith(realpathSync(directory) + sep) && statSync(host).isFile()) return host;
-    } catch {
-      // The next place may have it.
+    const directories: string[] = [];
+    for (const image of images) {
+      for (const directory of await imageDirectories(image)) directories.push(realpathSync(directory));
     }
+    const entries = new Map<string, ImageFile | ImageLink>();
+    for (const [path, entry] of layered(directories)) {
+      const at = posix.join("/", path);
+      const target = entry.kind === "link" ? posix.resolve(posix.dirname(at), entry.target) : "";
+      entries.set(at, entry.kind === "link" ? { kind: "link", at, target } : fileAt(entry.host, at));
+    }
+    return new Image(directories, entries);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw error.exitCode === EXIT_MISSING ? new ImageNotFound(error.message) : new ImageRefused(error.message);
   }
-  return undefined;
+}
+
+/** A StoreError's, when something is not there. */
+const EXIT_MISSING = 127;
+
+function fileAt(host: string, at: string): ImageFile {
+  const mode = lstatSync(host).mode & 0o777;
+  return { kind: "file", at, host, mode, program: (mode & 0o111) !== 0 && isModule(host) };
+}
+
+function isModule(host: string): boolean {
+  const file = openSync(host, "r");
+  try {
+    const head = Buffer.alloc(MAGIC.length);
+    return readSync(file, head) === MAGIC.length && head.equals(MAGIC);
+  } finally {
+    closeSync(file);
+  }
 }

@@ -5,6 +5,7 @@
 import { resolve } from "node:path";
 import hostExecution from "../../policies/host-execution.json" with { type: "json" };
 import * as defaults from "../limits.ts";
+import { absoluteImage } from "../store/image-names.ts";
 import { OptionError } from "./errors.ts";
 import { toBytes } from "./text.ts";
 import { type Duration, parseDuration, parseSize, type Size } from "./units.ts";
@@ -67,10 +68,11 @@ export interface SandboxOptions {
   readonly limits?: LimitOptions;
   readonly hostname?: string;
   /**
-   * A directory of the host whose files the sandbox starts with, as `linden image build` makes them: programs that can be
-   * run by name, and executed by other programs.
+   * What the sandbox starts with: programs that can be run by name, and executed by other programs. The name of an image that
+   * `linden image build` made or `load` took, or several, "busybox,bash"; an archive of `linden image pack`, "./tools.tar"; a
+   * directory of the host, "./rootfs". Of several in a list, the last one's files lie on top. A path has a "/" in it.
    */
-  readonly image?: string;
+  readonly image?: string | readonly string[];
 }
 
 export type HostMount = {
@@ -99,8 +101,8 @@ export interface Policy {
   readonly readOnly: boolean;
   readonly lock: "required" | "off";
   readonly hostname: string;
-  /** Absolute path on the host. */
-  readonly image: string | undefined;
+  /** Names of images and absolute paths on the host, the lowest first. */
+  readonly images: readonly string[];
   readonly limits: {
     readonly memoryBytes: number;
     readonly wallMs: number | undefined;
@@ -141,9 +143,24 @@ export function parseSandboxOptions(options: unknown, base: string): Policy {
     readOnly: parseBoolean(it.get("readOnly") ?? false, "readOnly"),
     lock,
     hostname: parseHostname(it.get("hostname") ?? "linden"),
-    image: it.get("image") === undefined ? undefined : hostPath(it.get("image"), "image", base),
+    images: parseImages(it.get("image") ?? [], base),
     limits: parseLimits(it.get("limits")),
   };
+}
+
+/** Images over each other at most. */
+const IMAGES = 16;
+
+function parseImages(value: unknown, base: string): readonly string[] {
+  const all: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (all.length > IMAGES) throw new OptionError("image", `at most ${IMAGES} over each other`, all.length);
+  return all.map((each) => {
+    if (typeof each !== "string" || each === "") {
+      throw new OptionError("image", "a name, the path of an archive or of a directory, or a list of these", each);
+    }
+    toBytes(each, "image");
+    return absoluteImage(each, base);
+  });
 }
 
 function parseLimits(value: unknown): Policy["limits"] {

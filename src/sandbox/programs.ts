@@ -16,7 +16,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import { ENTRIES, type Entry } from "../wire/frames.ts";
 import { LindenError, NotRunnable, OptionError, ProgramNotFound } from "./errors.ts";
 import KNOWN_GUESTS from "./guests.json" with { type: "json" };
-import { programOf } from "./image.ts";
+import type { Image } from "./image.ts";
 import { parseEnv, record } from "./options.ts";
 import { escapeText } from "./text.ts";
 
@@ -53,8 +53,8 @@ export interface InstalledGuest extends Program {
 const MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 const GUEST_NAME = /^[a-z0-9][a-z0-9._+-]{0,63}$/;
 
-/** Find a program, at last in the directory of an image. ProgramNotFound, NotRunnable or OptionError say why not. */
-export async function findProgram(name: string, cwd: string, image?: string): Promise<Program> {
+/** Find a program, at last in an image. ProgramNotFound, NotRunnable or OptionError say why not. */
+export async function findProgram(name: string, cwd: string, image?: Image): Promise<Program> {
   if (typeof name !== "string" || name === "") throw new OptionError("program", "a .wasm file or a guest's name", name);
   if (name.includes("/") || name.endsWith(".wasm")) {
     const path = resolve(cwd, name);
@@ -66,7 +66,7 @@ export async function findProgram(name: string, cwd: string, image?: string): Pr
     await checkModule(guest.path, name);
     return guest;
   }
-  const command = image === undefined ? undefined : programOf(image, name);
+  const command = image?.programOf(name);
   if (command !== undefined) {
     await checkModule(command, name);
     return plainProgram(name, command);

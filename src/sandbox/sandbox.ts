@@ -14,7 +14,7 @@ import { sendProgram, startCell, within } from "./cell-start.ts";
 import { FileError, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process.ts";
-import { type Image, programOf, readImage } from "./image.ts";
+import { type Image, openImage } from "./image.ts";
 import { feed } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
 import { overlaps } from "./module-cache.ts";
@@ -44,6 +44,7 @@ export class Sandbox implements AsyncDisposable {
   readonly files: Files;
   readonly #services: Services;
   readonly #policy: Policy;
+  readonly #image: Image | undefined;
   readonly #link: CellLink;
   readonly #server: LockedProcess | undefined;
   readonly #watchdog: Watchdog;
@@ -62,9 +63,11 @@ export class Sandbox implements AsyncDisposable {
     link: CellLink,
     server: LockedProcess | undefined,
     modules: ReadonlyMap<string, number>,
+    image: Image | undefined,
   ) {
     this.#services = services;
     this.#policy = policy;
+    this.#image = image;
     this.#link = link;
     this.#server = server;
     this.#modules = new Map([...modules].map(([key, channel]) => [key, Promise.resolve(channel)]));
@@ -218,11 +221,11 @@ export class Sandbox implements AsyncDisposable {
 
   /** What a name means is looked up once for commands of the image: what lies there stays as it is. */
   async #find(name: string): Promise<Program> {
-    const { image } = this.#policy;
+    const image = this.#image;
     const known = this.#commands.get(name);
     if (known !== undefined) return known;
     const found = await findProgram(name, process.cwd(), image);
-    if (image !== undefined && !name.includes("/") && found.path === programOf(image, name)) {
+    if (image !== undefined && !name.includes("/") && found.path === image.programOf(name)) {
       this.#commands.set(name, found);
     }
     return found;
@@ -250,8 +253,10 @@ export class Sandbox implements AsyncDisposable {
     return sendProgram(this.#services, lock, this.#link, loaded);
   }
 
-  /** @internal Lay an image's files into the sandbox, and let its programs be what executing them starts. */
-  async layImage(image: Image): Promise<void> {
+  /** @internal Lay the image's files into the sandbox, and let its programs be what executing them starts. */
+  async layImage(): Promise<void> {
+    const image = this.#image;
+    if (image === undefined) return;
     const laid = image.files.map(async ({ at, host, mode, program }) => {
       await this.files.write(at, await readFile(host), { mode });
       if (!program) return;
@@ -289,27 +294,29 @@ const SUPPORT_INODES = 128;
 /** Half of what the kernel takes, as the wire frame holds both lists. */
 const ARGUMENT_ROOM = 1024 * 1024;
 
-/** Boot a cell under a policy. `booting`: it was sent ahead. */
+/** Boot a cell under a policy. `opening`: its image; `booting`: BOOT was sent ahead. */
 export async function bootSandbox(
   services: Services,
   policy: Policy,
   link: CellLink,
   modules: ReadonlyMap<string, number>,
+  opening: Promise<Image | undefined> = openImage(policy.images),
   booting?: Promise<void>,
 ): Promise<Sandbox> {
   let server: LockedProcess | undefined;
   try {
+    const image = await opening;
     const hosted = hostMounts(policy);
-    const files = await checkHostMounts(hosted, caches(services, policy));
+    const files = await checkHostMounts(hosted, caches(services, image));
     const served = hosted.filter((mount) => !files.includes(mount));
     if (served.length > 0)
       server = await link.cell.serve(served.map(({ kind, at, overlay, ...directory }) => directory));
     await (booting ?? sendBoot(link, policy, served));
-    const sandbox = new Sandbox(services, policy, link, server, modules);
+    const sandbox = new Sandbox(services, policy, link, server, modules, image);
     for (const { host, at } of files) await sandbox.files.write(at, createReadStream(host), { mode: 0o444 });
-    if (policy.image !== undefined) await sandbox.layImage(readImage(policy.image));
+    await sandbox.layImage();
     if (policy.cwd !== "/") await makeWorkingDirectory(sandbox.files, policy.cwd);
-    if (policy.readOnly && policy.image !== undefined) await sandbox.files.seal("/");
+    if (policy.readOnly && image !== undefined) await sandbox.files.seal("/");
     return sandbox;
   } catch (error) {
     server?.kill();
@@ -350,7 +357,7 @@ function sendBoot(link: CellLink, policy: Policy, served: readonly HostMount[]):
       mounts: [support, ...mounts],
       env: [],
       limits: { memoryBytes, descriptors, processes, fsBytes, fsInodes },
-      rootReadOnly: policy.readOnly && policy.image === undefined,
+      rootReadOnly: policy.readOnly && policy.images.length === 0,
       hostname: policy.hostname,
     },
   });
@@ -376,6 +383,9 @@ function hardCpuSeconds({ limits: { cpuMs } }: Policy): number | undefined {
 
 export async function startSandbox(services: Services, policy: Policy): Promise<Sandbox> {
   let booting: Promise<void> | undefined;
+  // Listed while the cell starts.
+  const opening = openImage(policy.images);
+  opening.catch(() => {});
   const link = await startCell(services.launcher, {
     lock: policy.lock,
     cpuSeconds: hardCpuSeconds(policy),
@@ -385,14 +395,14 @@ export async function startSandbox(services: Services, policy: Policy): Promise<
       booting?.catch(() => {});
     },
   });
-  return bootSandbox(services, policy, link, new Map(), booting);
+  return bootSandbox(services, policy, link, new Map(), opening, booting);
 }
 
 /** What every sandbox's programs come from: no guest may write there. */
-function caches({ cache }: Services, { image }: Policy): readonly string[] {
+function caches({ cache }: Services, image: Image | undefined): readonly string[] {
   const root = dirname(cache.directory);
   const all = [cache.directory, join(root, "userland"), join(root, "sysroot")];
-  return image === undefined ? all : [...all, image];
+  return image === undefined ? all : [...all, ...image.directories];
 }
 
 async function overlapping(host: string, caches: readonly string[]): Promise<string | undefined> {

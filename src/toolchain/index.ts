@@ -1,11 +1,9 @@
 /**
  * Layer: toolchain. What other rooms use: the driver, LLVM's tools under Linden's name, the library's place.
  */
-export { cacheRoot } from "./cache.ts";
 export { compile, type Language } from "./driver/driver.ts";
 export { ToolchainError } from "./errors.ts";
-export { loadImage, packImage } from "./image-archive.ts";
 export { startTool } from "./run-tool.ts";
 export { type Progress, type Sysroot, sysroot, TARGET } from "./sysroot.ts";
 export { findTools, INSTALL_COMMAND, missingTools } from "./tools.ts";
-export { buildImage, builtImage, DEFAULT_IMAGE, type Image, imageNames, images, staleImage } from "./userland.ts";
+export { buildImage, DEFAULT_IMAGE, type Image, images, staleImage } from "./userland.ts";

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import { cached, cacheRoot } from "./cache.ts";
+import { cached, cacheRoot } from "../store/index.ts";
 import { applyOverlay, type MuslRecipe, muslRecipe, overlayHash, writeHeaders } from "./musl-source.ts";
 import { runTool } from "./run-tool.ts";
 import { unpackSource } from "./source-archive.ts";

@@ -4,7 +4,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { builtImage, DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+import { builtImage } from "../../src/store/index.ts";
+import { DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
 import { drawnScreen } from "./drawn-screen.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));

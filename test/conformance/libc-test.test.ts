@@ -10,7 +10,8 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { builtImage, DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+import { builtImage } from "../../src/store/index.ts";
+import { DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
 
 const given = process.env.LINDEN_LIBC_TEST;
 const LINDEN = fileURLToPath(new URL("../../linden", import.meta.url));

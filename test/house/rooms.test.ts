@@ -29,9 +29,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   wire: ["abi", "limits"],
   cell: ["wire", "lockdown", "host", "policies", ...ENGINE_AND_BELOW],
   fileserver: ["wire", "lockdown", "host", "abi", "limits", "policies"],
-  sandbox: ["wire", "lockdown", "host", "abi", "limits", "policies"],
-  toolchain: ["abi"],
-  cli: ["sandbox", "lockdown", "toolchain", "policies"],
+  store: [],
+  sandbox: ["wire", "lockdown", "host", "abi", "limits", "policies", "store"],
+  toolchain: ["abi", "store"],
+  cli: ["sandbox", "lockdown", "toolchain", "policies", "store"],
 };
 
 function roomOf(file: string): string {

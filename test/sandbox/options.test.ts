@@ -83,6 +83,21 @@ test("a wrong option says what was expected and what came", () => {
   refuses({ hostname: "a b" }, "hostname", /letters/);
 });
 
+test("an image is a name, a path or a list of them", () => {
+  assert.deepEqual(parse({}).images, []);
+  assert.deepEqual(parse({ image: "busybox,bash" }).images, ["busybox,bash"]);
+  assert.deepEqual(parse({ image: ["busybox", "tools.tar.gz", "./own", "/abs"] }).images, [
+    "busybox",
+    "/base/tools.tar.gz",
+    "/base/own",
+    "/abs",
+  ]);
+  refuses({ image: 5 }, "image", /a name, the path of an archive or of a directory, or a list of these, got 5/);
+  refuses({ image: ["a", ""] }, "image", /a name/);
+  refuses({ image: "a\0" }, "image", /without NUL/);
+  refuses({ image: new Array(17).fill("a") }, "image", /at most 16/);
+});
+
 test("mounts: host directories and memory, outer ones first", () => {
   const policy = parse({
     mounts: {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SIGKILL } from "../../src/abi/signal.ts";
 import { STREAM_WINDOW_BYTES } from "../../src/limits.ts";
 import * as errors from "../../src/sandbox/errors.ts";
@@ -245,7 +246,9 @@ test("standard input flows within the credit and no further", async () => {
   const bytes = 3 * STREAM_WINDOW_BYTES;
   const run = box.run(program, { stdin: new Uint8Array(bytes) });
   const sent = () => cell.of(DOWN.STDIN).reduce((sum, frame) => sum + frame.payload.byteLength, 0);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  // On a busy machine the run takes its time to begin.
+  for (let waited = 0; sent() < STREAM_WINDOW_BYTES && waited < 200; waited += 1) await sleep(10);
+  await sleep(30);
   assert.equal(sent(), STREAM_WINDOW_BYTES);
   const channel = cell.of(DOWN.SPAWN)[0]?.channel ?? 0;
   for (let i = 0; i < 2; i += 1) {

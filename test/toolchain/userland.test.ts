@@ -13,7 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { builtImage, staleImage } from "../../src/toolchain/index.ts";
+import { builtImage } from "../../src/store/index.ts";
+import { staleImage } from "../../src/toolchain/index.ts";
 import { configureCache, readRecipe, recipeNames } from "../../src/toolchain/recipe.ts";
 
 describe("recipes", () => {

@@ -1,12 +1,19 @@
 /** The default image in a locked cell. It is built by `linden image build`, which takes minutes: never by a test. */
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { OptionError, Sandbox } from "../../src/sandbox/index.ts";
-import { builtImage, DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+import { ImageNotFound, ImageRefused, OptionError, Sandbox } from "../../src/sandbox/index.ts";
+import { builtImage, packImage } from "../../src/store/index.ts";
+import { DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
 import { linden } from "../toolchain/compiler.ts";
 
 const image = await builtImage(DEFAULT_IMAGE);
 const skip = image === undefined && "the image is not built: ./linden image build";
+
+const work = mkdtempSync(join(tmpdir(), "linden-busybox-"));
+after(() => rmSync(work, { recursive: true }));
 
 describe("busybox", { skip, timeout: 120_000 }, () => {
   let box: Sandbox;
@@ -82,6 +89,22 @@ describe("busybox", { skip, timeout: 120_000 }, () => {
     await using sealed = await Sandbox.create({ image, readOnly: true });
     const { stdout, exitCode } = await sealed.run("sh", ["-c", "cat /bin/none; echo x > /bin/sh; echo $? | cat"]);
     assert.deepEqual({ stdout, exitCode }, { stdout: "1\n", exitCode: 0 });
+  });
+
+  test("a sandbox takes an image by its name, packed, and under others", async () => {
+    assert.ok(image);
+    const file = join(work, "busybox.tar.gz");
+    writeFileSync(file, packImage("busybox", image, file).bytes);
+    mkdirSync(join(work, "own/etc"), { recursive: true });
+    writeFileSync(join(work, "own/etc/shells"), "mine\n");
+    for (const images of [DEFAULT_IMAGE, file, [file, join(work, "own")]]) {
+      await using taken = await Sandbox.create({ image: images });
+      const { stdout } = await taken.run("sh", ["-c", "cat /etc/shells | head -1"]);
+      assert.equal(stdout, Array.isArray(images) ? "mine\n" : "/bin/sh\n");
+    }
+    writeFileSync(file, readFileSync(file).subarray(0, 5000));
+    await assert.rejects(Sandbox.create({ image: file }), ImageRefused);
+    await assert.rejects(Sandbox.create({ image: join(work, "none.tar") }), ImageNotFound);
   });
 
   test("no guest may write where images come from", async () => {

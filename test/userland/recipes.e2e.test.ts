@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { Sandbox } from "../../src/sandbox/index.ts";
-import { builtImage } from "../../src/toolchain/index.ts";
+import { builtImage } from "../../src/store/index.ts";
+import { writeTar } from "../../src/store/tar.ts";
 import { recipeNames } from "../../src/toolchain/recipe.ts";
-import { writeTar } from "../../src/toolchain/tar.ts";
 
 type Work = {
   readonly program: string;

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { cached } from "../../src/toolchain/cache.ts";
+import { cached } from "../../src/store/cache.ts";
 
 let root: string;
 beforeEach(() => {

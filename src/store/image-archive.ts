@@ -1,8 +1,7 @@
 /**
- * Layer: toolchain. A built image as one file: a tar archive that begins with a manifest of what is in it, each file with its
+ * Layer: store. A built image as one file: a tar archive that begins with a manifest of what is in it, each file with its
  * SHA-256. Such a file is read as hostile: nothing of it is laid down before all of it was checked. It must not know recipes.
  */
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   lstatSync,
@@ -16,9 +15,10 @@ import {
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { ToolchainError } from "./errors.ts";
+import { sha256 } from "./digest.ts";
+import { StoreError } from "./errors.ts";
+import { keepLoaded } from "./images.ts";
 import { readTar, type TarEntry, writeTar } from "./tar.ts";
-import { keepLoaded } from "./userland.ts";
 
 const MANIFEST = "linden-image.json";
 const FILES = "files/";
@@ -75,7 +75,7 @@ export function packImage(
 
 /**
  * The directory of an archive's image, unpacked into the cache unless it is there, and its digest. `expected`: the only
- * digest to be taken. `named`: the image is to be known by its own name from now on. Throws ToolchainError, with the exit
+ * digest to be taken. `named`: the image is to be known by its own name from now on. Throws StoreError, with the exit
  * status of a program that is broken or not there.
  */
 export async function loadImage(
@@ -94,13 +94,13 @@ export async function loadImage(
   return { directory, digest, name: manifest.name };
 }
 
-function broken(file: string, why: string): ToolchainError {
-  return new ToolchainError(`${file}: no image that can be used: ${why}`, EXIT_BROKEN);
+function broken(file: string, why: string): StoreError {
+  return new StoreError(`${file}: no image that can be used: ${why}`, EXIT_BROKEN);
 }
 
 async function readArchive(file: string): Promise<Uint8Array> {
   const found = await stat(file).catch(() => undefined);
-  if (found === undefined) throw new ToolchainError(`${file}: no such file`, EXIT_MISSING);
+  if (found === undefined) throw new StoreError(`${file}: no such file`, EXIT_MISSING);
   if (!found.isFile()) throw broken(file, "it is no regular file");
   if (found.size > ARCHIVE_BYTES) throw broken(file, `it has more than ${ARCHIVE_BYTES} bytes`);
   const bytes = await readFile(file).catch((error: Error) => {
@@ -195,8 +195,4 @@ function lay(directory: string, entry: TarEntry): void {
     writeFileSync(host, entry.bytes, { flag: "wx" });
     chmodSync(host, entry.mode);
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

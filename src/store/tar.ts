@@ -1,5 +1,5 @@
 /**
- * Layer: toolchain. Tar archives in memory, as POSIX's ustar lays them out with pax records for long names: regular files and
+ * Layer: store. Tar archives in memory, as POSIX's ustar lays them out with pax records for long names: regular files and
  * symbolic links alone. It must not know what is in them.
  */
 

@@ -1,12 +1,12 @@
 /**
- * Layer: toolchain. The directory of what is built once, and the one way into it: build beside, then rename. It must not
+ * Layer: store. The directory of what is built once, and the one way into it: build beside, then rename. It must not
  * know what is built.
  */
 import { chmod, lstat, mkdir, mkdtemp, readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { ToolchainError } from "./errors.ts";
+import { StoreError } from "./errors.ts";
 
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
   const base = env.XDG_CACHE_HOME;
@@ -17,7 +17,7 @@ async function privateDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const found = await lstat(directory);
   if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0) return;
-  throw new ToolchainError(`${directory} must be a directory of yours that nobody else can write`);
+  throw new StoreError(`${directory} must be a directory of yours that nobody else can write`);
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -30,7 +30,7 @@ async function exists(path: string): Promise<boolean> {
 /**
  * The directory `kind/key` of the cache, built by `build` into a fresh directory when it is not there. Two processes that
  * need it at once build it once; what a killed one left behind is taken over. Nothing half built is ever seen. Throws
- * ToolchainError where the cache is not the caller's alone to write.
+ * StoreError where the cache is not the caller's alone to write.
  */
 export async function cached(
   kind: string,

@@ -17,9 +17,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { loadImage, packImage, ToolchainError } from "../../src/toolchain/index.ts";
-import { readTar, type TarEntry, writeTar } from "../../src/toolchain/tar.ts";
-import { compileProgram, linden, whyNoCompiler } from "./compiler.ts";
+import { loadImage, packImage, StoreError } from "../../src/store/index.ts";
+import { readTar, type TarEntry, writeTar } from "../../src/store/tar.ts";
+import { compileProgram, linden, whyNoCompiler } from "../toolchain/compiler.ts";
 
 const LONG = `${"directory-of-some-length/".repeat(8)}ä`;
 
@@ -61,7 +61,7 @@ async function refused(bytes: Uint8Array, why: RegExp): Promise<void> {
   writeFileSync(file, bytes);
   const root = freshRoot();
   await assert.rejects(loadImage(file, { root }), (error) => {
-    assert.ok(error instanceof ToolchainError && error.exitCode === 126, String(error));
+    assert.ok(error instanceof StoreError && error.exitCode === 126, String(error));
     assert.match(error.message, why);
     return true;
   });
@@ -140,7 +140,7 @@ test("a byte changed anywhere: refused, or not a byte of the image", async () =>
       assert.deepEqual(tree(directory), tree(image), `byte ${at}`);
       taken += 1;
     } catch (error) {
-      assert.ok(error instanceof ToolchainError && error.exitCode === 126, `byte ${at}: ${error}`);
+      assert.ok(error instanceof StoreError && error.exitCode === 126, `byte ${at}: ${error}`);
     }
   }
   // What fills blocks up is nobody's; everything else is covered by a hash.
