@@ -81,7 +81,10 @@ export class MemoryPool {
     // Either detaches the buffer before; grow(0) would too, but visits every instance the memory ever served.
     memory.toResizableBuffer();
     memory.toFixedLengthBuffer();
-    if (this.#idleBytes + size > this.#mostBytes) return;
+    if (this.#idleBytes + size > this.#mostBytes) {
+      confess(size);
+      return;
+    }
     this.#idleBytes += size;
     this.#idle.push({ memory, maximum, tenancy });
   }
@@ -124,5 +127,22 @@ function grown(memory: WasmMemory, pages: number): WasmMemory | undefined {
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
+  }
+}
+
+/** Bytes of one piece of ballast: what any host can lend. */
+const BALLAST_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Make the engine collect. It looks for garbage by what its heap and its buffers hold, and counts no WebAssembly memory: those
+ * thrown away would fill the host's memory before it looks. A buffer as big as the one thrown away is counted. Nobody touches it,
+ * so it has no pages, and it is garbage at once.
+ */
+function confess(size: number): void {
+  try {
+    for (let left = size; left > 0; left -= BALLAST_BYTES) void new ArrayBuffer(Math.min(left, BALLAST_BYTES));
+  } catch (error) {
+    // No room even for that: the engine has collected before it said so.
+    if (!(error instanceof RangeError)) throw error;
   }
 }

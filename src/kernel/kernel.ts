@@ -358,6 +358,7 @@ export class Kernel {
     for (const one of watched) this.#hangUpIfOrphaned(one);
     if (process.session === process.pid) this.terminals.get(process.pid)?.leaderEnded();
     this.#exits?.exited(process, process.status);
+    process.detach();
   }
 
   /** Forget a child that ended and give its status, as wait(2). undefined while it runs. */

@@ -184,6 +184,13 @@ export class Process implements WalkContext, DescriptorOwner {
     this.program = program;
     this.memory = program.memory;
   }
+
+  /** The program is over: who is not waited for yet keeps none of its memory. */
+  detach(): void {
+    this.peakMemory = Math.max(this.peakMemory, this.program?.peakMemory ?? 0);
+    this.program = undefined;
+    this.memory = new GuestMemory({ buffer: NO_MEMORY });
+  }
 }
 
 /** One line of control of a process; a WASI program has one. */

@@ -100,4 +100,21 @@ describe("MemoryPool", () => {
     assert.equal(pool.take(3, 3, 2, IMAGE), undefined);
     assert.equal(pool.takeForCopy(3, 2, {}), undefined);
   });
+
+  it("has memories it does not keep collected, before they fill the host's", async () => {
+    const pool = new MemoryPool(0);
+    const before = process.memoryUsage.rss();
+    let most = 0;
+    for (let i = 0; i < 20; i++) {
+      const taken = pool.take(16, 16, 1024, IMAGE);
+      assert.ok(taken !== undefined);
+      taken.memory.grow(1008);
+      new Uint8Array(taken.memory.buffer).fill(1);
+      pool.give(taken.memory, 1024);
+      await new Promise((done) => setTimeout(done, 20));
+      most = Math.max(most, process.memoryUsage.rss() - before);
+    }
+    // 20 of 64 MiB went through it.
+    assert.ok(most < 640 * 1024 * 1024, `${most}`);
+  });
 });

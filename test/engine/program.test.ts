@@ -224,7 +224,7 @@ describe("a blocked call", () => {
     const process = made.spawn(builder.build());
     await made.ended(process);
     assert.deepEqual(lengths, [65_536, 65_536, 3 * 65_536, 3 * 65_536]);
-    assert.equal(process.program?.peakMemory, 3 * 65_536);
+    assert.equal(process.peakMemory, 3 * 65_536);
     assert.equal(process.memory.byteLength, 0);
   });
 });

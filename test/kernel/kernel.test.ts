@@ -121,6 +121,19 @@ test("a child stays until it is reaped; its parent's end takes it along", () => 
   assert.equal(orphan.process.parent, undefined);
 });
 
+test("a child that ended and is not waited for keeps none of its program, but what wait tells of it", () => {
+  const made = machine();
+  const parent = spawn(made);
+  const child = spawn(made, { parent: parent.process });
+  const { memory } = child.process;
+  assert.ok(memory.byteLength > 0);
+  made.kernel.programEnded(child.process, { code: 0, signal: 0 });
+  assert.equal(made.kernel.process(child.process.pid), child.process);
+  assert.equal(child.process.program, undefined);
+  assert.equal(child.process.memory.byteLength, 0);
+  assert.equal(child.process.peakMemory, memory.byteLength);
+});
+
 test("the end of one process wakes another through their pipe", () => {
   const made = machine();
   const pipe = new Pipe(made.kernel.pipes, made.kernel.pipes.inode(S_IFIFO, 0o600, 0, { uid: 0, gid: 0 }));

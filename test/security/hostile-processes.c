@@ -212,6 +212,28 @@ static int jumps(void) {
   return times;
 }
 
+/* Many children one after the other, each of which fills much memory. None is waited for before all have ended. */
+static int heavy_children(void) {
+  enum { CHILDREN = 30, BYTES = 64 << 20 };
+  for (int i = 0; i < CHILDREN; i++) {
+    int ends[2];
+    if (pipe(ends) != 0) return -1;
+    if (fork() == 0) {
+      volatile char *all = malloc(BYTES);
+      if (all == NULL) _exit(1);
+      for (size_t at = 0; at < BYTES; at += 4096) all[at] = 1;
+      _exit(0);
+    }
+    close(ends[1]);
+    char byte;
+    read(ends[0], &byte, 1);
+    close(ends[0]);
+  }
+  int well = 0, status;
+  while (wait(&status) > 0) well += status == 0;
+  return well;
+}
+
 int main(int argc, char **argv) {
   const char *how = argc > 1 ? argv[1] : "";
   int word = argc > 2 ? atoi(argv[2]) : -1;
@@ -223,6 +245,7 @@ int main(int argc, char **argv) {
   else if (strcmp(how, "arguments") == 0) argument_bombs();
   else if (strcmp(how, "fork bomb") == 0) fork_bomb();
   else if (strcmp(how, "jumps") == 0) printf("%d\n", jumps());
+  else if (strcmp(how, "heavy children") == 0) printf("%d\n", heavy_children());
   else return 99;
   return 0;
 }

@@ -110,6 +110,17 @@ describe("a program that misuses processes", { skip, timeout: 300_000 }, () => {
     assert.ok(performance.now() - start < 10_000);
   });
 
+  it("and starts children that fill memory within their limit, and waits for none until all have ended", async () => {
+    // In a sandbox of their own, whose limit is well below what they fill together.
+    const small = await Sandbox.create({ limits: { memory: "96m", disk: "16m" } });
+    try {
+      const run = await small.run(hostile, ["heavy children"], { timeout: "20s" });
+      assert.deepEqual([run.exitCode, run.stdout], [0, "30\n"], run.message);
+    } finally {
+      await small.close();
+    }
+  });
+
   it("and forks for ever: it is ended in its time, and the caller is well", async () => {
     const start = performance.now();
     const run = await box.run(hostile, ["fork bomb"], { timeout: "1s" });
