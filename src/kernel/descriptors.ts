@@ -31,7 +31,7 @@ export class OpenDescription {
   /** Where it holds locks, which go with it. */
   locks: LockTable | undefined = undefined;
   /** Those of epoll(7) on it: they end with it. */
-  readonly watches: Watch[] = [];
+  watches: Watch[] = [];
   #references = 0;
 
   constructor(file: OpenFile, location: Location | undefined, flags: number) {

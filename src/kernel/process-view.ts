@@ -125,12 +125,14 @@ export class ProcessView {
     if (this.#ended) return [];
     const own = space.mappings[0]?.start ?? this.memory;
     const label = executable === undefined ? (image.name as ByteString) : this.describe(executable);
+    const told = new Map<OpenDescription, ByteString>();
     const program = { start: 0, end: own, protection: 3, shared: false, offset: 0, label, inode: executable?.inode };
     const rest = space.mappings.map(({ start, end, protection, view }) => {
       const heap = start < space.breakEnd && end > space.breakStart;
       const origin = view?.file.origin;
-      const name = origin === undefined ? (heap ? "[heap]" : "") : this.#textOf(origin);
-      const label = name as ByteString;
+      const label =
+        origin === undefined ? ((heap ? "[heap]" : "") as ByteString) : (told.get(origin) ?? this.#textOf(origin));
+      if (origin !== undefined) told.set(origin, label);
       const inode = origin?.file.inode;
       return { start, end, protection, shared: view !== undefined, offset: view?.offset ?? 0, label, inode };
     });

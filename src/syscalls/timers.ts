@@ -27,13 +27,13 @@ const before: TimerSetting = { valueNs: 0, intervalNs: 0 };
 const SETTING_BYTES = 32;
 const ITIMER_REAL = 0;
 
-/** The whole seconds left, at least one where anything is. */
+/** The whole seconds left, at least one where anything is; as on Linux what an unsigned int holds of them. */
 export function sys_alarm(thread: Thread, seconds: number): Outcome {
   setting.valueNs = (seconds >>> 0) * 1e9;
   setting.intervalNs = 0;
   const outcome = setIntervalTimer(thread, ITIMER_REAL, setting, before);
   if (outcome < 0) return outcome;
-  return before.valueNs === 0 ? 0 : Math.max(1, Math.round(before.valueNs / 1e9));
+  return before.valueNs === 0 ? 0 : Math.max(1, Math.round(before.valueNs / 1e9) >>> 0);
 }
 
 function settingAt(process: Process, address: number, read: typeof timespecAt): number {

@@ -104,16 +104,26 @@ export function setAttributes(
     const denied = mayAccess(context, inode, W_OK);
     if (denied < 0) return denied;
   }
+  const error = setInodeAttributes(context, inode, changes, touch);
+  const event = changes.size === undefined ? IN_ATTRIB : IN_MODIFY;
+  if (error === 0) context.mounts.watcher?.done(event, location);
+  return error;
+}
+
+/** The same of what stands on no mount, as a pipe: only what belongs to the caller is changed. */
+export function setInodeAttributes(
+  context: WalkContext,
+  inode: Inode,
+  changes: AttributeChanges,
+  touch: boolean,
+): number {
   if (changes.mode !== undefined && inode.type === S_IFLNK) return -EOPNOTSUPP;
   const before = context.mounts.scratch;
   const lost = inode.fs.stat(inode, before);
   if (lost < 0) return lost;
   const denied = mayChangeAttributes(context, before, changes, touch);
   if (denied < 0) return denied;
-  const error = inode.fs.setattr(inode, withoutPrivilegeBits(context, inode.type, before, changes));
-  const event = changes.size === undefined ? IN_ATTRIB : IN_MODIFY;
-  if (error === 0) context.mounts.watcher?.done(event, location);
-  return error;
+  return inode.fs.setattr(inode, withoutPrivilegeBits(context, inode.type, before, changes));
 }
 
 function mayChangeAttributes(context: WalkContext, before: Stat, changes: AttributeChanges, touch: boolean): number {

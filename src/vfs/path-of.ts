@@ -72,6 +72,8 @@ function climb(root: Location, from: Location): { path: ByteString; outside: boo
     const name = known?.name ?? search(fs, parent, inode);
     if (typeof name === "number") return name;
     path = `/${name}${path}`;
+    // Nobody could walk it in one piece, and a text of /proc may tell many such.
+    if (path.length >= PATH_MAX) return -ENAMETOOLONG;
     inode = parent;
   }
   return -ENAMETOOLONG;

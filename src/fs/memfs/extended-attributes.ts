@@ -4,12 +4,13 @@
  */
 import type { ByteString } from "../../abi/byte-string.ts";
 import { EINVAL, ENODATA, ENOSPC } from "../../abi/errno.ts";
+import { XATTR_LIST_MAX } from "../../abi/fcntl.ts";
 import type { ExtendedAttributes, Inode } from "../../vfs/contracts.ts";
 import type { Budget } from "./budget.ts";
 import { InodeBase } from "./inode.ts";
 
-/** Bytes an attribute is charged at besides its name and value. */
-const OVERHEAD = 64;
+/** Bytes an attribute is charged at besides its name and value: what the engine keeps for a name, a value and an entry. */
+const OVERHEAD = 320;
 
 export class MemoryAttributes implements ExtendedAttributes {
   readonly #budget: Budget;
@@ -28,6 +29,7 @@ export class MemoryAttributes implements ExtendedAttributes {
   set(inode: Inode, name: ByteString, value: Uint8Array): number {
     if (!(inode instanceof InodeBase)) return -EINVAL;
     const old = inode.extended?.get(name);
+    if (old === undefined && namesBytes(inode) + name.length + 1 > XATTR_LIST_MAX) return -ENOSPC;
     const more = value.length - (old?.length ?? 0) + (old === undefined ? name.length + OVERHEAD : 0);
     if (more > 0 && !this.#budget.chargeBytes(more)) return -ENOSPC;
     if (more < 0) this.#budget.refundBytes(-more);
@@ -55,4 +57,11 @@ export class MemoryAttributes implements ExtendedAttributes {
     for (const [name, value] of inode.extended ?? []) this.#budget.refundBytes(value.length + name.length + OVERHEAD);
     inode.extended = undefined;
   }
+}
+
+/** What listxattr(2) tells of an inode: more than XATTR_LIST_MAX nobody could list. */
+function namesBytes({ extended }: InodeBase): number {
+  let bytes = 0;
+  for (const name of extended?.keys() ?? []) bytes += name.length + 1;
+  return bytes;
 }

@@ -203,8 +203,20 @@ export class EpollFile extends StreamFile {
     return 0;
   }
 
+  /** All at once: one by one, each would be looked for among all the others. */
   override close(): void {
-    for (const watch of [...this.watches()]) this.remove(watch.description, watch.fd);
+    const watched = new Set<OpenDescription>();
+    for (const watch of this.watches()) {
+      leaveQueues(watch);
+      watch.candidate = false;
+      watched.add(watch.description);
+      this.#counts.watches -= 1;
+    }
+    this.#watches.length = 0;
+    this.#candidates = [];
+    for (const description of watched) {
+      description.watches = description.watches.filter(({ epoll }) => epoll !== this);
+    }
   }
 
   #find(description: OpenDescription, fd: number): Watch | undefined {

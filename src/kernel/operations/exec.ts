@@ -2,7 +2,7 @@
  * Layer: kernel, operations. execve(2), fork(2), posix_spawn(3). It must not know encodings.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, ENOSYS, ENOTDIR } from "../../abi/errno.ts";
+import { EBADF, ENOSYS, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import { AT_FDCWD, O_CLOEXEC } from "../../abi/fcntl.ts";
 import { S_IFDIR } from "../../abi/stat.ts";
 import { FOLLOW, walk } from "../../vfs/walk.ts";
@@ -98,7 +98,10 @@ export interface SpawnRequest extends ExecuteRequest {
   readonly defaults?: SignalSet;
 }
 
-/** posix_spawn(3): fork and execve in one, nothing copied. The child's number, or -errno with no child made. */
+/**
+ * posix_spawn(3): fork and execve in one, nothing copied. The child's number, or -errno with no child made. Deviation: an action
+ * that opens a FIFO whose other end nobody has open is -ENXIO.
+ */
 export function spawnProgram(thread: Thread, request: SpawnRequest): Outcome {
   const { process } = thread;
   const { kernel } = process;
@@ -162,6 +165,12 @@ function act(child: Process, thread: Thread, action: FileAction): number {
     }
     case "open": {
       const fd = openAt(thread, AT_FDCWD, action.path, action.flags, action.mode, FOLLOW);
+      if (thread.pending !== undefined) {
+        // Nobody runs yet who could wait for a FIFO's other end.
+        child.kernel.scheduler.unpark(thread.pending);
+        thread.pending = undefined;
+        return -ENXIO;
+      }
       if (fd < 0 || fd === action.fd) return Math.min(0, fd);
       const entry = descriptors.get(fd);
       if (entry === undefined) return -EBADF;

@@ -30,6 +30,7 @@ import { DT_DIR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "../../abi/stat.ts";
 import {
   readlinkOf,
   setAttributes,
+  setInodeAttributes,
   readlinkAt as vfsReadlinkAt,
   setAttributesAt as vfsSetAttributesAt,
   statAt as vfsStatAt,
@@ -208,7 +209,7 @@ export function setTimesFd(
   if (description === undefined || (!asPath && (description.flags & O_PATH) !== 0)) return -EBADF;
   if (description.location !== undefined) return setAttributes(thread.process, description.location, changes, touch);
   const { inode } = description.file;
-  return inode.fs.setattr(inode, changes);
+  return setInodeAttributes(thread.process, inode, changes, touch);
 }
 
 /** utimensat(2), fchmodat(2), fchownat(2), truncate(2). */

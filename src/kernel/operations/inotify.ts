@@ -2,7 +2,7 @@
  * Layer: kernel, operations. inotify_init1(2), inotify_add_watch(2), inotify_rm_watch(2). It must not know encodings.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, EINVAL, EMFILE, ENOTDIR } from "../../abi/errno.ts";
+import { EBADF, EINVAL, EMFILE, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import { O_NONBLOCK, O_RDONLY, R_OK } from "../../abi/fcntl.ts";
 import {
   IN_ALL_EVENTS,
@@ -31,7 +31,7 @@ export function makeInotify(thread: Thread, nonBlocking: boolean, closeOnExec: b
   return descriptors.install(new OpenDescription(new InotifyFile(kernel), undefined, flags), closeOnExec);
 }
 
-/** The watch's number. -EBADF, -EINVAL, -EACCES (no leave to read it), -ENOTDIR, -ENOSPC, -EEXIST, what the walk answers. */
+/** The watch's number. -EBADF, -EINVAL, -EACCES (no leave to read it), -ENOTDIR, -ENOSPC, -EEXIST, -ENXIO (a pipe), what the walk answers. */
 export function addWatch(thread: Thread, fd: number, path: ByteString, mask: number): Outcome {
   const { process } = thread;
   if ((mask & KNOWN) === 0 || (mask & ~KNOWN) !== 0) return -EINVAL;
@@ -41,6 +41,8 @@ export function addWatch(thread: Thread, fd: number, path: ByteString, mask: num
   const place = walk(process, process.cwd, path, (mask & IN_DONT_FOLLOW) !== 0 ? 0 : FOLLOW);
   if (typeof place === "number") return place;
   if ((mask & IN_ONLYDIR) !== 0 && place.inode.type !== S_IFDIR) return -ENOTDIR;
+  // A pipe by its link in /proc: what stands on no mount tells nothing.
+  if (place.mount === process.kernel.pipes.mount) return -ENXIO;
   const denied = mayAccess(process, place.inode, R_OK);
   return denied < 0 ? denied : process.kernel.inotify.add(instance, place, mask);
 }

@@ -15,6 +15,7 @@ import type { IoVector } from "../../mem/guest-memory.ts";
 import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
+import { COUNTER_BYTES, CounterFile } from "../events/counter-file.ts";
 import { SignalFile } from "../events/signal-file.ts";
 import { holdReader, holdWriter } from "../job-control.ts";
 import { parked } from "../pending.ts";
@@ -363,7 +364,9 @@ function writeStream(thread: Thread, description: OpenDescription, vector: IoVec
   // A key typed on the terminal of a pair may have ended who typed it.
   if (thread.killed) return GONE;
   if (moved < 0 && moved !== -EAGAIN) return moved;
-  const wanted = Math.min(vector.total, TRANSFER_BYTES);
+  // A count is one number, however many bytes there are.
+  if (file instanceof CounterFile && moved > 0) return moved;
+  const wanted = file instanceof CounterFile ? COUNTER_BYTES : Math.min(vector.total, TRANSFER_BYTES);
   if (total >= wanted || !waits(description)) return moved;
   return parkWrite(thread, description, vector, total, wanted);
 }

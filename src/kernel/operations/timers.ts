@@ -17,6 +17,9 @@ export interface TimerSetting {
   intervalNs: number;
 }
 
+/** Times beyond end there (include/linux/ktime.h): 292 years. */
+const KTIME_MAX = 2 ** 63;
+
 const SIGNAL_OF_INTERVAL = [SIGALRM, SIGVTALRM, SIGPROF];
 
 /** getitimer(2). 0, -EINVAL. */
@@ -112,9 +115,9 @@ function now(process: Process): number {
 }
 
 function start(process: Process, timer: Timer, { valueNs, intervalNs }: TimerSetting, deadlineNs: number): void {
-  timer.intervalNs = intervalNs;
+  timer.intervalNs = Math.min(intervalNs, KTIME_MAX);
   timer.overrun = 0;
-  process.kernel.scheduler.arm(timer, valueNs === 0 ? Infinity : deadlineNs);
+  process.kernel.scheduler.arm(timer, valueNs === 0 ? Infinity : Math.min(deadlineNs, KTIME_MAX));
 }
 
 function tell(process: Process, timer: Timer | undefined, out: TimerSetting): void {
