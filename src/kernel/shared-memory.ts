@@ -211,6 +211,16 @@ export class SharedMemory {
     return this.#known(inode) !== undefined;
   }
 
+  /** Whether a mapping of a file may write to it, now or after mprotect(2). */
+  mayBeWritten(inode: Inode): boolean {
+    const file = this.#known(inode);
+    if (file === undefined) return false;
+    for (const { space } of file.sharers) {
+      if (space.shared.some(({ view }) => view?.file === file && view.writable)) return true;
+    }
+    return false;
+  }
+
   #known(inode: Inode): SharedFile | undefined {
     return this.#files.get(inode.fs)?.get(inode.ino);
   }

@@ -1,7 +1,7 @@
 /**
  * Layer: syscalls. Descriptors: close, dup, fcntl, ioctl, pipes.
  */
-import { EBADF, EFAULT, EINVAL, ENOTTY, EPERM } from "../abi/errno.ts";
+import { EBADF, EFAULT, EINVAL, ENOTTY } from "../abi/errno.ts";
 import * as fcntl from "../abi/fcntl.ts";
 import * as ioctl from "../abi/ioctl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
@@ -9,7 +9,6 @@ import {
   checkOpen,
   closeRange,
   duplicateTo,
-  fileSystemOf,
   getCloseOnExec,
   isPathOnly,
   readableBytes,
@@ -18,6 +17,7 @@ import {
 import { getStatusFlags, setStatusFlags } from "../kernel/operations/files.ts";
 import { close, duplicate } from "../kernel/operations/io.ts";
 import { makePipe, pipeSize, setPipeSize } from "../kernel/operations/pipes.ts";
+import { addSeals, sealsOf } from "../kernel/operations/seals.ts";
 import type { Thread } from "../kernel/process.ts";
 import { long } from "./call.ts";
 import { getLock, setLock } from "./locks.ts";
@@ -89,11 +89,9 @@ export function sys_fcntl(thread: Thread, fd: number, command: number, low: numb
     case fcntl.F_GETPIPE_SZ:
       return pipeSize(thread, fd);
     case fcntl.F_GET_SEALS:
-      return seals(thread, fd);
-    case fcntl.F_ADD_SEALS: {
-      const held = seals(thread, fd);
-      return held < 0 ? held : -EPERM;
-    }
+      return sealsOf(thread, fd);
+    case fcntl.F_ADD_SEALS:
+      return addSeals(thread, fd, low);
     case fcntl.F_SETPIPE_SZ:
       return setPipeSize(thread, fd, low >>> 0);
     default: {
@@ -101,12 +99,6 @@ export function sys_fcntl(thread: Thread, fd: number, command: number, low: numb
       return closed < 0 ? closed : -EINVAL;
     }
   }
-}
-
-/** F_GET_SEALS: files in memory take none, which is a seal of its own (memfd_create(2)). -EINVAL for any other. */
-function seals(thread: Thread, fd: number): Outcome {
-  const kind = fileSystemOf(thread, fd);
-  return typeof kind === "number" ? kind : kind === "memfs" ? fcntl.F_SEAL_SEAL : -EINVAL;
 }
 
 /** ioctl(2): what terminal.ts knows, FIONREAD, FIONBIO, FIOCLEX and FIONCLEX. Everything else is ENOTTY. */

@@ -37,12 +37,14 @@ export function sys_openat2(thread: Thread, fd: number, path: number, howAt: num
 /** Bytes of a name at most, "memfd:" not among them. */
 const NAME_BYTES = 249;
 
-/** memfd_create(2). Deviation: no seals can be put on it, no large pages. */
+/** memfd_create(2). Deviation: no large pages. */
 export function sys_memfd_create(thread: Thread, nameAt: number, flags: number): Outcome {
   const { MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL, MFD_EXEC } = fcntl;
   const either = MFD_NOEXEC_SEAL | MFD_EXEC;
   if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | either)) !== 0 || (flags & either) === either) return -EINVAL;
   const name = thread.process.memory.cString(nameAt >>> 0, NAME_BYTES + 1);
   if (typeof name === "number") return name === -EFAULT ? -EFAULT : -EINVAL;
-  return makeMemoryFile(thread, name, (flags & MFD_NOEXEC_SEAL) === 0, (flags & MFD_CLOEXEC) !== 0);
+  const seals =
+    (flags & MFD_NOEXEC_SEAL) !== 0 ? fcntl.F_SEAL_EXEC : (flags & MFD_ALLOW_SEALING) !== 0 ? 0 : fcntl.F_SEAL_SEAL;
+  return makeMemoryFile(thread, name, (flags & MFD_NOEXEC_SEAL) === 0, seals, (flags & MFD_CLOEXEC) !== 0);
 }

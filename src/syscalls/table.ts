@@ -89,7 +89,7 @@ const FILES = by("kernel, file server", [
   partial("open", "O_DIRECT and O_ASYNC change nothing", files.sys_open),
   partial("openat", "O_DIRECT and O_ASYNC change nothing", files.sys_openat),
   full("openat2", opening.sys_openat2),
-  partial("memfd_create", "takes no seals", opening.sys_memfd_create),
+  partial("memfd_create", "no large pages", opening.sys_memfd_create),
   full("creat", files.sys_creat),
   full("mkdir", files.sys_mkdir),
   full("mkdirat", files.sys_mkdirat),

@@ -58,6 +58,8 @@ export interface Inode {
   readonly controllingTerminal?: boolean;
   /** Of /dev/ptmx: to open it means to make a pair of terminals. */
   readonly terminalMaker?: boolean;
+  /** F_SEAL_ bits, where a file takes seals. What changes sizes and modes is for its file system to refuse, writing for the kernel. */
+  seals?: number;
 }
 
 /** What an inode of /proc answers each caller for itself. */

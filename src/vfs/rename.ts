@@ -42,6 +42,10 @@ export function renameAt(
   return renameBetween(context, from, to, flags);
 }
 
+function isRemoved({ mounts }: WalkContext, directory: Inode): boolean {
+  return directory.fs.stat(directory, mounts.scratch) === 0 && mounts.scratch.nlink === 0;
+}
+
 function renameBetween(context: WalkContext, from: ParentLocation, to: ParentLocation, flags: number): number {
   const exchange = (flags & RENAME_EXCHANGE) !== 0;
   const source = lookupName(from);
@@ -61,7 +65,8 @@ function renameBetween(context: WalkContext, from: ParentLocation, to: ParentLoc
   const moves = !sameInode(oldDirectory, newDirectory);
   if (moves) {
     const inside = source.type === S_IFDIR ? isAbove(source, newDirectory) : 0;
-    if (inside !== 0) return inside < 0 ? inside : -EINVAL;
+    // A removed directory has no names, and takes none, before anything else is asked.
+    if (inside !== 0) return inside < 0 ? inside : isRemoved(context, newDirectory) ? -ENOENT : -EINVAL;
     const above = target?.type === S_IFDIR ? isAbove(target, oldDirectory) : 0;
     if (above !== 0) return above < 0 ? above : exchange ? -EINVAL : -ENOTEMPTY;
   }

@@ -2,7 +2,9 @@
  * Layer: fs/memfs. Inodes: what every one has, and what files, directories and links have besides. It must not know of
  * paths and permissions.
  */
+
 import type { ByteString } from "../../abi/byte-string.ts";
+import { F_SEAL_SEAL } from "../../abi/fcntl.ts";
 import { S_IFDIR, type S_IFIFO, S_IFLNK, S_IFREG, type S_IFSOCK } from "../../abi/stat.ts";
 import type { FileSystem, Inode, Stat } from "../../vfs/contracts.ts";
 import type { WallTime } from "../../wait/clock.ts";
@@ -95,6 +97,8 @@ export class FileInode extends InodeBase implements Inode {
   readonly data: FileData;
   /** Made without a name, which it may still get (O_TMPFILE). */
   linkable = false;
+  /** As of every file that was not made by memfd_create(2) with the wish to seal it. */
+  seals = F_SEAL_SEAL;
 
   constructor(fs: FileSystem, ino: number, mode: number, uid: number, gid: number, budget: Budget) {
     super(fs, ino, mode, uid, gid);

@@ -13,6 +13,7 @@ import {
   EISDIR,
   ELOOP,
   ENOENT,
+  ENOMEM,
   ENOSPC,
   ENOTDIR,
   ENOTEMPTY,
@@ -20,7 +21,7 @@ import {
   EPERM,
   EXDEV,
 } from "../../abi/errno.ts";
-import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../abi/fcntl.ts";
+import { F_SEAL_EXEC, F_SEAL_GROW, F_SEAL_SHRINK, RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../abi/fcntl.ts";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, S_ISGID } from "../../abi/stat.ts";
 import { FS_BYTES, FS_INODES } from "../../limits.ts";
 import type {
@@ -220,7 +221,7 @@ export class MemoryFileSystem implements FileSystem, Keeper {
       return new OpenRegularFile(inode, this);
     }
     if (inode instanceof DirectoryInode) {
-      if (inode.freed) return -ENOENT;
+      if (inode.freed && !this.#revive(inode)) return -ENOMEM;
       inode.opens++;
       return new OpenDirectory(inode, this);
     }
@@ -247,11 +248,16 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     if (size !== undefined) {
       if (file.type === S_IFDIR) return -EISDIR;
       if (file.type !== S_IFREG || !(size >= 0)) return -EINVAL;
+      if (mayNotResize(file, size)) return -EPERM;
       const error = Number.isSafeInteger(size) ? file.data.truncate(size) : -EFBIG;
       if (error < 0) return error;
       this.modified(file);
     }
-    if (mode !== undefined) file.mode = mode & 0o7777;
+    if (mode !== undefined) {
+      const executes = ((file.mode ^ mode) & 0o111) !== 0;
+      if (executes && file.type === S_IFREG && (file.seals & F_SEAL_EXEC) !== 0) return -EPERM;
+      file.mode = mode & 0o7777;
+    }
     if (uid !== undefined) file.uid = uid;
     if (gid !== undefined) file.gid = gid;
     if (atime !== undefined) file.setAtime(atime);
@@ -362,6 +368,15 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     this.#freeIfUnused(inode);
   }
 
+  /** Somebody who still stood in a removed directory opens it: it is there as long as that lasts, and empty. */
+  #revive(inode: DirectoryInode): boolean {
+    if (!this.budget.chargeInode()) return false;
+    inode.freed = false;
+    inode.parent = inode.named?.directory ?? inode;
+    this.orphans.add(inode);
+    return true;
+  }
+
   #freeIfUnused(inode: MemoryInode): void {
     if (inode.nlink > 0 || inode.opens > 0 || inode.freed) return;
     inode.freed = true;
@@ -373,6 +388,11 @@ export class MemoryFileSystem implements FileSystem, Keeper {
     // A chain of removed directories must not live on, charged to nobody, because somebody stands in the lowest.
     else if (inode.type === S_IFDIR) inode.parent = inode;
   }
+}
+
+/** F_SEAL_SHRINK and F_SEAL_GROW. */
+function mayNotResize({ seals, data }: FileInode, size: number): boolean {
+  return (size < data.size && (seals & F_SEAL_SHRINK) !== 0) || (size > data.size && (seals & F_SEAL_GROW) !== 0);
 }
 
 function isOurs(fs: MemoryFileSystem, inode: Inode): inode is MemoryInode {

@@ -2,7 +2,8 @@
  * Layer: fs/memfs. Open files and directories. It must not know of descriptors, offsets and access modes: the open file
  * description has those.
  */
-import { EINVAL, EIO, EISDIR, ENODEV, ENOENT, ENOTDIR, ESPIPE } from "../../abi/errno.ts";
+import { EINVAL, EIO, EISDIR, ENODEV, ENOENT, ENOTDIR, EPERM, ESPIPE } from "../../abi/errno.ts";
+import { F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE } from "../../abi/fcntl.ts";
 import { POLLIN, POLLOUT } from "../../abi/poll.ts";
 import type { DirectoryEntry, OpenFile } from "../../vfs/contracts.ts";
 import { APPEND } from "../../vfs/contracts.ts";
@@ -60,6 +61,8 @@ export class OpenRegularFile implements OpenFile {
 
   allocate(offset: number, length: number, keepSize = false): number {
     if (offset < 0 || length <= 0) return -EINVAL;
+    const { seals, data } = this.inode;
+    if ((seals & F_SEAL_GROW) !== 0 && offset + length > data.size) return -EPERM;
     const error = this.inode.data.allocate(offset, length, keepSize);
     if (error === 0) this.#keeper.modified(this.inode);
     return error;
@@ -67,6 +70,7 @@ export class OpenRegularFile implements OpenFile {
 
   punch(offset: number, length: number): number {
     if (offset < 0 || length <= 0) return -EINVAL;
+    if ((this.inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
     this.inode.data.punch(offset, length);
     this.#keeper.modified(this.inode);
     return 0;

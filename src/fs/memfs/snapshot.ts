@@ -5,7 +5,7 @@
  * name that are still open are kept: who has such files open opens them again by number.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { NAME_MAX, PATH_MAX, XATTR_NAME_MAX } from "../../abi/fcntl.ts";
+import { F_ALL_SEALS, F_SEAL_SEAL, NAME_MAX, PATH_MAX, XATTR_NAME_MAX } from "../../abi/fcntl.ts";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } from "../../abi/stat.ts";
 import type { Clock } from "../../wait/clock.ts";
 import type { MemoryInode } from "./inode.ts";
@@ -39,6 +39,8 @@ export interface InodeSnapshot {
   readonly pages?: readonly PageSnapshot[];
   /** Nameless, but it may get a name. */
   readonly linkable?: boolean;
+  /** F_SEAL_ bits, where it takes others than most. */
+  readonly seals?: number;
   /** Of a directory, by rising cookie. */
   readonly names?: readonly NameSnapshot[];
   readonly nextCookie?: number;
@@ -109,7 +111,8 @@ function describe(inode: MemoryInode): InodeSnapshot {
   if (inode.type === S_IFREG) {
     const pages = [...inode.data.pages()].map(([number, bytes]) => ({ number, bytes: bytes.slice() }));
     const file = { ...common, size: inode.data.size, pages };
-    return inode.linkable ? { ...file, linkable: true } : file;
+    const sealed = inode.seals === F_SEAL_SEAL ? file : { ...file, seals: inode.seals };
+    return inode.linkable ? { ...sealed, linkable: true } : sealed;
   }
   if (inode.type === S_IFLNK) return { ...common, target: inode.target };
   if (inode.type !== S_IFDIR) return common;
@@ -202,6 +205,8 @@ function rebuild(fs: MemoryFileSystem, described: InodeSnapshot): MemoryInode {
     const file = new FileInode(fs, ino, mode, uid, gid, fs.budget);
     check(isCount(described.size) && file.data.truncate(described.size ?? 0) === 0, "with a file of no valid size");
     file.linkable = described.linkable === true;
+    file.seals = described.seals ?? F_SEAL_SEAL;
+    check((file.seals & ~F_ALL_SEALS) === 0, "with attributes that cannot be");
     for (const page of described.pages ?? []) {
       check(file.data.restorePage(page.number, page.bytes), "with pages that do not fit");
     }

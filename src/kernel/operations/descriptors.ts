@@ -72,11 +72,6 @@ export function readableBytes(thread: Thread, fd: number): Outcome {
   return error < 0 ? error : Math.max(0, stat.size - offset);
 }
 
-/** FileSystem.type of an open file; -EBADF. */
-export function fileSystemOf(thread: Thread, fd: number): string | number {
-  return thread.process.descriptors.get(fd)?.description.file.inode.fs.type ?? -EBADF;
-}
-
 /** Whether it was opened with O_PATH. */
 export function isPathOnly(thread: Thread, fd: number): boolean {
   const description = thread.process.descriptors.get(fd)?.description;

@@ -172,14 +172,22 @@ export function openResolvingAt(
   return openFrom(thread, context, from, path, flags, mode, walkFlagsOf(resolve));
 }
 
-/** memfd_create(2): a file in memory whose name only /proc tells. -EMFILE, -ENOMEM. */
-export function makeMemoryFile(thread: Thread, name: ByteString, executable: boolean, closeOnExec: boolean): Outcome {
+/** memfd_create(2): a file in memory whose name only /proc tells, with F_SEAL_ bits. -EMFILE, -ENOMEM. */
+export function makeMemoryFile(
+  thread: Thread,
+  name: ByteString,
+  executable: boolean,
+  seals: number,
+  closeOnExec: boolean,
+): Outcome {
   const { kernel, descriptors, credentials } = thread.process;
   const vacancy = descriptors.vacancy();
   if (vacancy < 0) return vacancy;
   const label = `memfd:${name}` as ByteString;
   const description = kernel.shared.unnamed(0, executable ? 0o777 : 0o666, credentials, label);
-  return typeof description === "number" ? description : descriptors.install(description, closeOnExec);
+  if (typeof description === "number") return description;
+  description.file.inode.seals = seals;
+  return descriptors.install(description, closeOnExec);
 }
 
 /** fstat(2). */

@@ -22,6 +22,7 @@ import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
 import { fileRoom } from "../resource-limits.ts";
 import { LONG_CALL_BYTES } from "../scheduler.ts";
+import { hasSeals, sealedRoom } from "../seals.ts";
 import { TerminalFile } from "../terminal.ts";
 
 /** read(2), readv(2). -EBADF, -EISDIR, -EAGAIN (O_NONBLOCK), -EFAULT. */
@@ -244,10 +245,16 @@ export function afterBytes(thread: Thread, file: OpenFile): void {
   if (shared.active) shared.changed(file.inode, thread.process);
 }
 
-/** RLIMIT_FSIZE: how many bytes may be written, -EFBIG or, where SIGXFSZ ended the process, GONE. */
-function roomFor(thread: Thread, file: OpenFile, position: number, length: number): number {
-  const room = fileRoom(thread, file, position === APPEND ? sizeOf(thread, file) : position, length);
-  return thread.killed ? GONE : room;
+/**
+ * RLIMIT_FSIZE and seals: how many bytes may be written, -EFBIG, -EPERM or, where SIGXFSZ ended the process, GONE. `position`
+ * may be APPEND.
+ */
+export function roomFor(thread: Thread, file: OpenFile, position: number, length: number): number {
+  const at = position === APPEND ? sizeOf(thread, file) : position;
+  const room = fileRoom(thread, file, at, length);
+  if (thread.killed) return GONE;
+  if (room < 0 || !hasSeals(file.inode)) return room;
+  return sealedRoom(file.inode, sizeOf(thread, file), at, room);
 }
 
 /** The file's size in bytes, or -errno. */

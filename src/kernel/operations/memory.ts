@@ -5,7 +5,7 @@
  * Deviations: a private mapping of a file is a copy made when it is mapped; linear memory has no protection, so what a process
  * does to its own memory is never refused, but what it writes where it may not never reaches anybody else.
  */
-import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM, EOVERFLOW } from "../../abi/errno.ts";
+import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM, EOVERFLOW, EPERM } from "../../abi/errno.ts";
 import * as mman from "../../abi/mman.ts";
 import { S_IFCHR, S_IFREG } from "../../abi/stat.ts";
 import { emptyStat } from "../../vfs/contracts.ts";
@@ -15,6 +15,7 @@ import type { OpenDescription } from "../descriptors.ts";
 import { attemptFill, type Fill, type PendingFill, parked } from "../pending.ts";
 import type { Process, Thread } from "../process.ts";
 import { memoryRoom } from "../resource-limits.ts";
+import { isSealed } from "../seals.ts";
 import { keepsInMemory, type SharedFile } from "../shared-file.ts";
 
 const READ_WRITE = mman.PROT_READ | mman.PROT_WRITE;
@@ -47,7 +48,7 @@ export interface MapRequest {
 
 /**
  * mmap(2): the address; BLOCKED first while much is to be filled. -EINVAL, -EBADF, -EACCES, -ENODEV (no regular file), -ENOMEM,
- * -EEXIST (MAP_FIXED_NOREPLACE), -EOVERFLOW.
+ * -EEXIST (MAP_FIXED_NOREPLACE), -EOVERFLOW, -EPERM (sealed against writing).
  */
 export function map(thread: Thread, request: MapRequest): Outcome {
   const { process } = thread;
@@ -135,7 +136,8 @@ function share(thread: Thread, at: Place, description: OpenDescription | undefin
   const { shared } = process.kernel;
   const file = description === undefined ? shared.anonymous(process, at.length) : shared.open(description);
   if (typeof file === "number") return file;
-  return see(thread, at, { file, offset, writable: description?.writable ?? true });
+  const writable = description === undefined || (description.writable && !isSealed(description.file.inode));
+  return see(thread, at, { file, offset, writable });
 }
 
 /** Map a part of a shared file: the address, or -ENOMEM. */
@@ -160,7 +162,9 @@ function mayMap(description: OpenDescription | undefined, shared: boolean, prote
   if (description === undefined) return -EBADF;
   if (!description.readable) return -EACCES;
   if (description.file.inode.type !== S_IFREG && !isZeros(description)) return -ENODEV;
-  return shared && (protection & mman.PROT_WRITE) !== 0 && !description.writable ? -EACCES : 0;
+  if (!shared || (protection & mman.PROT_WRITE) === 0) return 0;
+  if (!description.writable) return -EACCES;
+  return isSealed(description.file.inode) ? -EPERM : 0;
 }
 
 /** munmap(2). */

@@ -14,7 +14,7 @@ import type { OpenDescription } from "../descriptors.ts";
 import { parked } from "../pending.ts";
 import type { Pipe } from "../pipe.ts";
 import type { Thread } from "../process.ts";
-import { afterBytes, beforeBytes } from "./io.ts";
+import { afterBytes, beforeBytes, roomFor } from "./io.ts";
 import { isPipeEnd } from "./pipes.ts";
 import type { Positions } from "./transfer.ts";
 
@@ -104,7 +104,8 @@ function fromPipe(
   if (at < 0 || at + most > Number.MAX_SAFE_INTEGER) return -EINVAL;
   const bytes = from.ring.peek(most);
   beforeBytes(thread, file);
-  const moved = file.write(file.seekable ? at : 0, bytes, 0, bytes.length);
+  const room = file.seekable ? roomFor(thread, file, at, bytes.length) : bytes.length;
+  const moved = room < 0 ? room : file.write(file.seekable ? at : 0, bytes, 0, room);
   afterBytes(thread, file);
   if (moved === -EAGAIN) return later(thread, output, POLLOUT | POLLERR, waits);
   if (moved === -EPIPE) return broken(thread);

@@ -12,8 +12,7 @@ import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
-import { fileRoom } from "../resource-limits.ts";
-import { afterBytes, beforeBytes } from "./io.ts";
+import { afterBytes, beforeBytes, roomFor } from "./io.ts";
 
 /** Positions to use instead of the descriptions' own, moved along; undefined where the description's counts. */
 export interface Positions {
@@ -66,8 +65,8 @@ function copy(
   const got = input.file.read(from, bytes, 0, most);
   if (got <= 0) return got;
   beforeBytes(thread, output.file);
-  const room = fileRoom(thread, output.file, to, got);
-  if (room < 0) return thread.killed ? GONE : room;
+  const room = roomFor(thread, output.file, to, got);
+  if (room < 0) return room;
   const put = output.file.write(to, bytes, 0, room);
   afterBytes(thread, output.file);
   if (put <= 0) return put;
