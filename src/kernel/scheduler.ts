@@ -120,6 +120,11 @@ export class Scheduler implements WakeSink {
     return this.#host.clock.monotonicNs() - this.#turn > YIELD_NS;
   }
 
+  /** The same when the last guest was put aside or ended, which is when its time was charged: nobody ran since. */
+  get #timeWasUp(): boolean {
+    return this.#since - this.#turn > YIELD_NS;
+  }
+
   /** Enter the program of a new process at the next dispatch. */
   start(process: Process): void {
     this.#push({ kind: "start", process });
@@ -280,7 +285,7 @@ export class Scheduler implements WakeSink {
   yieldThread(thread: Thread, outcome: Outcome): Outcome {
     if (thread.killed) return GONE;
     this.charge(thread.process);
-    const busy = this.timeIsUp();
+    const busy = this.#timeWasUp;
     const pending: Pending = { ...parked(thread), kind: "yield", outcome, busy };
     thread.pending = pending;
     pending.woken = true;
@@ -327,7 +332,7 @@ export class Scheduler implements WakeSink {
     const scheduled = this.#scheduled;
     this.#scheduled = "no";
     if (scheduled !== "soon") this.eventsTurned();
-    else if (this.timeIsUp()) {
+    else if (this.#timeWasUp) {
       this.#schedule(true);
       return;
     }
