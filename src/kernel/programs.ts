@@ -81,7 +81,7 @@ export class Programs {
     const bytes = this.#read(inode, size);
     if (typeof bytes === "number") return bytes;
     const image = loader.compile(`${inode.fs.type} ${inode.ino}` as ByteString, bytes);
-    if (typeof image !== "number") this.#kept.set(inode, { size, changed, image });
+    if (typeof image !== "number") this.#keep(inode, { size, changed, image });
     return image;
   }
 
@@ -91,8 +91,14 @@ export class Programs {
     const stat = this.#stat;
     const error = inode.fs.stat(inode, stat);
     if (error < 0) return error;
-    this.#kept.set(inode, { size: stat.size, changed: changeOf(stat), image });
+    this.#keep(inode, { size: stat.size, changed: changeOf(stat), image });
     return 0;
+  }
+
+  /** Files are stamped with the clock's last reading: it is read now, so that any change from here on shows in the stamp. */
+  #keep(inode: Inode, kept: Kept): void {
+    this.#kernel.host.clock.monotonicNs();
+    this.#kept.set(inode, kept);
   }
 
   #check(context: WalkContext, { inode }: Location): number {
