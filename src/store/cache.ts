@@ -2,7 +2,7 @@
  * Layer: store. The directory of what is built once, and the one way into it: build beside, then rename. It must not
  * know what is built.
  */
-import { chmod, lstat, mkdir, mkdtemp, readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, mkdtemp, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -20,9 +20,10 @@ async function privateDirectory(directory: string): Promise<void> {
   throw new StoreError(`${directory} must be a directory of yours that nobody else can write`);
 }
 
+/** A link under a key would be another's choice. */
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
+  return lstat(path).then(
+    (found) => found.isDirectory(),
     () => false,
   );
 }

@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { sha256 } from "./digest.ts";
 import { StoreError } from "./errors.ts";
-import { keepLoaded } from "./images.ts";
+import { isNameOfImages, keepLoaded } from "./images.ts";
 import { readTar, type TarEntry, writeTar } from "./tar.ts";
 
 const MANIFEST = "linden-image.json";
@@ -28,6 +28,9 @@ const FORMAT = 1;
 const ARCHIVE_BYTES = 1024 ** 3;
 const ENTRIES = 65_536;
 const PATH_BYTES = 4095;
+/** Directories of a path, and bytes of the manifest: what is looked at before anything is believed must stay small. */
+const DEPTH = 64;
+const MANIFEST_BYTES = 16 * 1024 ** 2;
 
 /** As a shell says it of a file that is there and cannot be executed, and of one that is not there. */
 const EXIT_BROKEN = 126;
@@ -119,8 +122,9 @@ async function readArchive(file: string): Promise<Uint8Array> {
 
 function check(file: string, archive: Uint8Array): { manifest: Manifest; digest: string; entries: TarEntry[] } {
   try {
-    const [first, ...entries] = readTar(archive);
+    const [first, ...entries] = readTar(archive, ENTRIES + 1);
     if (first?.kind !== "file" || first.path !== MANIFEST) throw new Error(`it does not begin with ${MANIFEST}`);
+    if (first.bytes.byteLength > MANIFEST_BYTES) throw new Error(`its manifest has more than ${MANIFEST_BYTES} bytes`);
     const manifest = parseManifest(Buffer.from(first.bytes).toString());
     if (manifest.entries.length !== entries.length) throw new Error("it does not hold what its manifest lists");
     const bare = entries.map((entry, at) => matching(entry, manifest.entries[at]));
@@ -152,7 +156,7 @@ function parseManifest(text: string): Manifest {
   }
   if (!isRecord(value) || value.format !== FORMAT) throw new Error(`its manifest is none of format ${FORMAT}`);
   const { name, entries } = value;
-  if (typeof name !== "string" || !/^[\w.+-]+(,[\w.+-]+)*$/.test(name) || !Array.isArray(entries)) {
+  if (typeof name !== "string" || !isNameOfImages(name) || !Array.isArray(entries)) {
     throw new Error("its manifest is broken");
   }
   if (entries.length > ENTRIES) throw new Error(`it lists more than ${ENTRIES} files and links`);
@@ -179,6 +183,7 @@ function checkPaths(paths: readonly string[]): void {
   for (const path of paths) {
     const parts = path.split("/");
     const plain = parts.every((part) => part !== "" && part !== "." && part !== ".." && Buffer.byteLength(part) <= 255);
+    if (parts.length > DEPTH) throw new Error(`it holds a path of more than ${DEPTH} names`);
     if (!plain || path.includes("\0") || Buffer.byteLength(path) > PATH_BYTES)
       throw new Error("it holds a path that leads out of it");
     for (let at = path.indexOf("/"); at > 0; at = path.indexOf("/", at + 1)) {

@@ -50,6 +50,17 @@ export async function keepLoaded(
   return directory;
 }
 
+/** Keys of this directory: built, loaded and stacked images. */
+const KEY = /^([0-9a-f]{16}-|loaded-|stack-)/;
+
+/**
+ * Whether an archive may be called so: what recipes are called, or several with commas between. Never a key: what is to be kept
+ * under one later would be taken for there already, whatever its digest.
+ */
+export function isNameOfImages(text: string): boolean {
+  return text.split(",").every((name) => /^[A-Za-z][\w.+-]{0,63}$/.test(name) && !KEY.test(name));
+}
+
 /** What the image of a name is kept under; undefined before it was ever built or loaded. */
 export async function keyOf(name: string, root: string = cacheRoot()): Promise<string | undefined> {
   return readlink(join(root, "userland", name)).then(basename, () => undefined);

@@ -64,11 +64,9 @@ function entriesOf(directory: string): Entries {
 
 /** Takes away what cannot stay below `over`: a file where a directory comes, and all in a directory where a file comes. */
 function makeRoom(entries: Map<string, Entry>, over: Entries): void {
-  const directories = new Set([...entries.keys()].flatMap(above));
-  for (const path of over.keys()) {
-    for (const outer of above(path)) entries.delete(outer);
-    if (!directories.has(path)) continue;
-    for (const inner of entries.keys()) if (inner.startsWith(`${path}/`)) entries.delete(inner);
+  for (const path of over.keys()) for (const outer of above(path)) entries.delete(outer);
+  for (const inner of [...entries.keys()]) {
+    if (above(inner).some((outer) => over.has(outer))) entries.delete(inner);
   }
 }
 

@@ -11,6 +11,8 @@ const BLOCK = 512;
 const NAME_BYTES = 100;
 /** ustar's size has eleven octal digits; a longer file has no place in an image anyway. */
 const SIZE_MOST = 0o77777777777;
+/** Bytes of the records before one entry: its path and its link's target, of PATH_MAX each, and what others add. */
+const RECORDS_MOST = 32 * 1024;
 
 /** The archive of these entries, in order. No time, no owner: the same entries give the same bytes. */
 export function writeTar(entries: Iterable<TarEntry>): Uint8Array<ArrayBuffer> {
@@ -27,9 +29,9 @@ export function writeTar(entries: Iterable<TarEntry>): Uint8Array<ArrayBuffer> {
 
 /**
  * The entries of an archive, in order; their bytes are views of it. Throws an Error that says what is wrong with it: cut
- * short, a broken header, something that is neither file nor link, bytes after the end.
+ * short, a broken header, something that is neither file nor link, more than `most` entries, bytes after the end.
  */
-export function readTar(archive: Uint8Array): TarEntry[] {
+export function readTar(archive: Uint8Array, most = Infinity): TarEntry[] {
   const entries: TarEntry[] = [];
   let long: ReadonlyMap<string, string> = new Map();
   for (let at = 0; ; ) {
@@ -45,7 +47,9 @@ export function readTar(archive: Uint8Array): TarEntry[] {
     const size = octal(head, 124, 12);
     const bytes = take(archive, at, size);
     at += Math.ceil(size / BLOCK) * BLOCK;
+    if (entries.length >= most) throw new Error("it holds too much");
     if (type === "x") {
+      if (size > RECORDS_MOST) throw new Error("a long name is broken");
       long = paxRecords(bytes);
       continue;
     }

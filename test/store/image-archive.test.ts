@@ -18,6 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { loadImage, packImage, StoreError } from "../../src/store/index.ts";
+import { layered } from "../../src/store/layers.ts";
 import { readTar, type TarEntry, writeTar } from "../../src/store/tar.ts";
 import { compileProgram, linden, whyNoCompiler } from "../toolchain/compiler.ts";
 
@@ -69,14 +70,14 @@ async function refused(bytes: Uint8Array, why: RegExp): Promise<void> {
 }
 
 /** The archive of a manifest that somebody wrote himself, with honest hashes unless `items` says otherwise. */
-function forged(entries: readonly TarEntry[], items?: readonly object[]): Uint8Array {
+function forged(entries: readonly TarEntry[], items?: readonly object[], name = "forged"): Uint8Array {
   const hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   const listed = entries.map((entry) =>
     entry.kind === "link"
       ? { path: entry.path, link: entry.target }
       : { path: entry.path, mode: entry.mode, sha256: hash },
   );
-  const text = JSON.stringify({ format: 1, name: "forged", entries: items ?? listed });
+  const text = JSON.stringify({ format: 1, name, entries: items ?? listed });
   return writeTar([
     { kind: "file", path: "linden-image.json", mode: 0o644, bytes: Buffer.from(text) },
     ...entries.map((entry) => ({ ...entry, path: `files/${entry.path}` })),
@@ -158,6 +159,39 @@ test("no path leads out of an image, or through a link of it", async () => {
   await refused(forged([abc("a")], [{ path: "a", mode: 0o4755, sha256: "" }]), /manifest is broken/);
   await refused(forged([abc("a")], [null as never]), /manifest is broken/);
   await refused(writeTar([abc("linden-image.json")]), /no JSON/);
+});
+
+test("no image takes the name under which another is kept, and none is found behind a link", async () => {
+  const good = join(work, "good.tar");
+  const packed = packImage("good", sample(), good);
+  writeFileSync(good, packed.bytes);
+  const keys = [`loaded-${packed.digest}`, `stack-${"0".repeat(32)}`, "0123456789abcdef-0123456789abcdef"];
+  for (const name of [...keys, "busybox,loaded-x", "abcdefabcdefabcd-x", ".", "..", ".lock", "-o", "", "a,,b", "a/b"]) {
+    await refused(forged([abc("a")], undefined, name), /manifest is broken/);
+  }
+  const root = freshRoot();
+  mkdirSync(join(root, "userland"), { mode: 0o700 });
+  symlinkSync(work, join(root, "userland", `loaded-${packed.digest}`));
+  await assert.rejects(loadImage(good, { root }));
+});
+
+test("an archive that is only there to be looked at is refused before it is", async () => {
+  await refused(forged([abc(`${"a/".repeat(70)}b`)]), /more than 64 names/);
+  const blank = { path: "", mode: 0o644, kind: "file", bytes: new Uint8Array(0) } as const;
+  await refused(writeTar(Array.from({ length: 65_538 }, () => blank)), /too much/);
+  const manifest = { path: "linden-image.json", kind: "file", mode: 0o644 } as const;
+  await refused(writeTar([{ ...manifest, bytes: Buffer.alloc(17 * 1024 ** 2, "[") }]), /manifest has more than/);
+});
+
+test("many files in the place of directories, and directories in the place of files, are laid over each other", () => {
+  const [files, directories] = [freshRoot(), freshRoot()];
+  for (let i = 0; i < 300; i++) {
+    writeFileSync(join(files, `${i}`), "");
+    mkdirSync(join(directories, `${i}`));
+    writeFileSync(join(directories, `${i}`, "f"), "");
+  }
+  assert.equal(layered([directories, files]).size, 300);
+  assert.equal(layered([files, directories]).size, 300);
 });
 
 describe("at the command line", { skip: whyNoCompiler(), timeout: 300_000 }, () => {
