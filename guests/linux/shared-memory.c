@@ -119,6 +119,39 @@ static void files(void) {
   must("unlink", unlink("file"));
 }
 
+static char *enlarge(char *at, int from, int to) {
+  char *larger = mremap(at, from * PAGE, to * PAGE, MREMAP_MAYMOVE);
+  if (larger == MAP_FAILED) {
+    report("mremap", -1);
+    exit(97);
+  }
+  printf("%d pages:", to);
+  for (int page = 0; page < to; page++) printf(" %d", larger[page * PAGE]);
+  printf("\n");
+  return larger;
+}
+
+/* A mapping that grows with its file, again and again, is one mapping; so are two with nothing between them. */
+static void growing(void) {
+  int file = must("open", open("growing", O_RDWR | O_CREAT, 0644));
+  must("ftruncate", ftruncate(file, PAGE));
+  char *at = map(PAGE, PROT_READ, MAP_SHARED, file, 0);
+  for (int pages = 2; pages <= 6; pages++) {
+    char byte = pages;
+    must("ftruncate", ftruncate(file, pages * PAGE));
+    must("pwrite", pwrite(file, &byte, 1, (pages - 1) * PAGE));
+    at = enlarge(at, pages - 1, pages);
+  }
+  must("munmap", munmap(at + 2 * PAGE, 4 * PAGE));
+  if (mmap(at + 2 * PAGE, 2 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 2 * PAGE) == MAP_FAILED) exit(96);
+  at = enlarge(at, 4, 6);
+  must("mprotect", mprotect(at + PAGE, PAGE, PROT_NONE));
+  report("across a change of protection", mremap(at, 6 * PAGE, 7 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+  must("mprotect", mprotect(at + PAGE, PAGE, PROT_READ));
+  enlarge(at, 6, 6);
+  must("unlink", unlink("growing"));
+}
+
 static void private_mappings(void) {
   int file = must("open", open("other", O_RDWR | O_CREAT, 0644));
   must("write", write(file, "original", 9));
@@ -171,6 +204,7 @@ int main(void) {
   anonymous();
   turn_about();
   files();
+  growing();
   private_mappings();
   generations();
   int zeros = open("/dev/zero", O_RDWR);

@@ -271,8 +271,7 @@ export class AddressSpace {
   /** At the end of the list, joined with the last where nothing tells them apart. */
   #append(mapping: Mapping): void {
     const last = this.#mappings.at(-1);
-    const joins = last?.end === mapping.start && last.protection === mapping.protection && !last.file && !mapping.file;
-    if (last !== undefined && joins) {
+    if (last !== undefined && continues(last, mapping)) {
       this.#mappings[this.#mappings.length - 1] = { ...last, end: mapping.end };
     } else this.#mappings.push(mapping);
   }
@@ -285,4 +284,13 @@ export class AddressSpace {
     const rest = view === undefined ? undefined : { ...view, offset: view.offset + at - mapping.start };
     this.#mappings.splice(index, 1, { ...mapping, end: at }, { ...mapping, start: at, view: rest });
   }
+}
+
+/** Whether nothing but an address lies between two mappings: the same memory goes on, or the same file. */
+function continues(before: Mapping, after: Mapping): boolean {
+  if (before.end !== after.start || before.protection !== after.protection) return false;
+  const { view, start, end } = before;
+  if (view === undefined || after.view === undefined) return !before.file && !after.file;
+  const { file, offset, writable } = after.view;
+  return view.file === file && view.writable === writable && view.offset + end - start === offset;
 }

@@ -174,7 +174,7 @@ const MEMORY = [
   partial("mmap", "a private file is copied when mapped; linear memory has no protection", memory.sys_mmap),
   full("munmap", memory.sys_munmap),
   partial("mprotect", "enforced toward other sharers and the file, not in one's own memory", memory.sys_mprotect),
-  partial("mremap", "MREMAP_DONTUNMAP is EINVAL", memory.sys_mremap),
+  partial("mremap", "MREMAP_DONTUNMAP is EINVAL; a private mapping of a file cannot grow: ENOMEM", memory.sys_mremap),
   partial("madvise", "DONTNEED; REMOVE, DONTFORK and WIPEONFORK are EINVAL; the rest is advice", memory.sys_madvise),
   full("msync", memory.sys_msync),
   faked("mincore", "everything mapped is in memory", memory.sys_mincore),

@@ -53,6 +53,16 @@ test("moving a mapping carries its bytes, in parts where they are many", () => {
   assert.ok(bytes.subarray(2 * 1024 * 1024).every((byte) => byte === 0));
 });
 
+test("a private mapping of a file cannot grow, and stays as it is", () => {
+  const guest = new Guest();
+  guest.file("f", "content");
+  const fd = guest.open("f", O_RDONLY);
+  const at = guest.call("mmap", 0, PAGE, 3, MAP_PRIVATE, fd, 0n);
+  assert.equal(guest.call("mremap", at, PAGE, 2 * PAGE, 1, 0), -ENOMEM);
+  assert.equal(guest.textAt(at, 7), "content");
+  assert.equal(guest.call("mremap", at, PAGE, PAGE, 1, 0), at);
+});
+
 test("what mmap refuses", () => {
   const guest = new Guest();
   const readable = guest.file("f", "content");

@@ -202,7 +202,8 @@ export function protect(thread: Thread, address: number, length: number, protect
 }
 
 /**
- * mremap(2): the address. -EINVAL, -EFAULT (not mapped), -ENOMEM. An old size of 0 gives a second view of shared memory.
+ * mremap(2): the address. -EINVAL, -EFAULT (not mapped), -ENOMEM (also for a private mapping of a file that is to grow). An old
+ * size of 0 gives a second view of shared memory.
  */
 export function remap(
   thread: Thread,
@@ -234,6 +235,8 @@ export function remap(
     return remapView(thread, { address, from, to, protection, mayMove, target: fixed ? target : undefined }, view);
   }
   if (from === 0) return -EINVAL;
+  // Which file it was filled from is not known any more.
+  if (to > from && file) return -ENOMEM;
   if (fixed) {
     if (place(process, target, to, true, protection, file) === undefined) return -ENOMEM;
     return moveTo(thread, address, from, target, to);
