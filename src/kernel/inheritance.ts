@@ -31,6 +31,7 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
   });
   copy.childFlags = process.childFlags;
   copy.limits = [...process.limits];
+  copy.nice = process.nice;
   copy.space = process.space.copy();
   const copied = new Thread(copy, pid);
   copied.name = thread.name;

@@ -63,6 +63,10 @@ export class ProcessView {
     }));
   }
 
+  get nice(): number {
+    return this.#process.nice;
+  }
+
   get name(): ByteString {
     return this.#process.threads[0]?.name ?? this.#process.lastName;
   }

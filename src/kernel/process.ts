@@ -126,6 +126,8 @@ export class Process implements WalkContext, DescriptorOwner {
   shares: Share[] = [];
   /** Those setrlimit(2) set, by resource. */
   limits: (ResourceLimit | undefined)[] = [];
+  /** Its nice value, -20 to 19: setpriority(2). */
+  nice = 0;
   /** CPU time at which RLIMIT_CPU is looked at next; 0: not decided. */
   cpuSignalNs = 0;
   /** What its end takes back of what it did to semaphores. */

@@ -14,8 +14,10 @@ import {
   RLIMIT_DATA,
   RLIMIT_FSIZE,
   RLIMIT_MSGQUEUE,
+  RLIMIT_NICE,
   RLIMIT_NOFILE,
   RLIMIT_NPROC,
+  RLIMIT_RTPRIO,
   RLIMIT_SIGPENDING,
   RLIMIT_STACK,
 } from "../abi/resource.ts";
@@ -51,6 +53,8 @@ function sandboxLimit({ kernel }: Process, resource: number): number {
     case RLIMIT_STACK:
       return STACK_BYTES;
     case RLIMIT_CORE:
+    case RLIMIT_NICE:
+    case RLIMIT_RTPRIO:
       return 0;
     case RLIMIT_NPROC:
       return kernel.limits.processes;

@@ -138,11 +138,11 @@ class Restorer {
     check(described.dispositions.length === process.dispositions.length, "knows other signals");
     process.dispositions.set(described.dispositions);
     process.executable = executable;
-    const { userIdentity, groupIdentity, ageNs, cpuNs, childrenCpuNs, lastName } = described;
+    const { userIdentity, groupIdentity, ageNs, cpuNs, childrenCpuNs, lastName, nice } = described;
     const identities = [userIdentity, groupIdentity].flatMap(({ real, effective, saved }) => [real, effective, saved]);
-    check([...identities, ageNs, cpuNs, childrenCpuNs].every(Number.isFinite), "has nobody's process");
+    check([...identities, ageNs, cpuNs, childrenCpuNs, nice].every(Number.isFinite), "has nobody's process");
     Object.assign(process, { userIdentity: { ...userIdentity }, groupIdentity: { ...groupIdentity } });
-    Object.assign(process, { startNs: this.#now - ageNs, cpuNs, childrenCpuNs, lastName });
+    Object.assign(process, { startNs: this.#now - ageNs, cpuNs, childrenCpuNs, lastName, nice });
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
     check(process.space.restore(described.space, this.#shared), "shares a file it does not have");

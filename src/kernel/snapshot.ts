@@ -158,6 +158,7 @@ export interface ProcessSnapshot {
   /** How long ago it was made, and what it and its children computed. */
   readonly ageNs: number;
   readonly lastName: string;
+  readonly nice: number;
   readonly cpuNs: number;
   readonly childrenCpuNs: number;
   readonly umask: number;
@@ -275,6 +276,7 @@ class Taker {
       cpuNs: process.cpuNs,
       childrenCpuNs: process.childrenCpuNs,
       umask: process.umask,
+      nice: process.nice,
       dispositions: [...process.dispositions],
       actions: process.actions.flatMap((action, signal) => (action === undefined ? [] : [{ signal, action }])),
       childFlags: process.childFlags,

@@ -5,6 +5,7 @@ import { EFAULT, EINVAL, EPERM, ESRCH } from "../abi/errno.ts";
 import * as prctl from "../abi/prctl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { exit, yieldNow } from "../kernel/operations/lifecycle.ts";
+import { priority, setPriority } from "../kernel/operations/priority.ts";
 import { groupOf, sessionOf, setGroup, startSession } from "../kernel/operations/processes.ts";
 import { exitThread } from "../kernel/operations/threads.ts";
 import type { Thread } from "../kernel/process.ts";
@@ -95,15 +96,12 @@ export function sys_prctl(thread: Thread, option: number, low: number, high: num
   }
 }
 
-/** getpriority(2): 20 minus the nice value, which always is 0. */
 export function sys_getpriority(thread: Thread, which: number, who: number): Outcome {
-  if (which < 0 || which > 2) return -EINVAL;
-  return who === 0 || thread.process.kernel.process(who) !== undefined ? 20 : -ESRCH;
+  return priority(thread, which, who);
 }
 
-export function sys_setpriority(thread: Thread, which: number, who: number): Outcome {
-  const found = sys_getpriority(thread, which, who);
-  return found < 0 ? found : 0;
+export function sys_setpriority(thread: Thread, which: number, who: number, nice: number): Outcome {
+  return setPriority(thread, which, who, nice);
 }
 
 /** The calling process, or one there is: 0 or -ESRCH. */

@@ -17,6 +17,7 @@ import {
 } from "../../src/abi/fcntl.ts";
 import { IN_CREATE, IN_DELETE } from "../../src/abi/inotify.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
+import { PRIO_PROCESS } from "../../src/abi/resource.ts";
 import {
   SA_RESTART,
   SIG_SETMASK,
@@ -44,6 +45,7 @@ import { exit } from "../../src/kernel/operations/lifecycle.ts";
 import { lockFile, lockRecord } from "../../src/kernel/operations/locks.ts";
 import { makePipe, pipeSize, setPipeSize } from "../../src/kernel/operations/pipes.ts";
 import { type PollItem, poll } from "../../src/kernel/operations/poll.ts";
+import { setPriority } from "../../src/kernel/operations/priority.ts";
 import { setGroup, wait4 } from "../../src/kernel/operations/processes.ts";
 import { random } from "../../src/kernel/operations/random.ts";
 import {
@@ -425,12 +427,14 @@ test("who a process is comes back: real, effective, saved, since when, and what 
   setAllIds(one.thread, "group", 4, 5, 6);
   setAllIds(one.thread, "user", 1, 2, 3);
   setFileId(one.thread, "user", 1);
+  setPriority(one.thread, PRIO_PROCESS, 0, 7);
   from.made.host.now += 25e6;
   sleepUntil(one.thread, Infinity);
   const { process } = copyOf(from).process(1);
   assert.deepEqual(process.userIdentity, { real: 1, effective: 2, saved: 3 });
   assert.deepEqual(process.groupIdentity, { real: 4, effective: 5, saved: 6 });
   assert.deepEqual(process.credentials, { uid: 1, gid: 5, groups: [] });
+  assert.equal(process.nice, 7);
   assert.deepEqual([process.cpuNs, process.kernel.host.clock.monotonicNs() - process.startNs], [25e6, 25e6]);
 });
 

@@ -85,6 +85,7 @@ export interface ProcessFacts {
   readonly groups: Identities;
   readonly supplementary: readonly number[];
   readonly umask: number;
+  readonly nice: number;
   readonly argv: readonly ByteString[];
   readonly env: readonly ByteString[];
   /** Since boot, nanoseconds. */

@@ -43,7 +43,7 @@ export function statText(process: ProcessFacts, tid: number): string {
     ticks(process.childrenCpuNs),
     0,
     // Priority, nice, threads, itrealvalue.
-    ...[20, 0, Math.max(1, process.tasks.length), 0],
+    ...[20 + process.nice, process.nice, Math.max(1, process.tasks.length), 0],
     ticks(process.startNs),
     pages * PAGE,
     pages,
