@@ -29,7 +29,7 @@ one() { # the command of a test, its output where this writes
   case $suite in
     bash) timeout -k 2 "$seconds" sh "./$1" ;;
     gawk) rm -f "_$1"
-      timeout -k 2 "$seconds" make -s AWKPROG=gawk CMP=cmp 'RM=rm -f' "$1" || return 124
+      timeout -k 2 "$seconds" make -s -o Makefile -o Maketests AWKPROG=gawk CMP=cmp 'RM=rm -f' "$1" || return 124
       test ! -e "_$1" ;;
     mawk) MAWK=mawk timeout -k 2 "$seconds" sh ./mawktest ;;
     xz) # "unsupported" is an answer of its own: xz warns

@@ -53,4 +53,6 @@ export const POSIX_SPAWN_RESETIDS = 1;
 export const POSIX_SPAWN_SETPGROUP = 2;
 export const POSIX_SPAWN_SETSIGDEF = 4;
 export const POSIX_SPAWN_SETSIGMASK = 8;
+/** How the child is made is no question here. */
+export const POSIX_SPAWN_USEVFORK = 64;
 export const POSIX_SPAWN_SETSID = 128;

@@ -16,6 +16,7 @@ const FLAGS =
   layout.POSIX_SPAWN_SETPGROUP |
   layout.POSIX_SPAWN_SETSIGDEF |
   layout.POSIX_SPAWN_SETSIGMASK |
+  layout.POSIX_SPAWN_USEVFORK |
   layout.POSIX_SPAWN_SETSID;
 
 export function linden_spawn(thread: Thread, descriptionAt: number): Outcome {
@@ -41,6 +42,7 @@ export function linden_spawn(thread: Thread, descriptionAt: number): Outcome {
     argv: argv.length === 0 ? ["" as ByteString] : argv,
     env,
     actions,
+    realIds: (flags & layout.POSIX_SPAWN_RESETIDS) !== 0,
     session: (flags & layout.POSIX_SPAWN_SETSID) !== 0,
     ...((flags & layout.POSIX_SPAWN_SETPGROUP) === 0 ? {} : { group }),
     ...((flags & layout.POSIX_SPAWN_SETSIGMASK) === 0 ? {} : { mask: signalSetAt(process, at + SPAWN.mask) }),

@@ -2,7 +2,7 @@
  * Runs one WASI or Linux program over engine, kernel and memory file system in this very process, with the host's clock and without any
  * lock: for conformance, not for what nobody trusts.
  */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ByteString } from "../../src/abi/byte-string.ts";
 import { WALI_MODULE } from "../../src/abi/calls.ts";
@@ -99,7 +99,8 @@ function copyIn(context: WalkContext, from: string, to: string): void {
     } else if (entry.isSymbolicLink()) {
       makeSymlinkAt(context, bytes(readlinkSync(source)), context.root, path, 0);
     } else if (entry.isFile()) {
-      const opened = openAt(context, context.root, path, O_CREAT | O_WRONLY, 0o644, 0);
+      const mode = statSync(source).mode & 0o777;
+      const opened = openAt(context, context.root, path, O_CREAT | O_WRONLY, mode, 0);
       if (typeof opened === "number") throw new Error(`cannot make ${path}: ${opened}`);
       const content = readFileSync(source);
       let done = 0;

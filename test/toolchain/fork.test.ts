@@ -1,7 +1,7 @@
 /** Only a program that calls fork is rewritten for it, and it stays a program. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -45,6 +45,27 @@ test("with -mfork-in-handlers a program forks in its handlers, as on Linux; with
     assert.deepEqual([through.stdout, through.code, through.signal], [stdout, status, 0]);
     const without = await run([]);
     assert.deepEqual([without.stdout, without.code], ["fork: ENOSYS\n", 3]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("posix_spawn does for the child what it does on Linux", options, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "linden-spawn-"));
+  try {
+    const [linux, root] = [join(directory, "linux"), join(directory, "root")];
+    for (const made of [directory, linux, root]) {
+      mkdirSync(made, { recursive: true });
+      chmodSync(made, 0o755);
+    }
+    const native = spawnSync("gcc", ["-O1", "-D_GNU_SOURCE", "-o", join(linux, "child"), join(programs, "spawn-as.c")]);
+    assert.equal(native.status, 0, `gcc libc6-dev is needed: ${native.stderr}`);
+    const { stdout, status } = spawnSync("./child", { cwd: linux, argv0: "parent", encoding: "utf8" });
+    const module = join(root, "child");
+    writeFileSync(module, compileProgram("spawn-as.c", ["-O1", "-D_GNU_SOURCE"]), { mode: 0o755 });
+    const here = await runGuest({ module, args: ["parent"], root, milliseconds: 20_000 });
+    assert.deepEqual([here.stdout, here.code], [stdout, status]);
+    assert.equal(stdout.split("\n").length, 10);
   } finally {
     rmSync(directory, { recursive: true });
   }

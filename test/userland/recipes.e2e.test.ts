@@ -110,9 +110,9 @@ const WORK: ReadonlyMap<string, Work | "library"> = new Map<string, Work | "libr
     "make",
     {
       program: "make",
-      args: ["-f", "-", "-n"],
-      stdin: "all: b\n\techo $@ $<\nb:\n\ttouch b\n",
-      says: "touch b\necho all b\n",
+      args: ["-f", "-", "--no-print-directory"],
+      stdin: "all: b\n\t@make -f /dev/null --eval=c:\nb:\n",
+      says: "make[1]: Nothing to be done for 'c'.\n",
     },
   ],
 ]);

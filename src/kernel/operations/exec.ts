@@ -16,6 +16,7 @@ import { mayFork } from "../resource-limits.ts";
 import type { SignalSet } from "../signal-set.ts";
 import { DISPOSITION_DEFAULT, SIGNALS } from "../signals.ts";
 import { openAt } from "./files.ts";
+import { setRealAndEffective, UNCHANGED } from "./identity.ts";
 import { setGroup, startSession } from "./processes.ts";
 
 export interface ExecuteRequest {
@@ -91,7 +92,8 @@ export type FileAction =
 
 export interface SpawnRequest extends ExecuteRequest {
   readonly actions?: readonly FileAction[];
-  /** POSIX_SPAWN_SETSID, _SETPGROUP (0: its own), _SETSIGMASK, _SETSIGDEF. */
+  /** POSIX_SPAWN_RESETIDS, _SETSID, _SETPGROUP (0: its own), _SETSIGMASK, _SETSIGDEF. */
+  readonly realIds?: boolean;
   readonly session?: boolean;
   readonly group?: number;
   readonly mask?: SignalSet;
@@ -126,6 +128,10 @@ function prepare(child: Process, thread: Thread, request: SpawnRequest): number 
   if (request.group !== undefined) {
     const wrong = setGroup(thread, 0, request.group);
     if (wrong < 0) return wrong;
+  }
+  if (request.realIds === true) {
+    setRealAndEffective(thread, "user", UNCHANGED, child.userIdentity.real);
+    setRealAndEffective(thread, "group", UNCHANGED, child.groupIdentity.real);
   }
   for (const action of request.actions ?? []) {
     const wrong = act(child, thread, action);
