@@ -54,6 +54,8 @@ export async function sendProgram(
   const { launcher, cache } = services;
   if (!loaded.rewritten && !link.fresh && (await cache.problem()) === undefined) {
     const apart = await startCell(launcher, { lock });
+    // Nobody waits for it any more when the sandbox is gone.
+    link.ended.then(() => apart.close("the sandbox was closed"));
     try {
       await sendModule(apart, loaded, cache);
     } finally {

@@ -3,6 +3,8 @@
  * not know how a message is printed; what a guest or a cell said stands in messages escaped.
  */
 
+import type { CallerLimit } from "./guest-process.ts";
+
 /** The base of all: `code` never changes between versions, `message` may. */
 export class LindenError extends Error {
   override readonly name: string = "LindenError";
@@ -91,12 +93,20 @@ export class SandboxClosed extends LindenError {
   }
 }
 
-/** A limit was in the way of what the caller asked: no process, no memory, a file that is too long. */
+/**
+ * A limit was in the way of what the caller asked: no process, no memory, a file that is too long; or time, CPU time or memory
+ * were used up before a program was compiled, which `limit` says then.
+ */
 export class LimitExceeded extends LindenError {
   override readonly name = "LimitExceeded";
+  readonly limit: CallerLimit | undefined;
+  /** As timeout(1) has it, where time was over. */
+  readonly exitCode: number | undefined;
 
-  constructor(message: string) {
+  constructor(message: string, limit?: CallerLimit) {
     super("ERR_LIMIT_EXCEEDED", message);
+    this.limit = limit;
+    this.exitCode = limit === "time" || limit === "cpu" ? 124 : undefined;
   }
 }
 

@@ -65,12 +65,26 @@ const LIMIT_SIGNALS: Readonly<Record<CallerLimit, number>> = {
   output: SIGXFSZ,
 };
 
-const LIMIT_WORDS: Readonly<Record<CallerLimit, string>> = {
+/** What is said of a run that a limit ended. */
+export const LIMIT_WORDS: Readonly<Record<CallerLimit, string>> = {
   time: "its time was over",
   cpu: "its CPU time was over",
   memory: "the cell took more memory than its limit",
   output: "its output was longer than its limit",
 };
+
+/** The end of a run that a limit ended before its program was in the cell. */
+export function endedBefore(limit: CallerLimit, message: string, wallMs: number): ExitResult {
+  const number = LIMIT_SIGNALS[limit];
+  return {
+    exitCode: 128 + number,
+    signal: SIGNAL_NAMES.get(number) ?? `SIG${number}`,
+    timedOut: limit === "time" || limit === "cpu",
+    limit,
+    message,
+    stats: { wallMs, cpuMs: 0, calls: 0, peakMemory: 0 },
+  };
+}
 
 export interface ProcessLimits {
   readonly wallMs: number | undefined;

@@ -10,11 +10,14 @@ export interface SpawnOptions {
   /** Added to the sandbox's own. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Wall time; the guest is killed after it, alone. One that cannot be interrupted takes the whole sandbox with it. */
+  /**
+   * Wall time from the call on, with what it takes to read, rewrite and compile the program; the guest is killed after it,
+   * alone. One that cannot be interrupted takes the whole sandbox with it.
+   */
   readonly timeout?: Duration;
   /** Standard output and error together. */
   readonly maxOutput?: Size;
-  /** Aborting kills the guest. */
+  /** Aborting kills the guest, or ends the wait for its program to be compiled. */
   readonly signal?: AbortSignal;
   /** Which streams the guest takes for a terminal; true: all three. */
   readonly tty?: boolean | { readonly stdin?: boolean; readonly stdout?: boolean; readonly stderr?: boolean };

@@ -3,23 +3,23 @@
  * cells are launched and locked, nor parse a guest's bytes.
  */
 import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
-import { DOWN, UP } from "../wire/frames.ts";
+import { SUPPORT, sendBoot } from "./boot.ts";
 import { CallbackSink } from "./callback-sink.ts";
 import type { CellLink } from "./cell-link.ts";
-import { sendProgram, startCell, within } from "./cell-start.ts";
-import { FileError, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
+import { sendProgram, startCell } from "./cell-start.ts";
+import { FileError, LimitExceeded, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
-import { type CallerLimit, type ExitResult, GuestProcess } from "./guest-process.ts";
+import { type CallerLimit, type ExitResult, endedBefore, GuestProcess, LIMIT_WORDS } from "./guest-process.ts";
+import { checkHostMounts, hostMounts } from "./host-mounts.ts";
 import { type Image, openImage } from "./image.ts";
 import { feed } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
-import { overlaps } from "./module-cache.ts";
 import { checkSize, fingerprint, LoadedProgram, loadModule } from "./modules.ts";
-import { type HostMount, type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
+import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
 import { OutputReadable, type OutputSink } from "./output.ts";
 import { argumentsOf, findProgram, type Program } from "./programs.ts";
 import {
@@ -54,6 +54,10 @@ export class Sandbox implements AsyncDisposable {
   /** Commands of the image that were run. */
   readonly #commands = new Map<string, Program>();
   #mostProcesses = 1;
+  /** Runs whose programs are on the way into the cell. */
+  #preparing = 0;
+  /** The limit that the whole sandbox was ended for. */
+  #exceeded: CallerLimit | undefined;
   #sending: Promise<unknown> = Promise.resolve();
 
   /** Made by Sandbox.create and by a pool; the cell has booted. */
@@ -124,7 +128,17 @@ export class Sandbox implements AsyncDisposable {
     failure.promise.catch(() => {});
     const stdout = new CallbackSink(options.onStdout, failure.reject);
     const stderr = new CallbackSink(options.onStderr, failure.reject);
-    const guest = await this.#start(program, args, policy, { stdout, stderr });
+    const begun = performance.now();
+    const started = await this.#start(program, args, policy, { stdout, stderr }).catch((error: unknown) => {
+      if (!(error instanceof LimitExceeded) || error.limit === undefined) throw error;
+      return endedBefore(error.limit, error.message, performance.now() - begun);
+    });
+    if (!(started instanceof GuestProcess)) {
+      return options.format === "bytes"
+        ? { ...started, stdout: new Uint8Array(0), stderr: new Uint8Array(0) }
+        : { ...started, stdout: "", stderr: "" };
+    }
+    const guest = started;
     const stopFeeding = feed(guest.stdin, options.stdin ?? "", failure.reject);
     const onAbort = () => failure.reject(policy.signal?.reason);
     policy.signal?.addEventListener("abort", onAbort);
@@ -147,7 +161,10 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** Start a program and talk to it through streams. Resolves when it runs. */
+  /**
+   * Start a program and talk to it through streams. Resolves when it runs; rejects with LimitExceeded when its time, or the
+   * sandbox's CPU time, is over before that.
+   */
   async spawn(
     program: string | LoadedProgram,
     args: readonly string[] = [],
@@ -192,8 +209,8 @@ export class Sandbox implements AsyncDisposable {
       if (typeof arg !== "string") throw new OptionError(`args[${at}]`, "a string", arg);
     }
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
-    const program = given instanceof LoadedProgram ? given.program : await this.#find(given);
-    const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
+    const begun = performance.now();
+    const { program, module } = await this.#inTime(run, this.#prepare(given));
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const argv = [program.name, ...argumentsOf(program, args, run.cwd)];
     const request = {
@@ -207,16 +224,55 @@ export class Sandbox implements AsyncDisposable {
     };
     const bytes = [...request.argv, ...request.env].reduce((sum, each) => sum + each.length + 1, 0);
     if (bytes > ARGUMENT_ROOM) throw new OptionError("args and env", `at most ${ARGUMENT_ROOM} bytes together`, bytes);
-    const guest = new GuestProcess(this.#link, request, run, sinks);
+    const { wallMs, outputBytes } = run;
+    // What is left of it; a timer of none would never fire.
+    const left = wallMs === undefined ? undefined : Math.max(wallMs - (performance.now() - begun), 1);
+    const guest = new GuestProcess(this.#link, request, { wallMs: left, outputBytes }, sinks);
     this.#processes.add(guest);
     this.#mostProcesses = Math.max(this.#mostProcesses, this.#processes.size);
     this.#watchdog.watch();
     const forget = () => {
       this.#processes.delete(guest);
-      if (this.#processes.size === 0) this.#watchdog.rest();
+      this.#restIfIdle();
     };
     guest.exited.then(forget, forget);
     return guest;
+  }
+
+  #restIfIdle(): void {
+    if (this.#processes.size === 0 && this.#preparing === 0) this.#watchdog.rest();
+  }
+
+  async #prepare(given: string | LoadedProgram): Promise<{ program: Program; module: number }> {
+    const program = given instanceof LoadedProgram ? given.program : await this.#find(given);
+    const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
+    return { program, module };
+  }
+
+  /**
+   * What the preparation of a run gives, unless the run's time is over or its signal aborts before that. The preparation goes
+   * on then: other runs may wait for it, and the next one of the program finds it done.
+   */
+  async #inTime<T>({ wallMs, signal }: RunPolicy, preparation: Promise<T>): Promise<T> {
+    const over = Promise.withResolvers<never>();
+    const timer = wallMs === undefined ? undefined : setTimeout(() => over.reject(usedUp("time")), wallMs);
+    const onAbort = () => over.reject(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    this.#preparing += 1;
+    this.#watchdog.watch();
+    const settled = () => {
+      this.#preparing -= 1;
+      this.#restIfIdle();
+    };
+    preparation.then(settled, settled);
+    try {
+      return await Promise.race([preparation, over.promise]);
+    } catch (error) {
+      throw error instanceof SandboxClosed && this.#exceeded !== undefined ? usedUp(this.#exceeded) : error;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
   }
 
   /** What a name means is looked up once for commands of the image: what lies there stays as it is. */
@@ -281,16 +337,13 @@ export class Sandbox implements AsyncDisposable {
   }
 
   #exceed(limit: CallerLimit): void {
+    this.#exceeded = limit;
     for (const guest of this.#processes) guest.blame(limit);
     const what = limit === "cpu" ? "its CPU time was over" : "the cell took more memory than its limits allow";
     this.#link.fail(new SandboxClosed(`the sandbox was ended: ${what}`));
   }
 }
 
-/** Where guests' support files lie. */
-const SUPPORT = "/run/linden";
-const SUPPORT_BYTES = 1024 * 1024;
-const SUPPORT_INODES = 128;
 /** Half of what the kernel takes, as the wire frame holds both lists. */
 const ARGUMENT_ROOM = 1024 * 1024;
 
@@ -323,45 +376,6 @@ export async function bootSandbox(
     await link.close("it did not boot");
     throw error;
   }
-}
-
-function hostMounts({ mounts }: Policy): readonly HostMount[] {
-  return mounts.filter((mount) => mount.kind === "host");
-}
-
-/** Resolves when the cell's kernel stands. `served`: the mounts that its file server has, in that server's order. */
-function sendBoot(link: CellLink, policy: Policy, served: readonly HostMount[]): Promise<void> {
-  const { memoryBytes, descriptors, processes, fsBytes, fsInodes } = policy.limits;
-  const support = {
-    kind: "memory",
-    at: toBytes(SUPPORT, "mounts"),
-    bytes: SUPPORT_BYTES,
-    inodes: SUPPORT_INODES,
-    readOnly: false,
-  } as const;
-  const mounted = policy.mounts.filter((mount) => mount.kind === "memory" || served.includes(mount));
-  const mounts = mounted.map((mount) => {
-    const at = toBytes(mount.at, "mounts");
-    if (mount.kind === "memory") return { ...mount, at, inodes: fsInodes };
-    const { kind, overlay } = mount;
-    const index = served.indexOf(mount);
-    return overlay === undefined
-      ? { kind, at, index, readOnly: mount.readOnly }
-      : { kind, at, index, readOnly: false, overlay };
-  });
-  const booted = within(link, link.expect(UP.BOOTED), "booted");
-  link.send({
-    type: DOWN.BOOT,
-    channel: 0,
-    payload: {
-      mounts: [support, ...mounts],
-      env: [],
-      limits: { memoryBytes, descriptors, processes, fsBytes, fsInodes },
-      rootReadOnly: policy.readOnly && policy.images.length === 0,
-      hostname: policy.hostname,
-    },
-  });
-  return booted;
 }
 
 /** As docker's -w: a working directory that is not there is made. */
@@ -405,36 +419,6 @@ function caches({ cache }: Services, image: Image | undefined): readonly string[
   return image === undefined ? all : [...all, ...image.directories];
 }
 
-async function overlapping(host: string, caches: readonly string[]): Promise<string | undefined> {
-  for (const cache of caches) if (await overlaps(host, cache)) return cache;
-  return undefined;
-}
-
-/** The mounts that are single files: they are copied in. */
-async function checkHostMounts(mounts: readonly HostMount[], caches: readonly string[]): Promise<readonly HostMount[]> {
-  const files: HostMount[] = [];
-  for (const mount of mounts) {
-    const { host, readOnly } = mount;
-    const found = await stat(host).catch(() => undefined);
-    const cache = readOnly ? undefined : await overlapping(host, caches);
-    if (found?.isFile()) {
-      if (!readOnly)
-        throw new OptionError("mounts", "read-only for a single file, which is copied in at the start", host);
-      if (mount.overlay !== undefined) throw new OptionError("mounts", "a directory below an overlay", host);
-      files.push(mount);
-    } else if (!found?.isDirectory()) {
-      throw new OptionError("mounts", "a host directory that exists", host);
-    } else if (cache !== undefined) {
-      throw new OptionError(
-        "mounts",
-        `no writable mount over Linden's cache ${cache}, which every sandbox's programs come from: make it read-only or set XDG_CACHE_HOME elsewhere`,
-        host,
-      );
-    }
-  }
-  return files;
-}
-
 function environment(program: Program, run: RunPolicy): string[] {
   const env = new Map([
     ["PATH", "/usr/local/bin:/usr/bin:/bin"],
@@ -455,6 +439,10 @@ function environment(program: Program, run: RunPolicy): string[] {
 /** What it lists is looked at where it is used. */
 function isList(value: unknown): value is readonly string[] {
   return Array.isArray(value);
+}
+
+function usedUp(limit: CallerLimit): LimitExceeded {
+  return new LimitExceeded(`${LIMIT_WORDS[limit]} before its program was compiled`, limit);
 }
 
 function closedBecause(error: LindenError): LindenError {

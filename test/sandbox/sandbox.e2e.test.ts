@@ -1,12 +1,13 @@
 /** Real cells, real locks, real CPython. dist/ must be built (./linden test does that). */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, ModuleRefused, OptionError, Sandbox, SandboxPool } from "../../src/sandbox/index.ts";
+import { PYTHON } from "../engine/programs.ts";
 import { childrenOf } from "../security/world.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-e2e-"));
@@ -188,6 +189,8 @@ describe("python in one sandbox", { timeout: 60_000 }, () => {
 
 test("a guest that spins: timed out alone, all its output there", { timeout: 20_000 }, async () => {
   await using box = await Sandbox.create();
+  // Compiling would count.
+  await box.run(...python("pass"));
   const start = performance.now();
   const code = "import sys\nsys.stdout.write('x'*200000 + 'END'); sys.stdout.flush()\nwhile True: pass";
   const result = await box.run(...python(code), { timeout: "1s" });
@@ -202,6 +205,20 @@ test("a guest that spins: timed out alone, all its output there", { timeout: 20_
     box.run(...python("import time\nfor i in range(5): time.sleep(0.01)\nprint('beside it')")),
   ]);
   assert.deepEqual([spins.timedOut, answers.stdout], [true, "beside it\n"]);
+});
+
+test("a timeout covers rewriting and compiling", { timeout: 60_000 }, async () => {
+  // A custom section more: another module, which no cache has.
+  const section = Buffer.concat([Uint8Array.of(0, 20, 1, 0x61), randomBytes(18)]);
+  const other = join(home, "other-python.wasm");
+  writeFileSync(other, Buffer.concat([readFileSync(PYTHON), section]));
+  await using box = await Sandbox.create();
+  const from = performance.now();
+  const result = await box.run(other, ["--version"], { timeout: "20ms" });
+  assert.deepEqual([result.timedOut, result.limit, result.stdout], [true, "time", ""]);
+  assert.match(result.message, /before its program was compiled/);
+  assert.ok(performance.now() - from < 1000, "the caller's own share alone");
+  assert.equal((await box.run(other, ["--version"])).stdout, "Python 3.12.0\n");
 });
 
 test("limits: memory, CPU time, output, disk, descriptors", { timeout: 60_000 }, async () => {
