@@ -32,6 +32,8 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
   copy.childFlags = process.childFlags;
   copy.limits = [...process.limits];
   copy.nice = process.nice;
+  copy.oomAdjustment = process.oomAdjustment;
+  copy.leastOomAdjustment = process.leastOomAdjustment;
   copy.space = process.space.copy();
   const copied = new Thread(copy, pid);
   copied.name = thread.name;

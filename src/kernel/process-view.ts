@@ -3,6 +3,7 @@
  * interface in fs/procfs, which this room does not know. It must not know formats.
  */
 import type { ByteString } from "../abi/byte-string.ts";
+import { EACCES, EINVAL } from "../abi/errno.ts";
 import { O_CLOEXEC, O_LARGEFILE } from "../abi/fcntl.ts";
 import { S_IFCHR, S_IFIFO, S_IFSOCK } from "../abi/stat.ts";
 import type { Inode } from "../vfs/contracts.ts";
@@ -14,6 +15,9 @@ import type { Process, Thread } from "./process.ts";
 import { resourceLimit } from "./resource-limits.ts";
 import { SignalSet } from "./signal-set.ts";
 import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, SIGNALS } from "./signals.ts";
+
+/** OOM_SCORE_ADJ_MAX of include/uapi/linux/oom.h. */
+const OOM_MOST = 1000;
 
 type State = "R" | "S" | "T" | "Z";
 
@@ -130,7 +134,8 @@ export class ProcessView {
     const own = space.mappings[0]?.start ?? this.memory;
     const label = executable === undefined ? (image.name as ByteString) : this.describe(executable);
     const told = new Map<OpenDescription, ByteString>();
-    const program = { start: 0, end: own, protection: 3, shared: false, offset: 0, label, inode: executable?.inode };
+    const alone = { shared: false, sharers: 1 };
+    const program = { ...alone, start: 0, end: own, protection: 3, offset: 0, label, inode: executable?.inode };
     const rest = space.mappings.map(({ start, end, protection, view }) => {
       const heap = start < space.breakEnd && end > space.breakStart;
       const origin = view?.file.origin;
@@ -138,7 +143,8 @@ export class ProcessView {
         origin === undefined ? ((heap ? "[heap]" : "") as ByteString) : (told.get(origin) ?? this.#textOf(origin));
       if (origin !== undefined) told.set(origin, label);
       const inode = origin?.file.inode;
-      return { start, end, protection, shared: view !== undefined, offset: view?.offset ?? 0, label, inode };
+      const of = view === undefined ? alone : { shared: true, sharers: view.file.sharers.size };
+      return { ...of, start, end, protection, offset: view?.offset ?? 0, label, inode };
     });
     return own > 0 ? [program, ...rest] : rest;
   }
@@ -225,6 +231,21 @@ export class ProcessView {
 
   describe(place: Location): ByteString {
     return describePlace(this.#process.root, place);
+  }
+
+  get oomAdjustment(): number {
+    return this.#process.oomAdjustment;
+  }
+
+  /** 0; -EINVAL, -EACCES. */
+  adjustOom(value: number): number {
+    if (!(value >= -OOM_MOST && value <= OOM_MOST)) return -EINVAL;
+    const process = this.#process;
+    const superuser = this.#running?.process.userIdentity.effective === 0;
+    if (value < process.leastOomAdjustment && !superuser) return -EACCES;
+    process.oomAdjustment = value;
+    if (superuser) process.leastOomAdjustment = value;
+    return 0;
   }
 
   rename(tid: number, name: ByteString): void {

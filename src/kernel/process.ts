@@ -98,6 +98,9 @@ export class Process implements WalkContext, DescriptorOwner {
   childrenCpuNs = 0;
   /** It has taken record locks, and may hold some. */
   holdsRecords = false;
+  /** /proc/<pid>/oom_score_adj, and the least who is no superuser may set it to. */
+  oomAdjustment = 0;
+  leastOomAdjustment = 0;
   /** Permission bits taken from every new file, 0 to 0o777. */
   umask: number;
   readonly descriptors: DescriptorTable;

@@ -142,6 +142,9 @@ class Restorer {
     const identities = [userIdentity, groupIdentity].flatMap(({ real, effective, saved }) => [real, effective, saved]);
     check([...identities, ageNs, cpuNs, childrenCpuNs, nice].every(Number.isFinite), "has nobody's process");
     Object.assign(process, { userIdentity: { ...userIdentity }, groupIdentity: { ...groupIdentity } });
+    const { oomAdjustment, leastOomAdjustment } = described;
+    check([oomAdjustment, leastOomAdjustment].every(Number.isSafeInteger), "has nobody's process");
+    Object.assign(process, { oomAdjustment, leastOomAdjustment });
     Object.assign(process, { startNs: this.#now - ageNs, cpuNs, childrenCpuNs, lastName, nice });
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);

@@ -162,6 +162,8 @@ export interface ProcessSnapshot {
   readonly cpuNs: number;
   readonly childrenCpuNs: number;
   readonly umask: number;
+  readonly oomAdjustment: number;
+  readonly leastOomAdjustment: number;
   readonly dispositions: readonly number[];
   readonly actions: readonly { readonly signal: number; readonly action: SignalAction }[];
   readonly childFlags: number;
@@ -277,6 +279,8 @@ class Taker {
       childrenCpuNs: process.childrenCpuNs,
       umask: process.umask,
       nice: process.nice,
+      oomAdjustment: process.oomAdjustment,
+      leastOomAdjustment: process.leastOomAdjustment,
       dispositions: [...process.dispositions],
       actions: process.actions.flatMap((action, signal) => (action === undefined ? [] : [{ signal, action }])),
       childFlags: process.childFlags,

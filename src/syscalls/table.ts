@@ -171,7 +171,11 @@ const TIME = by("kernel, host clock", [
 
 const MEMORY = [
   full("brk", memory.sys_brk),
-  partial("mmap", "a private file is copied when mapped; linear memory has no protection", memory.sys_mmap),
+  partial(
+    "mmap",
+    "a private file is copied when mapped; linear memory has no protection, so no SIGBUS beyond a file's end",
+    memory.sys_mmap,
+  ),
   full("munmap", memory.sys_munmap),
   partial("mprotect", "enforced toward other sharers and the file, not in one's own memory", memory.sys_mprotect),
   partial("mremap", "MREMAP_DONTUNMAP is EINVAL; a private mapping of a file cannot grow: ENOMEM", memory.sys_mremap),

@@ -33,6 +33,8 @@ export interface MappingFacts {
   readonly protection: number;
   /** Between processes, not a private copy. */
   readonly shared: boolean;
+  /** Processes that have it mapped. */
+  readonly sharers: number;
   /** Of a part of a file: where it begins, bytes. */
   readonly offset: number;
   /** What the last column tells: a path, "[heap]", or nothing. */
@@ -115,6 +117,9 @@ export interface ProcessFacts {
   /** How its own root and mounts look, for mounts and mountinfo. */
   describe(place: Location): ByteString;
   rename(tid: number, name: ByteString): void;
+  readonly oomAdjustment: number;
+  /** 0; -EINVAL (no number, or outside -1000 to 1000), -EACCES (below what the superuser set last). */
+  adjustOom(value: number): number;
 }
 
 export interface MachineFacts {

@@ -9,7 +9,16 @@ import type { FileSystem, Inode, PersonalInode } from "../../vfs/contracts.ts";
 import type { Location } from "../../vfs/mounts.ts";
 import type { WalkContext } from "../../vfs/permissions.ts";
 import type { KernelFacts } from "./facts.ts";
-import { FD_INFO, FD_LINK, MACHINE_NODES, type Node, numberOf, PROCESS_ENTRIES, ROOT_LINKS } from "./nodes.ts";
+import {
+  FD_LINK,
+  MACHINE_NODES,
+  NAMESPACES,
+  type Node,
+  NS_LINK,
+  numberOf,
+  PROCESS_ENTRIES,
+  ROOT_LINKS,
+} from "./nodes.ts";
 
 export class ProcInode implements Inode {
   readonly fs: FileSystem;
@@ -31,7 +40,7 @@ export class ProcInode implements Inode {
 function typeOf(node: Node): number {
   if (node.kind === "link") return S_IFLNK;
   if (node.kind === "machine") return MACHINE_NODES[node.index]?.directory === true ? S_IFDIR : S_IFREG;
-  if (node.entry === FD_LINK) return S_IFLNK;
+  if (node.entry === FD_LINK || node.entry === NS_LINK) return S_IFLNK;
   return PROCESS_ENTRIES[node.entry]?.type ?? S_IFREG;
 }
 
@@ -76,21 +85,26 @@ class ProcessPart implements PersonalInode {
     this.#id = id;
     this.#entry = entry;
     this.#fd = fd;
-    const link = entry === FD_LINK || PROCESS_ENTRIES[entry]?.type === S_IFLNK;
+    const link = entry === FD_LINK || entry === NS_LINK || PROCESS_ENTRIES[entry]?.type === S_IFLNK;
     if (!link) return;
     this.text = (caller) => this.#told(caller);
-    this.target = () => this.#place() ?? -ENOENT;
+    // A namespace is nothing one could open: there is one of each, which nobody leaves or enters.
+    this.target = entry === NS_LINK ? () => -EACCES : () => this.#place() ?? -ENOENT;
   }
 
   admit(caller: WalkContext): number {
     const facts = this.#facts();
     const process = facts.process(this.#id);
     if (process === undefined) return -ENOENT;
-    const inspected = this.#entry === FD_LINK || this.#entry === FD_INFO || PROCESS_ENTRIES[this.#entry]?.inspected;
+    const inspected = this.#entry >= NS_LINK || PROCESS_ENTRIES[this.#entry]?.inspected;
     return inspected !== true || facts.mayInspect(caller, process.pid) ? 0 : -EACCES;
   }
 
   #told(caller: WalkContext): ByteString | number {
+    if (this.#entry === NS_LINK) {
+      const [, kind, number] = NAMESPACES[this.#fd] ?? ["", "", 0];
+      return `${kind}:[${number}]` as ByteString;
+    }
     if (this.#entry === FD_LINK) {
       return this.#facts().process(this.#id)?.descriptor(this.#fd)?.text ?? -ENOENT;
     }

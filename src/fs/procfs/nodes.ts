@@ -42,6 +42,15 @@ export const PROCESS_ENTRIES: readonly ProcessEntry[] = [
   entry("uid_map", S_IFREG, 0o444),
   entry("gid_map", S_IFREG, 0o444),
   entry("cgroup", S_IFREG, 0o444),
+  entry("smaps", S_IFREG, 0o444, true),
+  entry("smaps_rollup", S_IFREG, 0o444, true),
+  entry("oom_score", S_IFREG, 0o444),
+  entry("oom_score_adj", S_IFREG, 0o644),
+  entry("ns", S_IFDIR, 0o511, true),
+  entry("setgroups", S_IFREG, 0o644),
+  entry("personality", S_IFREG, 0o400, true),
+  entry("wchan", S_IFREG, 0o444),
+  entry("schedstat", S_IFREG, 0o444),
 ];
 
 const ENTRY_NUMBERS: ReadonlyMap<string, number> = new Map(PROCESS_ENTRIES.map(({ name }, index) => [name, index]));
@@ -50,7 +59,22 @@ export function processEntry(name: string): number | undefined {
   return name === "" ? undefined : ENTRY_NUMBERS.get(name);
 }
 
-/** Beyond PROCESS_ENTRIES: what stands in fd and fdinfo. */
+/** Links in ns, and the numbers of the namespaces every process is in (include/linux/proc_ns.h; of mnt and net what they have at boot). */
+export const NAMESPACES: readonly (readonly [name: string, kind: string, number: number])[] = [
+  ["cgroup", "cgroup", 4_026_531_835],
+  ["ipc", "ipc", 4_026_531_839],
+  ["mnt", "mnt", 4_026_531_841],
+  ["net", "net", 4_026_531_840],
+  ["pid", "pid", 4_026_531_836],
+  ["pid_for_children", "pid", 4_026_531_836],
+  ["time", "time", 4_026_531_834],
+  ["time_for_children", "time", 4_026_531_834],
+  ["user", "user", 4_026_531_837],
+  ["uts", "uts", 4_026_531_838],
+];
+
+/** Beyond PROCESS_ENTRIES: what stands in ns, fd and fdinfo. */
+export const NS_LINK = 61;
 export const FD_LINK = 62;
 export const FD_INFO = 63;
 
@@ -91,7 +115,7 @@ export const ROOT_LINKS = ["self", "thread-self", "mounts"] as const;
 export type Node =
   | { readonly kind: "machine"; readonly index: number }
   | { readonly kind: "link"; readonly index: number }
-  /** `id` is a process's number, or with `task` a thread's; `fd` counts for FD_LINK and FD_INFO alone. */
+  /** `id` is a process's number, or with `task` a thread's; `fd` counts for FD_LINK and FD_INFO, and is an index for NS_LINK. */
   | {
       readonly kind: "process";
       readonly id: number;
@@ -127,6 +151,7 @@ export function nodeOf(ino: number): Node | undefined {
       ? { kind: "link", index: fd - FIRST_LINK }
       : undefined;
   }
-  if (entry >= PROCESS_ENTRIES.length && entry < FD_LINK) return undefined;
+  if (entry >= PROCESS_ENTRIES.length && entry < NS_LINK) return undefined;
+  if (entry === NS_LINK && fd >= NAMESPACES.length) return undefined;
   return { kind: "process", id, task: who % 2 === 1, entry, fd };
 }

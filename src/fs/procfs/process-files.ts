@@ -140,7 +140,7 @@ export function stringsText(strings: readonly string[]): string {
   return strings.map((one) => `${one}\0`).join("");
 }
 
-function mapLine(one: MappingFacts): string {
+export function mapLine(one: MappingFacts): string {
   const { protection, inode } = one;
   const bits = `${protection & 1 ? "r" : "-"}${protection & 2 ? "w" : "-"}${protection & 4 ? "x" : "-"}`;
   const device = inode === undefined ? "00:00" : `00:${hex(inode.fs.dev, 2)}`;

@@ -17,12 +17,15 @@ import type {
 import type { KernelFacts, ProcessFacts } from "./facts.ts";
 import { ProcInode } from "./inode.ts";
 import { MACHINE_FILES } from "./machine-files.ts";
+import { oomScore, smapsRollupText, smapsText } from "./memory-files.ts";
 import { mountInfoText, mountsText } from "./mount-files.ts";
 import {
   FD_INFO,
   FD_LINK,
   MACHINE_NODES,
+  NAMESPACES,
   type Node,
+  NS_LINK,
   nodeOf,
   numberOf,
   PROCESS_ENTRIES,
@@ -107,6 +110,7 @@ export class ProcFileSystem implements FileSystem {
       const entry = PROCESS_ENTRIES[node.entry];
       if (entry !== undefined) mode = entry.mode;
       if (entry?.name === "fd") out.size = process.descriptors.length;
+      if (node.entry === NS_LINK) mode = 0o777;
       if (node.entry === FD_LINK) {
         const descriptor = process.descriptor(node.fd);
         if (descriptor === undefined) return -ENOENT;
@@ -137,8 +141,7 @@ export class ProcFileSystem implements FileSystem {
     }
     if (node.kind === "link") return this.root;
     if (node.entry !== 0) {
-      const above = node.entry === FD_LINK ? processEntry("fd") : node.entry === FD_INFO ? processEntry("fdinfo") : 0;
-      return this.#inode({ ...node, entry: above ?? 0, fd: 0 });
+      return this.#inode({ ...node, entry: processEntry(HOLDERS.get(node.entry) ?? "") ?? 0, fd: 0 });
     }
     if (!node.task) return this.root;
     const process = this.#facts().process(node.id);
@@ -233,6 +236,10 @@ export class ProcFileSystem implements FileSystem {
         if (id === undefined || !tidsOf(process).includes(id)) return undefined;
         return { ...node, id, task: true, entry: 0 };
       }
+      case "ns": {
+        const index = NAMESPACES.findIndex(([own]) => own === name);
+        return index < 0 ? undefined : { ...node, entry: NS_LINK, fd: index };
+      }
       default: {
         const fd = decimal(name);
         if (fd === undefined || process.descriptor(fd) === undefined) return undefined;
@@ -243,11 +250,14 @@ export class ProcFileSystem implements FileSystem {
 
   #openProcessFile(inode: ProcInode, node: ProcessNode): OpenFile | number {
     if (this.#process(node) === undefined) return -ENOENT;
-    const tell = (write: (process: ProcessFacts) => string | undefined) =>
-      new TextFile(inode, () => {
+    const tell = (write: (process: ProcessFacts) => string | undefined) => {
+      const text = (): string | number => {
         const process = this.#process(node);
         return process === undefined ? -ESRCH : (write(process) ?? -ENOENT);
-      });
+      };
+      // Files of the machine answer EIO, those of processes this.
+      return new TextFile(inode, text, () => -EINVAL);
+    };
     const { mounts } = this.#facts();
     if (node.entry === FD_INFO) return tell((process) => fdinfoText(process, node.fd, mounts));
     switch (PROCESS_ENTRIES[node.entry]?.name) {
@@ -263,6 +273,22 @@ export class ProcFileSystem implements FileSystem {
         return tell(({ env }) => stringsText(env));
       case "maps":
         return tell(mapsText);
+      case "smaps":
+        return tell(smapsText);
+      case "smaps_rollup":
+        return tell(smapsRollupText);
+      case "oom_score":
+        return tell((process) => `${oomScore(process, this.#facts().machine.memoryTotal)}\n`);
+      case "oom_score_adj":
+        return this.#openOomAdjustment(inode, node);
+      case "setgroups":
+        return tell(() => "allow\n");
+      case "personality":
+        return tell(() => "00000000\n");
+      case "wchan":
+        return tell(() => "0");
+      case "schedstat":
+        return tell(({ cpuNs }) => `${Math.floor(cpuNs)} 0 0\n`);
       case "limits":
         return tell(limitsText);
       case "mounts":
@@ -278,7 +304,23 @@ export class ProcFileSystem implements FileSystem {
     }
   }
 
-  /** comm: the only file here that can be written. */
+  /** A number on a line of its own, which the out-of-memory killer would look at; nothing here does. */
+  #openOomAdjustment(inode: ProcInode, node: ProcessNode): OpenFile {
+    const text = (): string | number => {
+      const process = this.#process(node);
+      return process === undefined ? -ESRCH : `${process.oomAdjustment}\n`;
+    };
+    return new TextFile(inode, text, (bytes) => {
+      const process = this.#process(node);
+      if (process === undefined) return -ESRCH;
+      const words = String.fromCharCode(...bytes.subarray(0, NUMBER_BYTES)).trim();
+      const value = /^[+-]?\d+$/.test(words) ? Number(words) : Number.NaN;
+      const error = process.adjustOom(value);
+      return error < 0 ? error : bytes.length;
+    });
+  }
+
+  /** comm: what prctl(2) sets too. */
   #openName(inode: ProcInode, node: ProcessNode): OpenFile {
     const text = (): string | number => {
       const process = this.#process(node);
@@ -315,6 +357,9 @@ export class ProcFileSystem implements FileSystem {
           return add(name, { ...node, entry }, entryType(type), entry);
         });
         break;
+      case "ns":
+        NAMESPACES.every(([name], index) => add(name, { ...node, entry: NS_LINK, fd: index }, DT_LNK, index));
+        break;
       case "task":
         tidsOf(process).every((tid) => add(tid, { ...node, id: tid, task: true, entry: 0 }, DT_DIR, tid));
         break;
@@ -345,6 +390,16 @@ export class ProcFileSystem implements FileSystem {
   }
 }
 
+/** Directories of a process whose entries have numbers of their own. */
+const HOLDERS: ReadonlyMap<number, string> = new Map([
+  [FD_LINK, "fd"],
+  [FD_INFO, "fdinfo"],
+  [NS_LINK, "ns"],
+]);
+
+/** PROC_NUMBUF without its NUL. */
+const NUMBER_BYTES = 12;
+
 /** TASK_COMM_LEN without its NUL. */
 const NAME_BYTES = 15;
 
@@ -366,5 +421,6 @@ function nameOfNode(node: Node): ByteString {
   if (node.kind === "machine") return MACHINE_NODES[node.index]?.name ?? ("" as ByteString);
   if (node.kind === "link") return (ROOT_LINKS[node.index] ?? "") as ByteString;
   if (node.entry === FD_LINK || node.entry === FD_INFO) return `${node.fd}` as ByteString;
+  if (node.entry === NS_LINK) return (NAMESPACES[node.fd]?.[0] ?? "") as ByteString;
   return (node.entry === 0 ? `${node.id}` : (PROCESS_ENTRIES[node.entry]?.name ?? "")) as ByteString;
 }
