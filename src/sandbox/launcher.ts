@@ -22,6 +22,8 @@ export interface CellProcess extends LockedProcess {
   /** Whether this process keeps the caller's alive: not while it waits in a pool. */
   ref(): void;
   unref(): void;
+  /** Set its RLIMIT_CPU now: seconds, with all that it has used. False where this process may not. */
+  limitCpu(seconds: number): boolean;
   /** After READY, from outside: every layer of the lock stands on every thread. Rejects with what is missing. */
   verify(): Promise<void>;
   /** Start the file server at the other end of the cell's line and verify its lock. At most once. */
@@ -40,7 +42,7 @@ export interface CellLauncher {
   /** Names the cell's build exactly: part of every key of the module cache. */
   readonly build: string;
   /**
-   * Start a cell. `cpuSeconds` is its RLIMIT_CPU, for the case that nobody watches any more; a cell cannot get one later.
+   * Start a cell. `cpuSeconds` is its RLIMIT_CPU, for the case that nobody watches any more.
    * Rejects with LockUnavailable when a wanted layer cannot be had.
    */
   launch(lock: "required" | "off", cpuSeconds?: number): Promise<CellProcess>;

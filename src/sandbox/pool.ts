@@ -7,9 +7,10 @@ import { sendProgram, startCell } from "./cell-start.ts";
 import { OptionError, SandboxClosed } from "./errors.ts";
 import { loadProgram } from "./load-program.ts";
 import type { LoadedProgram } from "./modules.ts";
-import { parseSandboxOptions, record, type SandboxOptions } from "./options.ts";
-import { bootSandbox, type Sandbox } from "./sandbox.ts";
+import { type Policy, parseSandboxOptions, record, type SandboxOptions } from "./options.ts";
+import { bootSandbox, hardCpuSeconds, type Sandbox } from "./sandbox.ts";
 import { defaultServices, type Services } from "./services.ts";
+import { cpuTime } from "./watchdog.ts";
 
 export interface PoolOptions {
   /** Cells kept ready, 1 to 64. Default 1. Each takes some 50 MB until it is used. */
@@ -84,6 +85,10 @@ export class SandboxPool implements AsyncDisposable {
     while (warm !== undefined && warm.link.error !== undefined) warm = this.#warm.shift();
     warm?.link.cell.ref();
     warm ??= await this.#start();
+    if (!limitCpu(warm.link, policy)) {
+      await warm.link.close("it could not be given its limit of CPU time");
+      warm = await this.#start(hardCpuSeconds(policy));
+    }
     const sandbox = await bootSandbox(this.#services, policy, warm.link, warm.modules);
     // Not before the answer: starting a process takes the caller's thread a moment.
     setImmediate(() => this.#refill());
@@ -124,8 +129,8 @@ export class SandboxPool implements AsyncDisposable {
     }
   }
 
-  async #start(): Promise<WarmCell> {
-    const link = await startCell(this.#services.launcher, { lock: this.#lock });
+  async #start(cpuSeconds?: number): Promise<WarmCell> {
+    const link = await startCell(this.#services.launcher, { lock: this.#lock, cpuSeconds });
     try {
       const modules = new Map<string, number>();
       for (const loaded of this.#programs) {
@@ -140,3 +145,9 @@ export class SandboxPool implements AsyncDisposable {
 }
 
 const MAX_SIZE = 64;
+
+/** What stands behind the watchdog of a sandbox with a limit of CPU time, in a cell that started without. */
+function limitCpu({ cell }: CellLink, policy: Policy): boolean {
+  const seconds = hardCpuSeconds(policy, cpuTime(cell.pid));
+  return seconds === undefined || cell.limitCpu(seconds);
+}

@@ -391,8 +391,9 @@ async function makeWorkingDirectory(files: Files, cwd: string): Promise<void> {
 /** Seconds the host lets a cell run beyond what its watchdog allows: its own start, and that it counts whole ones. */
 const CPU_GRACE_SECONDS = 3;
 
-function hardCpuSeconds({ limits: { cpuMs } }: Policy): number | undefined {
-  return cpuMs === undefined ? undefined : Math.ceil(cpuMs / 1000) + CPU_GRACE_SECONDS;
+/** RLIMIT_CPU of a sandbox's cell, which has used this many milliseconds before; undefined for none. */
+export function hardCpuSeconds({ limits: { cpuMs } }: Policy, usedMs = 0): number | undefined {
+  return cpuMs === undefined ? undefined : Math.ceil((usedMs + cpuMs) / 1000) + CPU_GRACE_SECONDS;
 }
 
 export async function startSandbox(services: Services, policy: Policy): Promise<Sandbox> {

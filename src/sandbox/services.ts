@@ -83,6 +83,7 @@ class HostLauncher implements CellLauncher {
         kill: () => launched.kill(),
         ref: () => launched.ref(),
         unref: () => launched.unref(),
+        limitCpu: (seconds) => launched.limitCpu(seconds),
         verify: () => locked(async () => void (await launched.verify())),
         serve: (directories) => locked(() => serve(launcher, directories, take())),
       };

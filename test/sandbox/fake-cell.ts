@@ -21,6 +21,10 @@ export class FakeCell implements CellProcess {
   killed = false;
   verified = false;
   lockProblem: Error | undefined;
+  /** RLIMIT_CPU it was given after its start; "refused" when the kernel does not let it have one. */
+  cpuLimit: number | "refused" | undefined;
+  /** And the one it was launched with. */
+  launchedWith: number | undefined;
   onFrame: (frame: DownFrame) => void = () => {};
   readonly #exit = Promise.withResolvers<{ code: number | null; signal: string | null }>();
 
@@ -59,6 +63,12 @@ export class FakeCell implements CellProcess {
   ref(): void {}
 
   unref(): void {}
+
+  limitCpu(seconds: number): boolean {
+    if (this.cpuLimit === "refused") return false;
+    this.cpuLimit = seconds;
+    return true;
+  }
 
   async verify(): Promise<void> {
     if (this.lockProblem !== undefined) throw this.lockProblem;
@@ -130,9 +140,10 @@ export class FakeLauncher implements CellLauncher {
     this.#cells = cells;
   }
 
-  async launch(): Promise<CellProcess> {
+  async launch(_lock: string, cpuSeconds?: number): Promise<CellProcess> {
     const cell = this.#cells.shift();
     if (cell === undefined) throw new Error("no more cells");
+    cell.launchedWith = cpuSeconds;
     return cell;
   }
 }

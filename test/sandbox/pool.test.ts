@@ -52,6 +52,27 @@ test("a cell that died while it waited is not handed out", async () => {
   await pool.close();
 });
 
+test("a sandbox with a limit of CPU time has it in the host too, in a new cell if need be", async () => {
+  const fakes = cells(5);
+  const [first, second, third, fourth] = fakes;
+  assert.ok(first && second && third && fourth);
+  second.cpuLimit = "refused";
+  const pool = await SandboxPool.create({ size: 1 }, services(fakes));
+  // This process's own pid stands in for the cell's: what it has used counts.
+  const used = Math.floor((process.cpuUsage().user + process.cpuUsage().system) / 1e6);
+  await using limited = await pool.take({ limits: { cpu: "2s" } });
+  assert.ok(typeof first.cpuLimit === "number" && first.cpuLimit >= used + 5 && first.cpuLimit <= used + 8);
+  assert.equal(limited.closed, false);
+  await turn();
+  await using other = await pool.take({ limits: { cpu: "2s" } });
+  assert.ok(second.killed);
+  assert.deepEqual([third.launchedWith, other.closed], [5, false]);
+  await turn();
+  await using free = await pool.take();
+  assert.deepEqual([fourth.cpuLimit, fourth.launchedWith, free.closed], [undefined, undefined, false]);
+  await pool.close();
+});
+
 test("a pool whose cells cannot be locked is not made", async () => {
   const [cell] = cells(1);
   assert.ok(cell);

@@ -316,6 +316,18 @@ test("a pool hands out a locked sandbox with python compiled", { timeout: 60_000
   assert.equal((await box.run(...python("print('warm')"))).stdout, "warm\n");
 });
 
+test("a sandbox of a pool has its limit of CPU time in the host as well", { timeout: 60_000 }, async () => {
+  await using pool = await SandboxPool.create({ size: 1 });
+  await using box = await pool.take({ limits: { cpu: "30s" } });
+  assert.equal((await box.run(...python("print(1)"))).stdout, "1\n");
+  const limits = childrenOf(process.pid).map((pid) => readFileSync(`/proc/${pid}/limits`, "latin1"));
+  const seconds = limits.map((text) => /^Max cpu time +(\S+) +(\S+)/m.exec(text)?.slice(1));
+  assert.ok(
+    seconds.some((each) => each?.every((value) => Number(value) >= 33 && Number(value) <= 45)),
+    JSON.stringify(seconds),
+  );
+});
+
 test("closing leaves no process", { timeout: 20_000 }, async () => {
   const before = children();
   const box = await Sandbox.create();

@@ -4,6 +4,7 @@
  */
 import { Socket } from "node:net";
 import { constants } from "node:os";
+import { RLIMIT, setResourceLimit } from "../../host/process.unsafe.ts";
 import { type ProcessEnd, reap, signalProcess } from "../../host/spawn.unsafe.ts";
 import type { LockReport } from "./verification.ts";
 
@@ -69,6 +70,15 @@ export class LaunchedProcess {
   kill(): void {
     // Until it is reaped, and only this object does that, the number is no other process's.
     if (!this.#ended) signalProcess(this.pid, SIGKILL);
+  }
+
+  /**
+   * Seconds of processor time, with all that it has used, after which the kernel kills it (RLIMIT_CPU, soft and hard). False
+   * where the kernel refuses: for a process of another user that takes CAP_SYS_RESOURCE.
+   */
+  limitCpu(seconds: number): boolean {
+    const limit = BigInt(seconds);
+    return !this.#ended && setResourceLimit(RLIMIT.CPU, limit, limit, this.pid) === 0;
   }
 
   /** Lets the caller's process end although this one lives (it then dies too): for idle ones in a pool. */
