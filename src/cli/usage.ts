@@ -24,7 +24,7 @@ Commands:
   jail PROGRAM [ARGS…]  run a native program in a jail of the kernel's: namespaces, Landlock, seccomp, limits
   convert POLICY        a seccomp policy in another format: Linden's, Docker's, OCI's, Minijail's, BPF
   learn -- PROGRAM      run a native program and write the policy it needs; --audit tries one out
-  cc, c++               compile C for the sandbox: a clang with its own C library
+  cc, c++               compile C and C++ for the sandbox: a clang with its own libraries
   ar, ranlib, nm, strip LLVM's, for what cc makes
   image build|list|…    build, list, pack and load the programs a sandbox can start with: a shell and its tools
   help [COMMAND]        this, or the help of a command

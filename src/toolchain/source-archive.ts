@@ -4,7 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { ToolchainError } from "./errors.ts";
@@ -17,39 +17,42 @@ export type SourceArchive = {
   readonly sha256: string;
   /** A binary package built from this source: it lies beside it in the archive that apt is set up for. */
   readonly package: string;
+  /** What of it is unpacked, as patterns of tar; everything without. */
+  readonly members?: readonly string[];
 };
 
-const DOWNLOAD_MS = 120_000;
+/** How long an archive may take to answer, or to send its next piece. */
+const SILENCE_MS = 60_000;
+
+/** What is done, and how much of it: 0 to 1. */
+type Progress = (text: string, done?: number) => void;
 
 /**
  * Unpacks the archive into `directory`, without its top directory. It is read from `LINDEN_SOURCES` (a directory) when it
  * lies there, so that a machine without a network can build. Throws ToolchainError when no place has it, or another file
  * under its name.
  */
-export async function unpackSource(
-  source: SourceArchive,
-  directory: string,
-  progress: (text: string) => void,
-): Promise<void> {
+export async function unpackSource(source: SourceArchive, directory: string, progress: Progress): Promise<void> {
   const bytes = await fetchSource(source, progress);
   const file = join(directory, ".archive");
   await writeFile(file, bytes);
-  await runTool("tar", ["-xf", file, "-C", directory, "--strip-components=1", "--no-same-owner"]);
+  const members = source.members === undefined ? [] : ["--wildcards", ...source.members];
+  await runTool("tar", ["-xf", file, "-C", directory, "--strip-components=1", "--no-same-owner", ...members]);
+  await rm(file);
 }
 
-async function fetchSource(source: SourceArchive, progress: (text: string) => void): Promise<Uint8Array> {
+async function fetchSource(source: SourceArchive, progress: Progress): Promise<Uint8Array> {
   const local = process.env.LINDEN_SOURCES;
   if (local !== undefined) {
     const bytes = await readFile(join(local, source.archive)).catch(() => undefined);
     if (bytes !== undefined) return verified(source, bytes, join(local, source.archive));
   }
-  progress(`fetching ${source.name} ${source.version}`);
+  const title = `fetching ${source.name} ${source.version}`;
+  progress(title);
   let url = "";
   try {
     url = await addressOf(source);
-    const answer = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    return verified(source, new Uint8Array(await answer.arrayBuffer()), url);
+    return verified(source, await download(url, (done) => progress(title, done)), url);
   } catch (error) {
     if (error instanceof ToolchainError) throw error;
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
@@ -58,6 +61,28 @@ async function fetchSource(source: SourceArchive, progress: (text: string) => vo
         `${url} ${error instanceof Error ? error.message : String(error)}${cause}\n` +
         `run "apt-get update" once, or put ${source.archive} into a directory and name that in LINDEN_SOURCES`,
     );
+  }
+}
+
+/** The bytes behind an address, however many; who sends nothing for a minute is given up. */
+async function download(url: string, progress: (done: number) => void): Promise<Uint8Array> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(new Error("no answer")), SILENCE_MS);
+  try {
+    const answer = await fetch(url, { signal: silence.signal });
+    if (!answer.ok || answer.body === null) throw new Error(`HTTP ${answer.status}`);
+    const total = Number(answer.headers.get("content-length"));
+    const chunks: Uint8Array[] = [];
+    let got = 0;
+    for await (const chunk of answer.body) {
+      timer.refresh();
+      chunks.push(chunk);
+      got += chunk.length;
+      if (total > 0) progress(Math.min(got / total, 1));
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

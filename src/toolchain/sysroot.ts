@@ -14,9 +14,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { cached, cacheRoot } from "../store/index.ts";
+import { compileEach } from "./compile-each.ts";
 import { applyOverlay, type MuslRecipe, muslRecipe, overlayHash, writeHeaders } from "./musl-source.ts";
 import { runTool } from "./run-tool.ts";
 import { unpackSource } from "./source-archive.ts";
@@ -34,6 +34,8 @@ export const TARGET_FLAGS = [`--target=${TARGET}`, "-matomics", "-mbulk-memory"]
 export type Sysroot = {
   readonly directory: string;
   readonly tools: Tools;
+  /** Names what it was built from. */
+  readonly key: string;
 };
 
 /** One of 0 to 1, and what is being done. */
@@ -46,13 +48,9 @@ export type Progress = (text: string, done?: number) => void;
 export async function sysroot(progress: Progress = () => {}, root: string = cacheRoot()): Promise<Sysroot> {
   const tools = findTools();
   const recipe = muslRecipe();
-  const directory = await cached(
-    "sysroot",
-    sysrootKey(tools, recipe),
-    (fresh) => build(fresh, tools, recipe, progress),
-    root,
-  );
-  return { directory, tools };
+  const key = sysrootKey(tools, recipe);
+  const directory = await cached("sysroot", key, (fresh) => build(fresh, tools, recipe, progress), root);
+  return { directory, tools, key };
 }
 
 /** Names the library that these tools build: another one when any of its inputs changes. */
@@ -119,21 +117,11 @@ async function build(fresh: string, tools: Tools, recipe: MuslRecipe, progress: 
 async function compileLibrary(tree: string, tools: Tools, progress: Progress): Promise<void> {
   const sources = globSync(["src/*/*.{c,s}", "src/malloc/mallocng/*.c", "crt/{crt1.c,single.s}"], { cwd: tree }).sort();
   const flags = [...COMPILE_FLAGS, ...INCLUDE_ORDER.flatMap((directory) => ["-I", directory])];
-  let done = 0;
-  const compileNext = async (): Promise<void> => {
-    for (let source = sources.pop(); source !== undefined; source = sources.pop()) {
-      const object = join("obj", source.replace(/\.[cs]$/, ".o"));
-      mkdirSync(join(tree, object, ".."), { recursive: true });
-      const more = SETJMP_FILES.get(source) ?? [];
-      await runTool(tools.clang, [...flags, ...more, "-c", "-o", object, source], tree).catch((error: unknown) => {
-        sources.length = 0;
-        throw error;
-      });
-      done += 1;
-      if (done % 16 === 0) progress("building the C library", done / (done + sources.length));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), 8) }, compileNext));
+  await compileEach(
+    tree,
+    sources.map((source) => ({ source, command: [tools.clang, ...flags, ...(SETJMP_FILES.get(source) ?? [])] })),
+    (done) => progress("building the C library", done),
+  );
 }
 
 function installHeaders(tree: string, include: string): void {

@@ -5,9 +5,18 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join, parse } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual, promisify } from "node:util";
@@ -45,6 +54,8 @@ const CASES = new Map<string, readonly Case[]>([
       },
     ],
   ],
+  ["linux/cxx-exceptions", [{}, { args: ["in a thread"] }]],
+  ["linux/cxx-library", [{ stdin: "some input\n" }]],
   ["stdin", [{}, { stdin: "short\n" }, { stdin: "0123456789abcdef".repeat(50_000) }]],
 ]);
 
@@ -62,7 +73,7 @@ const work = mkdtempSync(join(tmpdir(), "linden-guests-"));
 after(() => rmSync(work, { recursive: true, force: true }));
 
 const execute = promisify(execFile);
-const FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1"];
+const FLAGS = ["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1"];
 const PACKAGES = "clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32";
 
 async function has(command: string, ...args: string[]): Promise<boolean> {
@@ -77,18 +88,22 @@ export interface Compiler {
   /** For the names of files: "wasi". */
   readonly name: string;
   readonly command: readonly [string, ...string[]];
+  /** The same for C++. */
+  readonly cxx?: readonly [string, ...string[]];
   /** Why there is none. */
   readonly missing: string | undefined;
 }
 
 /** Both builds of a guest. */
 async function build(name: string, compiler: Compiler): Promise<{ native: string; wasm: string }> {
-  const source = join(guests, `${name}.c`);
+  const isCxx = existsSync(join(guests, `${name}.cpp`));
+  const source = join(guests, `${name}.${isCxx ? "cpp" : "c"}`);
   const native = join(work, `${name.replace("/", "-")}.${compiler.name}`);
   const wasm = `${native}.wasm`;
-  await execute("gcc", [...FLAGS, "-o", native, source]);
-  const [command, ...words] = compiler.command;
-  await execute(command, [...words, ...FLAGS, "-o", wasm, source]);
+  const flags = [isCxx ? "-std=gnu++17" : "-std=gnu11", ...FLAGS];
+  await execute(isCxx ? "g++" : "gcc", [...flags, ...(isCxx ? ["-pthread"] : []), "-o", native, source, "-lm"]);
+  const [command, ...words] = (isCxx && compiler.cxx) || compiler.command;
+  await execute(command, [...words, ...flags, "-o", wasm, source]);
   return { native, wasm };
 }
 
@@ -133,9 +148,10 @@ async function runWasm(run: Runner, module: string, name: string, given: Case): 
   return { stdout, stderr, status: signal === 0 ? code : 128 + signal };
 }
 
-const missing = (await has("gcc", "--version"))
-  ? undefined
-  : "needs: apt-get install -y --no-install-recommends gcc libc6-dev";
+const missing =
+  (await has("gcc", "--version")) && (await has("g++", "--version"))
+    ? undefined
+    : "needs: apt-get install -y --no-install-recommends gcc g++ libc6-dev";
 
 const WASI: Compiler = {
   name: "wasi",
@@ -148,8 +164,8 @@ const WASI: Compiler = {
 
 function namesIn(directory: string): string[] {
   return readdirSync(join(guests, directory))
-    .filter((file) => file.endsWith(".c"))
-    .map((file) => join(directory, basename(file, ".c")));
+    .filter((file) => /\.(c|cpp)$/.test(file))
+    .map((file) => join(directory, parse(file).name));
 }
 
 /** Guests any system with files can run. */

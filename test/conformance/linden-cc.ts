@@ -7,8 +7,11 @@ const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 const missing = missingTools();
 
+const driver = [process.execPath, "--conditions=linden-source", "--disable-warning=ExperimentalWarning", main] as const;
+
 export const LINDEN_CC: Compiler = {
   name: "linux",
-  command: [process.execPath, "--conditions=linden-source", "--disable-warning=ExperimentalWarning", main, "cc"],
+  command: [...driver, "cc"],
+  cxx: [...driver, "c++"],
   missing: missing.length > 0 ? `needs ${missing.join(", ")}: ${INSTALL_COMMAND}` : undefined,
 };

@@ -1,7 +1,7 @@
 /** The driver reads a compiler's command line as clang does, and drops what a static WebAssembly program cannot have. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseArguments, splitResponse } from "../../src/toolchain/driver/arguments.ts";
+import { isCxx, parseArguments, splitResponse } from "../../src/toolchain/driver/arguments.ts";
 
 const parse = (line: string) => parseArguments(line.split(" ").filter((word) => word !== ""));
 const linkWords = (line: string) =>
@@ -71,6 +71,17 @@ test("no start files, no libraries", () => {
   const { startFiles, libraries } = parse("-nostdlib a.o");
   assert.deepEqual({ startFiles, libraries }, { startFiles: false, libraries: false });
   assert.equal(parse("-nostartfiles a.o").libraries, true);
+});
+
+test("what is C++ and what links its library", () => {
+  for (const file of ["a.cc", "a.cpp", "a.cxx", "a.C", "a.ii"]) assert.ok(isCxx({ file }, "c"), file);
+  for (const file of ["a.c", "a.s", "a.i"]) assert.ok(!isCxx({ file }, "c"), file);
+  assert.ok(isCxx({ file: "a.c" }, "c++"));
+  assert.ok(isCxx({ file: "-", language: "c++-cpp-output" }, "c"));
+  assert.ok(!isCxx({ file: "a.cc", language: "c" }, "c++"));
+  assert.equal(parse("a.o").cxxLibrary, true);
+  assert.equal(parse("-nostdlib++ a.o").cxxLibrary, false);
+  assert.deepEqual(parse("-c -stdlib=libstdc++ -static-libstdc++ a.cc").compile, ["-c"]);
 });
 
 test("a response file is split as a shell splits", () => {

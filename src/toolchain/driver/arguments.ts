@@ -21,6 +21,8 @@ export type Plan = {
   readonly forkInHandlers: boolean;
   readonly startFiles: boolean;
   readonly libraries: boolean;
+  /** Whether a C++ driver links its library. */
+  readonly cxxLibrary: boolean;
 };
 
 /** Options whose value may stand in the next word. */
@@ -32,10 +34,17 @@ const WITH_VALUE = new Set(
 
 /** Meaningless for a static program of this target, and harmless to leave out. */
 const DROPPED =
-  /^(-fPIC|-fpic|-fPIE|-fpie|-fno-plt|-pie|-no-pie|-static|-static-pie|-static-libgcc|-static-libstdc\+\+|-rdynamic|-fcf-protection(=.*)?|-fstack-clash-protection|-mbranch-protection=.*|-fno-semantic-interposition|-fwhole-program|-pipe)$/;
+  /^(-fPIC|-fpic|-fPIE|-fpie|-fno-plt|-pie|-no-pie|-static|-static-pie|-static-libgcc|-static-libstdc\+\+|-stdlib=.*|-rdynamic|-fcf-protection(=.*)?|-fstack-clash-protection|-mbranch-protection=.*|-fno-semantic-interposition|-fwhole-program|-pipe)$/;
 
 const COMPILE_ONLY = new Set(["-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--precompile", "--preprocess"]);
 const QUESTIONS = /^(--version|--help|-dumpversion|-dumpmachine|-print-.*|--print-.*)$/;
+
+const CXX_SOURCE = /\.(cc|cp|cxx|cpp|CPP|c\+\+|C|ii)$/;
+
+/** Whether clang takes a source for C++. `driver`: the language of the command, which is what clang++ takes .c for. */
+export function isCxx({ file, language }: { file: string; language?: string | undefined }, driver: string): boolean {
+  return language === undefined ? driver === "c++" || CXX_SOURCE.test(file) : language.startsWith("c++");
+}
 
 const SOURCE = /\.(c|i|s|S|sx|cc|cp|cxx|cpp|CPP|c\+\+|C|ii|ll|bc)$/;
 
@@ -86,6 +95,7 @@ export function parseArguments(argv: readonly string[]): Plan {
   let forkInHandlers = false;
   let startFiles = true;
   let libraries = true;
+  let cxxLibrary = true;
   let inputs = 0;
 
   const flush = () => {
@@ -120,7 +130,8 @@ export function parseArguments(argv: readonly string[]): Plan {
     } else if (word === "-nostdlib") {
       startFiles = false;
       libraries = false;
-    } else if (word === "-nostartfiles") startFiles = false;
+    } else if (word === "-nostdlib++") cxxLibrary = false;
+    else if (word === "-nostartfiles") startFiles = false;
     else if (word === "-nodefaultlibs" || word === "-nolibc") libraries = false;
     else if (word === "-mfork-in-handlers") forkInHandlers = true;
     else if (word === "-s") linkWords.push("--strip-all");
@@ -150,7 +161,7 @@ export function parseArguments(argv: readonly string[]): Plan {
   flush();
   const mode =
     ask && inputs === 0 ? "ask" : only ? "compile" : relocatable ? "relocatable" : inputs > 0 ? "link" : "ask";
-  return { mode, compile, link, output, verbose, forkInHandlers, startFiles, libraries };
+  return { mode, compile, link, output, verbose, forkInHandlers, startFiles, libraries, cxxLibrary };
 }
 
 /** Leaves out what wasm-ld lacks, with its value. */

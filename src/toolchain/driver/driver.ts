@@ -7,11 +7,12 @@ import { readFileSync } from "node:fs";
 import { chmod, copyFile, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { cxxIncludes, cxxLibrary, EXCEPTION_FLAGS } from "../cxx-library.ts";
 import { ToolchainError } from "../errors.ts";
 import { startTool } from "../run-tool.ts";
 import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../sysroot.ts";
 import { findTools } from "../tools.ts";
-import { type Plan, parseArguments, splitResponse } from "./arguments.ts";
+import { isCxx, type Plan, parseArguments, splitResponse } from "./arguments.ts";
 import { asyncifyStage, FORK_IN_HANDLERS } from "./asyncify.ts";
 import { linkStage, type Stage, stripStage } from "./link.ts";
 
@@ -20,9 +21,13 @@ export type Language = "c" | "c++";
 /** From objects to a program, in this order. */
 const STAGES: readonly Stage[] = [linkStage, asyncifyStage, stripStage];
 
-const NO_CXX =
-  "linden c++: there is no C++ library for this target: Debian's libc++ for WebAssembly is built for WASI, whose long has 32 bits.\n" +
-  "C++ that needs none of it compiles with -nostdinc++ -nostdlib++";
+/** setjmp alone, for languages without exceptions of their own. */
+const SETJMP_FLAGS = ["-mexception-handling", "-mllvm", "-wasm-enable-sjlj"];
+
+/** clang calls these as functions that answer 32 bits, and a long has 64: they must stay calls of the C library. */
+const LONG_BUILTINS = ["lrint", "lrintf", "lrintl", "lround", "lroundf", "lroundl"].map(
+  (name) => `-fno-builtin-${name}`,
+);
 
 /**
  * Compiles and links as `cc ARGV…` would. The streams are the caller's. Answers the exit status of the tool that failed,
@@ -32,33 +37,41 @@ export async function compile(argv: readonly string[], language: Language, progr
   const words = argv.flatMap((word) =>
     word.startsWith("@") && word.length > 1 ? splitResponse(readFileSync(word.slice(1), "utf8")) : [word],
   );
-  const bare = words.includes("-nostdlib++") || words.includes("-nostdlib");
-  const plan = parseArguments(words.filter((word) => word !== "-nostdlib++"));
-  if (language === "c++" && !bare && plan.mode !== "ask") throw new ToolchainError(NO_CXX);
+  const plan = parseArguments(words);
   if (plan.mode === "ask") return ask(plan, language, progress);
   const root = await sysroot(progress);
-  const flags = compilerFlags(root, language);
-  const clang = language === "c" ? root.tools.clang : root.tools.clangxx;
-  if (plan.mode === "compile") return compileOnly(plan, clang, flags);
-  return link(plan, clang, flags, root);
+  const cxx = needsCxx(plan, language) ? await cxxLibrary(root, progress) : undefined;
+  if (plan.mode === "compile") return compileOnly(plan, language, root, cxx);
+  return link(plan, language, root, cxx);
 }
 
-/** What stands before the user's words, and what after: his directories come first. */
-function compilerFlags(root: Sysroot, language: Language): { before: string[]; after: string[] } {
-  const { directory, tools } = root;
+const CXX_LIBRARY = /^-l(c\+\+|stdc\+\+|c\+\+abi|supc\+\+|unwind)$/;
+
+/** Whether the library of C++ is compiled or linked with: plain C never builds it. */
+function needsCxx(plan: Plan, language: Language): boolean {
+  const compiled = plan.link.some((item) => item.kind === "source" && isCxx(item, language));
+  if (compiled && !plan.compile.includes("-nostdinc++")) return true;
+  if (plan.mode !== "link") return false;
+  if (language === "c++" && plan.cxxLibrary && plan.libraries) return true;
+  return plan.link.some((item) => item.kind === "option" && item.words.some((word) => CXX_LIBRARY.test(word)));
+}
+
+type Flags = { readonly before: readonly string[]; readonly after: readonly string[] };
+
+/** What stands before the user's words, and what after: his directories come first. `cxx`: where C++ has its library. */
+function compilerFlags({ directory, tools }: Sysroot, forCxx: boolean, cxx: string | undefined): Flags {
   return {
     before: [
       ...TARGET_FLAGS,
       "--start-no-unused-arguments",
-      "-mexception-handling",
-      "-mllvm",
-      "-wasm-enable-sjlj",
-      ...(language === "c++" ? ["-nostdinc++"] : []),
+      ...LONG_BUILTINS,
+      ...(forCxx ? [...EXCEPTION_FLAGS, "-nostdinc++"] : SETJMP_FLAGS),
       "--end-no-unused-arguments",
     ],
     after: [
       "--start-no-unused-arguments",
       "-nostdinc",
+      ...(forCxx && cxx !== undefined ? cxxIncludes(cxx) : []),
       "-isystem",
       join(directory, "include"),
       "-isystem",
@@ -70,7 +83,9 @@ function compilerFlags(root: Sysroot, language: Language): { before: string[]; a
   };
 }
 
-type Flags = ReturnType<typeof compilerFlags>;
+function compilerOf({ tools }: Sysroot, language: Language): string {
+  return language === "c" ? tools.clang : tools.clangxx;
+}
 
 function sourceWords(plan: Plan): string[] {
   let language: string | undefined;
@@ -82,10 +97,12 @@ function sourceWords(plan: Plan): string[] {
   });
 }
 
-async function compileOnly(plan: Plan, clang: string, flags: Flags): Promise<number> {
+async function compileOnly(plan: Plan, language: Language, root: Sysroot, cxx: string | undefined): Promise<number> {
   const output = plan.output === undefined ? [] : ["-o", plan.output];
+  const anyCxx = plan.link.some((item) => item.kind === "source" && isCxx(item, language));
+  const flags = compilerFlags(root, anyCxx, plan.compile.includes("-nostdinc++") ? undefined : cxx);
   const { status } = await startTool(
-    clang,
+    compilerOf(root, language),
     [...flags.before, ...plan.compile, ...flags.after, ...output, ...sourceWords(plan)],
     true,
   );
@@ -102,8 +119,10 @@ async function ask(plan: Plan, language: Language, progress: Progress): Promise<
   return status;
 }
 
-async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Promise<number> {
+async function link(plan: Plan, language: Language, root: Sysroot, cxx: string | undefined): Promise<number> {
   const output = plan.output ?? "a.out";
+  const clang = compilerOf(root, language);
+  const headers = plan.compile.includes("-nostdinc++") ? undefined : cxx;
   const work = await mkdtemp(join(tmpdir(), "linden-cc-"));
   try {
     const words: string[] = [];
@@ -116,6 +135,7 @@ async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Pro
       const object = join(work, `${count}-${basename(item.file).replace(/[^\w.-]/g, "_")}.o`);
       count += 1;
       const source = item.language === undefined ? [item.file] : ["-x", item.language, item.file];
+      const flags = compilerFlags(root, isCxx(item, language), headers);
       const { status } = await startTool(
         clang,
         [...flags.before, ...plan.compile, ...flags.after, "-c", "-o", object, ...source],
@@ -128,7 +148,8 @@ async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Pro
     if (plan.forkInHandlers) {
       const [source, object] = [join(work, "handlers.c"), join(work, "handlers.o")];
       await writeFile(source, FORK_IN_HANDLERS);
-      const { status } = await startTool(clang, [...flags.before, "-c", "-o", object, "-x", "c", source], true);
+      const { before } = compilerFlags(root, false, undefined);
+      const { status } = await startTool(root.tools.clang, [...before, "-c", "-o", object, "-x", "c", source], true);
       if (status !== 0) return status;
       words.push(object);
     }
@@ -137,6 +158,8 @@ async function link(plan: Plan, clang: string, flags: Flags, root: Sysroot): Pro
     }
     const file = join(work, "program");
     const { startFiles, libraries, verbose } = plan;
+    if (cxx !== undefined) words.push(`-L${join(cxx, "lib")}`);
+    if (language === "c++" && plan.cxxLibrary && libraries) words.push("-lc++");
     for (const stage of STAGES) await stage.run({ sysroot: root, words, startFiles, libraries, verbose, file });
     await publish(file, output);
     return 0;

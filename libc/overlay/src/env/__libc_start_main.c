@@ -29,10 +29,22 @@ void __init_libc(char **envp, char *name)
 int __main_argc_argv(int, char **);
 
 /* main is named, not passed: a function in the table could be behind any pointer of its type, and would be taken for it. */
+_Noreturn void __libc_run(int argc, char **argv)
+{
+	__wasm_call_ctors();
+	exit(__main_argc_argv(argc, argv));
+}
+
+/* The C++ library has its own, which catches what nobody else did. */
+__attribute__((__weak__)) void __guarded_run(int argc, char **argv)
+{
+	__libc_run(argc, argv);
+}
+
 _Noreturn void __libc_start(int argc, char **argv)
 {
 	__init_libc(argv+argc+1, argv[0]);
 	_init();
-	__wasm_call_ctors();
-	exit(__main_argc_argv(argc, argv));
+	__guarded_run(argc, argv);
+	__builtin_trap();
 }

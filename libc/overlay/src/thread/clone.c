@@ -26,6 +26,12 @@ struct start {
 	volatile int *cleared;
 };
 
+/* The C++ library has its own, which catches what nobody else did. */
+__attribute__((__weak__)) int __guarded_thread(int (*func)(void *), void *arg)
+{
+	return func(arg);
+}
+
 hidden void __thread_started(int tid, struct start *p)
 {
 	struct start start = *p;
@@ -33,7 +39,7 @@ hidden void __thread_started(int tid, struct start *p)
 	__thread_pointer = (uintptr_t)start.thread;
 	start.thread->tid = tid;
 	__syscall(SYS_set_tid_address, start.cleared);
-	__syscall(SYS_exit, start.func(start.arg));
+	__syscall(SYS_exit, __guarded_thread(start.func, start.arg));
 	__builtin_trap();
 }
 
