@@ -9,6 +9,7 @@ import { isOnStack } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
 import { putSignalInfo } from "../syscalls/siginfo.ts";
 import type { Step } from "./control.ts";
+import { plainValue } from "./pristine.ts";
 import { GLOBAL_EXPORT, TABLE_EXPORT } from "./rewriter/report.ts";
 import type { WasmFunction, WasmGlobal, WasmInstance, WasmTable } from "./webassembly.ts";
 
@@ -77,5 +78,6 @@ export function restoreStackPointer(instance: WasmInstance, value: number): void
 /** wasm-ld's __stack_pointer: global 0, a mutable i32. In another program it only harms that program. */
 function stackPointerOf(instance: WasmInstance): WasmGlobal | undefined {
   const global = instance.exports[`${GLOBAL_EXPORT}0`] as WasmGlobal | undefined;
-  return global !== undefined && typeof global.value === "number" ? global : undefined;
+  // Reading a vector throws.
+  return global !== undefined && typeof plainValue(global) === "number" ? global : undefined;
 }

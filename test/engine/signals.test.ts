@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { EINTR } from "../../src/abi/errno.ts";
 import {
   SA_NODEFER,
+  SA_ONSTACK,
   SA_RESTART,
   SA_SIGINFO,
   SIGALRM,
@@ -71,6 +72,25 @@ describe("a signal's handler", () => {
     assert.deepEqual(status, { code: 0, signal: 0 });
     assert.deepEqual(values(), [SIGUSR1, 0, SIGUSR1]);
     assert.deepEqual(made.faults, []);
+  });
+
+  it("runs with SA_ONSTACK and SA_SIGINFO whatever stands where a stack pointer would", async () => {
+    for (const global of [
+      "v128 (v128.const i64x2 0 0)",
+      "f64 (f64.const nan)",
+      "i64 (i64.const -1)",
+      "funcref (ref.null func)",
+    ]) {
+      const [type, ...value] = global.split(" ");
+      const { run, values, made } = guest();
+      const status = await run(`(global $first (mut ${type}) ${value.join(" ")}) ${HANDLERS} (func (export "_start")
+        (global.set $first (global.get $first))
+        ${on(SIGUSR1, 6, SA_ONSTACK)} ${self(SIGUSR1)}
+        ${on(SIGUSR1, 5, SA_SIGINFO)} ${self(SIGUSR1)})`);
+      assert.deepEqual(made.faults, [], type);
+      assert.equal(values()[0], 77, type);
+      assert.ok(status.signal === 0 || status.signal === SIGSEGV, `${type} ${status.message}`);
+    }
   });
 
   it("may block, and nest", async () => {
