@@ -35,7 +35,7 @@ const SELDOM = new Set([
   "SYS_rt_sigsuspend",
 ]);
 const OFTEN =
-  /fork|spawn|open|pipe|epoll|timer|inotify|memfd|mmap|read|write|poll|dup|msg|sem|shm|futex|splice|link|rename/;
+  /fork|spawn|open|pipe|epoll|timer|inotify|memfd|mmap|read|write|poll|dup|msg|sem|shm|futex|mq_|pidfd|splice|link|rename/;
 
 /** Calls that do something, each once, and those that make or wait more often. */
 function interesting(): GuestCall[] {
@@ -114,6 +114,7 @@ class Run {
     world.room = chance(3) * 5000;
     if (chance(3) === 0) world.stdin.feed(new Uint8Array(chance(60)).fill(10 + chance(3) * 30));
     world.host.advance(world.kernel, [0, 1e3, 1e6, 1e9][chance(4)] ?? 0);
+    if (chance(3) === 0) world.changeBelow();
     if (world.kernel.processes.length < 3) this.#prepare();
   }
 
@@ -172,6 +173,9 @@ class Run {
     make("inotify_init1", 0x800);
     make("inotify_add_watch", 15, text(64, "d"), 0xfff);
     make("memfd_create", text(64, "m"), 0);
+    make("memfd_create", text(64, "sealed"), 2);
+    make("mq_open", text(64, "q"), 0x842, 0o666, 0);
+    make("pidfd_open", started.pid, 0);
     for (const name of [
       "/proc/self/maps",
       "/proc/self/status",

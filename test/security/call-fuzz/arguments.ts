@@ -50,6 +50,9 @@ const NAMES = [
   "/over/new",
   "/over/e/f/file",
   "/over/a",
+  "/over/a/b",
+  "/over/d/g",
+  "/over",
   "/locked/x",
   "/locked",
   "/dev/null",
@@ -117,7 +120,7 @@ const COMMANDS: Readonly<Record<string, readonly number[]>> = {
     0x541b, 0x5420, 0x5421, 0x5422, 0x5429, 0x5450, 0x5451, 0x5452, -0x7ffbabd0, 0x4004_5431, 0x5441, 0x5412, 0x5424,
   ],
   fcntl: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 36, 37, 38, 1024, 1025, 1026, 1030, 1031, 1032, 1033, 1034],
-  futex: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 128, 129, 131, 132, 137, 138, 256, 265],
+  futex: [0, 1, 2, 3, 4, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 128, 129, 131, 132, 134, 135, 137, 138, 256, 265],
   semctl: [0, 1, 2, 3, 11, 12, 13, 14, 15, 16, 17, 18, 19, 256 + 16],
   shmctl: [0, 1, 2, 3, 11, 12, 13, 14, 15, 256 + 2],
   msgctl: [0, 1, 2, 3, 11, 12, 13, 256 + 1],
@@ -182,7 +185,12 @@ const USUAL: readonly (readonly [RegExp, Usual])[] = [
   [/^flock$/, { operation: [1, 2, 5, 6, 8] }],
   [/^membarrier$/, { cmd: [0, 1, 8] }],
   [/^(f?truncate)$/, { length: [0n, 1n, 70_000n] }],
-  [/^__wasm_thread_spawn$/, {}],
+  [/^mq_open$/, { oflag: [0x42, 0x42, 2, 0x842, 0, 1], mode: [0o666, 0o600] }],
+  [/^mq_timed/, { msg_len: [0, 1, 8, 100, 8192], msg_prio: [0, 1, 5] }],
+  [/^pidfd_getfd$/, { targetfd: [0, 3, 5, 7], flags: [0] }],
+  [/^pidfd_/, { flags: [0] }],
+  [/^futex$/, { uaddr: [2048, 2048, 2052], uaddr2: [2052], val: [0, 1, 2], val3: [0, 1, -1] }],
+  [/^futex_waitv$/, { flags: [0], nr_futexes: [1, 2] }],
 ];
 
 /** Calls that want a kind of file, and the class of such files. */
@@ -192,6 +200,8 @@ const KINDS: readonly (readonly [RegExp, RegExp])[] = [
   [/^timerfd/, /Timer/],
   [/^inotify/, /Inotify/],
   [/^(splice|tee|vmsplice)/, /Pipe/],
+  [/^mq_/, /Queue/],
+  [/^pidfd_/, /^Process/],
   [/^ioctl/, /Terminal|Master/],
   [/^(mmap|fallocate|ftruncate|sendfile|copy_file_range|p?(read|write)v|flock|lseek)/, /^Open|Memory|Overlay/],
 ];
@@ -290,6 +300,7 @@ export class Arguments {
       case "path":
       case "string":
         if (this.chance(20) === 0) return this.#edge(process);
+        if (plain.startsWith("mq_")) return this.#text(process, this.#pick(["q", "r", "__proto__", "a/b", ".", ""]));
         if (plain.endsWith("xattr") && parameter.role === "string") {
           return this.#text(
             process,
@@ -472,6 +483,18 @@ export class Arguments {
         break;
       case "msgbuf":
         wide(0, this.#pick([1n, 2n, 0n, -1n, (1n << 63n) - 1n]));
+        break;
+      case "mq_attr":
+        wide(0, this.#pick([0n, 0x800n, 1n]));
+        wide(8, this.#pick([1n, 2n, 10n, 1n << 40n]));
+        wide(16, this.#pick([1n, 8n, 8192n, -1n]));
+        break;
+      case "futex_waitv":
+        for (let i = 0; i < 3; i++) {
+          wide(i * 24, BigInt(this.chance(2)));
+          wide(i * 24 + 8, BigInt(this.#pick([2048, 2052, 2049])));
+          word(i * 24 + 16, this.#pick([2, 2, 0x82, 0]));
+        }
         break;
       case "strings":
         for (let i = this.chance(5); i >= 0; i--) word(i * 4, this.#text(process, this.#pick(NAMES)));

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { O_RDONLY, O_WRONLY } from "../../../src/abi/fcntl.ts";
+import { S_IFDIR, S_IFREG } from "../../../src/abi/stat.ts";
 import { DeviceFileSystem } from "../../../src/fs/devfs/devfs.ts";
 import { TerminalFileSystem } from "../../../src/fs/devpts/devpts.ts";
 import { MemoryFileSystem } from "../../../src/fs/memfs/memfs.ts";
@@ -122,7 +123,8 @@ export class FuzzWorld {
   readonly host = new SimulatedHost();
   readonly kernel: Kernel;
   readonly mounts: MountTable;
-  readonly files: readonly FileSystem[];
+  /** Below the overlay: the host's, which may change it at any time. */
+  readonly lower: MemoryFileSystem;
   readonly stdin: InputStream;
   readonly observer: CallObserver;
   readonly chance: (below: number) => number;
@@ -141,7 +143,7 @@ export class FuzzWorld {
     const shm = new MemoryFileSystem({ dev: 4, clock, bytes: 1024 * 1024, inodes: 200, mode: 0o1777 });
     const hidden = new MemoryFileSystem({ dev: 5, clock, bytes: 1024 * 1024, inodes: 100 });
     this.mounts = new MountTable(root);
-    this.files = [root, lower, upper, shm, hidden];
+    this.lower = lower;
     this.#fillLower(lower);
     this.#mount("/dev", new DeviceFileSystem({ dev: 2, clock, random: this.host.random }));
     this.#mount("/dev/shm", shm);
@@ -300,6 +302,44 @@ export class FuzzWorld {
     const last = this.chance(3) === 0 ? open.pop() : undefined;
     if (last !== undefined && !thread.killed) endHandler(thread, last.low, last.high);
     if (thread.killed) this.idle.delete(thread);
+  }
+
+  /** Change what lies below the overlay, as a host does to a directory it lent: names go, come, and change their kind. */
+  changeBelow(): void {
+    const { lower, chance } = this;
+    const directories = [lower.root];
+    for (const name of ["a", "d", "e"]) {
+      const found = lower.lookup(lower.root, bytes(name));
+      if (typeof found === "object" && found.type === S_IFDIR) directories.push(found as typeof lower.root);
+    }
+    const directory = directories[chance(directories.length)] ?? lower.root;
+    const other = directories[chance(directories.length)] ?? lower.root;
+    const name = bytes(["a", "b", "c", "d", "e", "f", "file"][chance(7)] ?? "a");
+    const owner = { uid: 0, gid: 0 };
+    switch (chance(7)) {
+      case 0:
+        lower.unlink(directory, name);
+        break;
+      case 1:
+        lower.rmdir(directory, name);
+        break;
+      case 2:
+        lower.mkdir(directory, name, 0o755, owner);
+        break;
+      case 3:
+        lower.create(directory, name, 0o644, owner);
+        break;
+      case 4:
+        lower.symlink(directory, name, bytes("../d"), owner);
+        break;
+      case 5: {
+        const found = lower.lookup(directory, name);
+        if (typeof found === "object" && found.type === S_IFREG) lower.setattr(found, { size: chance(9000) });
+        break;
+      }
+      default:
+        lower.rename(directory, name, other, bytes("abcdef"[chance(6)] ?? "a"), 0);
+    }
   }
 
   /** End every process, whoever its parent is, and let what remains come to rest. */
