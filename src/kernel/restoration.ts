@@ -29,6 +29,7 @@ import { StreamInode } from "./pipefs.ts";
 import { Process, Thread } from "./process.ts";
 import { isResource, setResourceLimit } from "./resource-limits.ts";
 import { check, rangesOf, streamInode } from "./restored-parts.ts";
+import { bytesOf } from "./scheduler.ts";
 import type { SharedFile } from "./shared-file.ts";
 import { SignalSet } from "./signal-set.ts";
 import { SIGNALS } from "./signals.ts";
@@ -257,6 +258,7 @@ class Restorer {
     else if (pending.kind === "owned futex") pending.futex.waiters.add(pending);
     else if (pending.kind === "queue send" && !pending.sent) pending.queue.senders.add(pending);
     else if (pending.kind === "queue receive" && !pending.message) pending.queue.receivers.add(pending);
+    this.#kernel.scheduler.waitingBytes += bytesOf(pending);
     this.#kernel.scheduler.wake(pending);
   }
 

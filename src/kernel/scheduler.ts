@@ -49,6 +49,8 @@ export class Scheduler implements WakeSink {
   #dispatching = false;
   /** Calls until the clock is read again. */
   #callsLeft = CALLS_PER_LOOK;
+  /** Bytes of blocked calls: see WAITING_BYTES. */
+  waitingBytes = 0;
   /** How often a guest was entered or continued. */
   entered = 0;
   /** Since when whoever runs now has been running: what the guest before it used is charged. */
@@ -142,6 +144,7 @@ export class Scheduler implements WakeSink {
 
   /** Park a thread: it stands in its queues and its deadline is set. BLOCKED, or GONE when its process is ending. */
   park(pending: Pending): Outcome {
+    this.waitingBytes += bytesOf(pending);
     if (pending.thread.killed) {
       this.unpark(pending);
       return GONE;
@@ -241,6 +244,7 @@ export class Scheduler implements WakeSink {
 
   /** Forget a record: it leaves its queues and the heap, and gives back its open files. */
   unpark(pending: Pending): void {
+    this.waitingBytes -= bytesOf(pending);
     leaveQueues(pending);
     if (pending.heapIndex >= 0) {
       this.#deadlines.remove(pending);
@@ -431,4 +435,17 @@ export class Scheduler implements WakeSink {
 function standIn({ file }: OpenDescription, waiter: Waiter): void {
   file.waiters?.add(waiter);
   file.moreWaiters?.add(waiter);
+}
+
+/** What a blocked call keeps of what it is to hand over. */
+export function bytesOf(pending: Pending): number {
+  switch (pending.kind) {
+    case "write":
+      return pending.bytes.length;
+    case "send message":
+    case "queue send":
+      return pending.message.bytes.length;
+    default:
+      return 0;
+  }
 }

@@ -8,12 +8,18 @@ import { ENOSPC, ENXIO, EPERM } from "../../src/abi/errno.ts";
 import { O_CREAT, O_RDWR } from "../../src/abi/fcntl.ts";
 import { SPAWN, SPAWN_ACTION, SPAWN_OPEN } from "../../src/abi/spawn.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
+import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
 import { BLOCKED } from "../../src/kernel/contracts.ts";
 import type { Descriptor } from "../../src/kernel/descriptors.ts";
 import { changeDirectory } from "../../src/kernel/operations/directories.ts";
 import { makeDirectoryAt, openAt } from "../../src/kernel/operations/files.ts";
+import { write } from "../../src/kernel/operations/io.ts";
+import { map } from "../../src/kernel/operations/memory.ts";
+import { makePipe } from "../../src/kernel/operations/pipes.ts";
+import { PIPE_BUF, PROC_KEPT_BYTES, TRANSFER_BYTES, WAITING_BYTES } from "../../src/limits.ts";
+import type { Inode } from "../../src/vfs/contracts.ts";
 import { SharedWorld } from "../kernel/shared-world.ts";
-import { bytes, SimulatedHost } from "../kernel/simulated.ts";
+import { bytes, SimulatedHost, vector } from "../kernel/simulated.ts";
 import { Guest } from "../syscalls/guest.ts";
 
 /** Milliseconds what is bounded takes at most, on a busy machine. */
@@ -155,4 +161,52 @@ test("paths longer than any call takes are told by nothing, however many mapping
   const labels = facts.mappings.map(({ label }) => label.length);
   assert.ok(Math.max(...labels) < 4096);
   assert.ok(performance.now() - start < BOUNDED_MS);
+});
+
+test("blocked writes of all threads together keep no more than their limit, and the rest write less", () => {
+  const world = new SharedWorld({ processes: 100 });
+  const first = world.process();
+  world.as(first, (thread) =>
+    map(thread, { address: 0, length: 2 ** 21, protection: 3, flags: 0x22, fd: -1, offset: 0 }),
+  );
+  const ends = { readFd: 0, writeFd: 0 };
+  assert.equal(
+    world.as(first, (thread) => makePipe(thread, 0, ends)),
+    0,
+  );
+  for (let i = 0; i < 80; i++) {
+    const child = world.fork(first);
+    assert.equal(
+      world.as(child, (thread) => write(thread, ends.writeFd, vector([65_536, TRANSFER_BYTES]))),
+      BLOCKED,
+    );
+    assert.ok(world.kernel.scheduler.waitingBytes <= WAITING_BYTES + 80 * PIPE_BUF);
+  }
+  assert.ok(world.kernel.scheduler.waitingBytes > WAITING_BYTES - TRANSFER_BYTES);
+  // The last of them waits with a part of what it was to write.
+  const last = world.kernel.processes.at(-1);
+  assert.ok(last?.threads[0]?.pending?.kind === "write");
+  assert.equal(last.threads[0].pending.bytes.length, PIPE_BUF);
+  for (const process of world.kernel.processes) if (process !== first) world.end(process);
+  assert.equal(world.kernel.scheduler.waitingBytes, 0);
+});
+
+test("open files of /proc keep texts up to their limit together, and say the same without", () => {
+  const guest = new Guest({ argv: ["test", "x".repeat(60_000)] });
+  const proc = new ProcFileSystem(9, () => guest.kernel.facts);
+  const inode = proc.lookup(proc.lookup(proc.root, bytes(`${guest.process.pid}`)) as Inode, bytes("cmdline"));
+  assert.ok(typeof inode === "object");
+  const files = Array.from({ length: 600 }, () => proc.open(inode));
+  const part = new Uint8Array(8);
+  for (const file of files) {
+    assert.ok(typeof file === "object");
+    file.read(0, part, 0, 8);
+    assert.ok(proc.keptBytes <= PROC_KEPT_BYTES);
+  }
+  const last = files.at(-1);
+  assert.ok(typeof last === "object");
+  assert.equal(last.read(5, part, 0, 4), 4);
+  assert.equal(String.fromCharCode(...part.subarray(0, 4)), "xxxx");
+  for (const file of files) if (typeof file === "object") file.close();
+  assert.equal(proc.keptBytes, 0);
 });

@@ -206,6 +206,8 @@ class Run {
     assert.equal(kernel.processes.length, 0, "processes are left");
     assert.equal(kernel.scheduler.ready, 0, "something is ready");
     assert.equal(kernel.scheduler.deadlines, 0, "a deadline is left");
+    assert.equal(kernel.scheduler.waitingBytes, 0, "bytes of blocked calls are left");
+    assert.equal(world.proc.keptBytes, 0, "texts of /proc are left");
     assert.equal(kernel.epollCounts.watches, 0, "watches of epoll are left");
     assert.equal(world.idle.size, 0, "threads are left");
   }

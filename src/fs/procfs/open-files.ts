@@ -4,7 +4,13 @@
  */
 import { EINVAL, EIO, EISDIR, ENODEV, ENOTDIR } from "../../abi/errno.ts";
 import { POLLIN, POLLOUT } from "../../abi/poll.ts";
+import { PROC_KEPT_BYTES } from "../../limits.ts";
 import type { DirectoryEntry, Inode, OpenFile } from "../../vfs/contracts.ts";
+
+/** What all open files of one /proc keep. */
+export interface KeptTexts {
+  keptBytes: number;
+}
 
 /** Longer texts are made anew for each read: what an open file keeps must stay small. */
 const KEPT_BYTES = 65_536;
@@ -18,10 +24,12 @@ export class TextFile implements OpenFile {
   readonly waiters = undefined;
   readonly #text: Text;
   readonly #change: ((bytes: Uint8Array) => number) | undefined;
+  readonly #all: KeptTexts;
   #kept: string | undefined;
 
-  constructor(inode: Inode, text: Text, change?: (bytes: Uint8Array) => number) {
+  constructor(inode: Inode, all: KeptTexts, text: Text, change?: (bytes: Uint8Array) => number) {
     this.inode = inode;
+    this.#all = all;
     this.#text = text;
     this.#change = change;
   }
@@ -29,11 +37,18 @@ export class TextFile implements OpenFile {
   read(position: number, into: Uint8Array, at: number, length: number): number {
     const text = position === 0 ? this.#text() : (this.#kept ?? this.#text());
     if (typeof text === "number") return text;
-    this.#kept = text.length <= KEPT_BYTES ? text : undefined;
+    this.#keep(text.length <= KEPT_BYTES ? text : undefined);
     const count = Math.min(length, Math.max(0, text.length - position));
     for (let i = 0; i < count; i++) into[at + i] = text.charCodeAt(position + i);
-    if (count === 0) this.#kept = undefined;
+    if (count === 0) this.#keep(undefined);
     return count;
+  }
+
+  #keep(text: string | undefined): void {
+    const all = this.#all;
+    all.keptBytes -= this.#kept?.length ?? 0;
+    this.#kept = text === undefined || all.keptBytes + text.length > PROC_KEPT_BYTES ? undefined : text;
+    all.keptBytes += this.#kept?.length ?? 0;
   }
 
   write(_position: number, from: Uint8Array, at: number, length: number): number {
@@ -61,7 +76,7 @@ export class TextFile implements OpenFile {
   }
 
   close(): void {
-    this.#kept = undefined;
+    this.#keep(undefined);
   }
 }
 

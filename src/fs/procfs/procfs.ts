@@ -32,7 +32,7 @@ import {
   processEntry,
   ROOT_LINKS,
 } from "./nodes.ts";
-import { ListedDirectory, TextFile } from "./open-files.ts";
+import { type KeptTexts, ListedDirectory, TextFile } from "./open-files.ts";
 import {
   fdinfoText,
   idMapText,
@@ -50,10 +50,11 @@ type ProcessNode = Extract<Node, { kind: "process" }>;
 /** What st_size of a link to an open file says. */
 const FD_LINK_SIZE = 64;
 
-export class ProcFileSystem implements FileSystem {
+export class ProcFileSystem implements FileSystem, KeptTexts {
   readonly type = "procfs";
   readonly dev: number;
   readonly root: Inode;
+  keptBytes = 0;
   readonly #facts: () => KernelFacts;
 
   /** `facts` is called for each question, never before the first. */
@@ -89,7 +90,7 @@ export class ProcFileSystem implements FileSystem {
     if (inode.type === S_IFDIR) return new ListedDirectory(inode, (from, limit) => this.#entries(node, from, limit));
     if (node.kind === "process") return this.#openProcessFile(inode, node);
     const write = node.kind === "machine" ? MACHINE_FILES.get(MACHINE_NODES[node.index]?.path ?? "") : undefined;
-    return write === undefined ? -ENOENT : new TextFile(inode, () => write(this.#facts()));
+    return write === undefined ? -ENOENT : new TextFile(inode, this, () => write(this.#facts()));
   }
 
   stat(inode: Inode, out: Stat): number {
@@ -256,7 +257,7 @@ export class ProcFileSystem implements FileSystem {
         return process === undefined ? -ESRCH : (write(process) ?? -ENOENT);
       };
       // Files of the machine answer EIO, those of processes this.
-      return new TextFile(inode, text, () => -EINVAL);
+      return new TextFile(inode, this, text, () => -EINVAL);
     };
     const { mounts } = this.#facts();
     if (node.entry === FD_INFO) return tell((process) => fdinfoText(process, node.fd, mounts));
@@ -326,7 +327,7 @@ export class ProcFileSystem implements FileSystem {
       const process = this.#process(node);
       return process === undefined ? -ESRCH : `${taskOf(process, node.id).name}\n`;
     };
-    return new TextFile(inode, text, (bytes) => {
+    return new TextFile(inode, this, text, (bytes) => {
       const process = this.#process(node);
       if (process === undefined) return -ESRCH;
       const name = String.fromCharCode(...bytes.subarray(0, NAME_BYTES)).split("\0")[0] ?? "";

@@ -10,7 +10,7 @@ import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE,
 import { IN_ACCESS, IN_MODIFY } from "../../abi/inotify.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
 import { S_IFDIR, S_IFREG, S_ISGID, S_ISUID } from "../../abi/stat.ts";
-import { PIPE_BUF, TRANSFER_BYTES } from "../../limits.ts";
+import { PIPE_BUF, TRANSFER_BYTES, WAITING_BYTES } from "../../limits.ts";
 import type { IoVector } from "../../mem/guest-memory.ts";
 import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
 import { GONE, type Outcome } from "../contracts.ts";
@@ -385,7 +385,10 @@ function parkWrite(
   before: number,
   wanted: number,
 ): Outcome {
-  const rest = new Uint8Array(wanted - before);
+  // Where much waits already, a part of it is written after all, or now.
+  const room = WAITING_BYTES - thread.process.kernel.scheduler.waitingBytes;
+  if (room < PIPE_BUF && before > 0) return before;
+  const rest = new Uint8Array(Math.min(wanted - before, Math.max(room, PIPE_BUF)));
   gather(thread.process.memory.bytes, vector, before, rest, rest.length);
   description.acquire();
   return thread.process.kernel.scheduler.park({

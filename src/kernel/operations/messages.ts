@@ -1,9 +1,9 @@
 /**
  * Layer: kernel, operations. System V messages: msgget(2), msgsnd(2), msgrcv(2), msgctl(2). It must not know encodings.
  */
-import { EACCES, EAGAIN, EINVAL, ENOMSG, ENOSYS, EPERM } from "../../abi/errno.ts";
+import { EACCES, EAGAIN, EINVAL, ENOMEM, ENOMSG, ENOSYS, EPERM } from "../../abi/errno.ts";
 import { IPC_NOWAIT, MSG_COPY } from "../../abi/ipc.ts";
-import { MESSAGE_BYTES, MESSAGE_QUEUE_BYTES } from "../../limits.ts";
+import { MESSAGE_BYTES, MESSAGE_QUEUE_BYTES, WAITING_BYTES } from "../../limits.ts";
 import { BLOCKED, type Outcome } from "../contracts.ts";
 import type { Message, MessageWish } from "../ipc/messages.ts";
 import { changeOwner, IPC_READ, IPC_WRITE, mayChange, mayUse, type OwnershipChange } from "../ipc/objects.ts";
@@ -25,7 +25,7 @@ export function openQueue(thread: Thread, key: number, flags: number): Outcome {
   return typeof opened === "number" ? opened : opened.owner.id;
 }
 
-/** msgsnd(2): 0. Parks while the queue is full. -EINVAL, -EACCES, -EAGAIN (IPC_NOWAIT), -EIDRM, -EINTR. */
+/** msgsnd(2): 0. Parks while the queue is full. -EINVAL, -EACCES, -EAGAIN (IPC_NOWAIT), -ENOMEM, -EIDRM, -EINTR. */
 export function sendMessage(thread: Thread, id: number, message: Message, flags: number): Outcome {
   const { credentials, kernel } = thread.process;
   if (message.bytes.length > MESSAGE_BYTES || !(message.type > 0)) return -EINVAL;
@@ -35,7 +35,9 @@ export function sendMessage(thread: Thread, id: number, message: Message, flags:
   const pending: PendingSend = { ...parked(thread), kind: "send message", queue, message };
   const outcome = attemptSend(pending);
   if (outcome !== BLOCKED) return outcome;
-  return (flags & IPC_NOWAIT) !== 0 ? -EAGAIN : kernel.scheduler.park(pending);
+  if ((flags & IPC_NOWAIT) !== 0) return -EAGAIN;
+  const { scheduler } = kernel;
+  return scheduler.waitingBytes + message.bytes.length > WAITING_BYTES ? -ENOMEM : scheduler.park(pending);
 }
 
 /**

@@ -2,11 +2,11 @@
  * Layer: kernel, operations. POSIX message queues: mq_open(3), mq_unlink(3), mq_send(3), mq_receive(3), mq_notify(3),
  * mq_getattr(3). It must not know encodings.
  */
-import { EAGAIN, EBADF, EBUSY, EEXIST, EINVAL, EMSGSIZE, ENOENT, EPERM } from "../../abi/errno.ts";
+import { EAGAIN, EBADF, EBUSY, EEXIST, EINVAL, EMSGSIZE, ENOENT, ENOMEM, EPERM } from "../../abi/errno.ts";
 import { O_ACCMODE, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_WRONLY, R_OK, W_OK } from "../../abi/fcntl.ts";
 import { HARD_MSGMAX, HARD_MSGSIZEMAX, MQ_PRIO_MAX } from "../../abi/mqueue.ts";
 import { RLIMIT_MSGQUEUE } from "../../abi/resource.ts";
-import { QUEUE_MESSAGE_BYTES, QUEUE_MESSAGES } from "../../limits.ts";
+import { QUEUE_MESSAGE_BYTES, QUEUE_MESSAGES, WAITING_BYTES } from "../../limits.ts";
 import { mayAccess } from "../../vfs/permissions.ts";
 import type { Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
@@ -111,8 +111,10 @@ export function sendToQueue(
     return 0;
   }
   if ((description.flags & O_NONBLOCK) !== 0) return -EAGAIN;
+  const { scheduler } = thread.process.kernel;
+  if (scheduler.waitingBytes + bytes.length > WAITING_BYTES) return -ENOMEM;
   description.acquire();
-  return thread.process.kernel.scheduler.park({
+  return scheduler.park({
     ...parked(thread, deadlineNs),
     kind: "queue send",
     description,

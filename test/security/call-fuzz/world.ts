@@ -123,6 +123,7 @@ export class FuzzWorld {
   readonly host = new SimulatedHost();
   readonly kernel: Kernel;
   readonly mounts: MountTable;
+  readonly proc: ProcFileSystem;
   /** Below the overlay: the host's, which may change it at any time. */
   readonly lower: MemoryFileSystem;
   readonly stdin: InputStream;
@@ -148,7 +149,8 @@ export class FuzzWorld {
     this.#mount("/dev", new DeviceFileSystem({ dev: 2, clock, random: this.host.random }));
     this.#mount("/dev/shm", shm);
     this.#mount("/dev/pts", new TerminalFileSystem(6, clock, () => this.kernel.pseudoTerminals));
-    this.#mount("/proc", new ProcFileSystem(3, () => this.kernel.facts));
+    this.proc = new ProcFileSystem(3, () => this.kernel.facts);
+    this.#mount("/proc", this.proc);
     this.#mount("/over", new OverlayFileSystem(12, lower, upper));
     this.#mount("/locked", new MemoryFileSystem({ dev: 13, clock, bytes: 65_536, inodes: 20 }), true);
     this.kernel = new Kernel({
