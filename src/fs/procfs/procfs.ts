@@ -311,7 +311,7 @@ export class ProcFileSystem implements FileSystem, KeptTexts {
       const process = this.#process(node);
       return process === undefined ? -ESRCH : `${process.oomAdjustment}\n`;
     };
-    return new TextFile(inode, text, (bytes) => {
+    return new TextFile(inode, this, text, (bytes) => {
       const process = this.#process(node);
       if (process === undefined) return -ESRCH;
       const words = String.fromCharCode(...bytes.subarray(0, NUMBER_BYTES)).trim();
