@@ -15,6 +15,7 @@ import type {
   Owner,
   Stat,
 } from "../vfs/contracts.ts";
+import { FixedFileSystem } from "../vfs/fixed-file-system.ts";
 import { Mount } from "../vfs/mounts.ts";
 import type { Clock } from "../wait/clock.ts";
 import { WaitQueue, type WakeSink } from "../wait/wait-queue.ts";
@@ -59,9 +60,8 @@ export class StreamInode implements Inode {
   }
 }
 
-export class PipeFileSystem implements FileSystem {
+export class PipeFileSystem extends FixedFileSystem {
   readonly type = "pipefs";
-  readonly dev = PIPEFS_DEV;
   readonly root: Inode;
   /** Where its inodes stand when a link of /proc leads to one: in no table of mounts. */
   readonly mount: Mount;
@@ -75,6 +75,7 @@ export class PipeFileSystem implements FileSystem {
   #capacity = 0;
 
   constructor(clock: Clock, sink: WakeSink) {
+    super(PIPEFS_DEV);
     this.#clock = clock;
     this.#sink = sink;
     this.root = new StreamInode(this, 1, S_IFDIR, 0o500, 0, { uid: 0, gid: 0 });
@@ -141,7 +142,7 @@ export class PipeFileSystem implements FileSystem {
   }
 
   /** A pipe has no size: -EINVAL, as ftruncate(2) says. */
-  setattr(inode: Inode, changes: AttributeChanges): number {
+  override setattr(inode: Inode, changes: AttributeChanges): number {
     if (!(inode instanceof StreamInode) || changes.size !== undefined) return -EINVAL;
     if (changes.mode !== undefined) inode.mode = changes.mode & 0o7777;
     if (changes.uid !== undefined) inode.uid = changes.uid;
@@ -161,44 +162,8 @@ export class PipeFileSystem implements FileSystem {
     return (inode instanceof StreamInode ? inode.source?.reopen(flags) : undefined) ?? -ENXIO;
   }
 
-  parent(): Inode {
-    return this.root;
-  }
-
   lookup(): number {
     return -ENOTDIR;
-  }
-
-  create(): number {
-    return -EPERM;
-  }
-
-  mkdir(): number {
-    return -EPERM;
-  }
-
-  symlink(): number {
-    return -EPERM;
-  }
-
-  link(): number {
-    return -EPERM;
-  }
-
-  unlink(): number {
-    return -EPERM;
-  }
-
-  rmdir(): number {
-    return -EPERM;
-  }
-
-  rename(): number {
-    return -EPERM;
-  }
-
-  readlink(): number {
-    return -EINVAL;
   }
 }
 

@@ -49,14 +49,34 @@ function iovecs(thread: Thread, fd: number, address: number, count: number): num
   return closed < 0 ? closed : thread.process.memory.iovecs(vector, address >>> 0, count >>> 0);
 }
 
-export function sys_readv(thread: Thread, fd: number, address: number, count: number): Outcome {
+/** What moves bytes one way: from the descriptor's own position, or from a given one. */
+type Direction = { readonly own: typeof read; readonly at: typeof pread };
+const READ: Direction = { own: read, at: pread };
+const WRITE: Direction = { own: write, at: pwrite };
+
+function moved({ own }: Direction, thread: Thread, fd: number, address: number, count: number): Outcome {
   const error = iovecs(thread, fd, address, count);
-  return error < 0 ? error : read(thread, fd, vector);
+  return error < 0 ? error : own(thread, fd, vector);
+}
+
+function movedAt(
+  { at }: Direction,
+  thread: Thread,
+  fd: number,
+  address: number,
+  count: number,
+  position: number,
+): Outcome {
+  const error = iovecs(thread, fd, address, count);
+  return error < 0 ? error : at(thread, fd, vector, position);
+}
+
+export function sys_readv(thread: Thread, fd: number, address: number, count: number): Outcome {
+  return moved(READ, thread, fd, address, count);
 }
 
 export function sys_writev(thread: Thread, fd: number, address: number, count: number): Outcome {
-  const error = iovecs(thread, fd, address, count);
-  return error < 0 ? error : write(thread, fd, vector);
+  return moved(WRITE, thread, fd, address, count);
 }
 
 /** The high word of the position is unused where a long has 64 bits. */
@@ -68,8 +88,7 @@ export function sys_preadv(
   low: number,
   high: number,
 ): Outcome {
-  const error = iovecs(thread, fd, address, count);
-  return error < 0 ? error : pread(thread, fd, vector, long(low, high));
+  return movedAt(READ, thread, fd, address, count, long(low, high));
 }
 
 export function sys_pwritev(
@@ -80,13 +99,27 @@ export function sys_pwritev(
   low: number,
   high: number,
 ): Outcome {
-  const error = iovecs(thread, fd, address, count);
-  return error < 0 ? error : pwrite(thread, fd, vector, long(low, high));
+  return movedAt(WRITE, thread, fd, address, count, long(low, high));
 }
 
 const HARMLESS = fcntl.RWF_HIPRI | fcntl.RWF_DSYNC | fcntl.RWF_SYNC;
 
 /** preadv2(2): position -1 is the descriptor's own. Deviation: RWF_NOWAIT and RWF_APPEND are EOPNOTSUPP. */
+function movedWith(
+  direction: Direction,
+  thread: Thread,
+  fd: number,
+  address: number,
+  count: number,
+  position: number,
+  flags: number,
+): Outcome {
+  if ((flags & ~HARMLESS) !== 0) return -EOPNOTSUPP;
+  return position === -1
+    ? moved(direction, thread, fd, address, count)
+    : movedAt(direction, thread, fd, address, count, position);
+}
+
 export function sys_preadv2(
   thread: Thread,
   fd: number,
@@ -98,9 +131,7 @@ export function sys_preadv2(
   _unusedHigh: number,
   flags: number,
 ): Outcome {
-  if ((flags & ~HARMLESS) !== 0) return -EOPNOTSUPP;
-  const own = long(low, high) === -1;
-  return own ? sys_readv(thread, fd, address, count) : sys_preadv(thread, fd, address, count, low, high);
+  return movedWith(READ, thread, fd, address, count, long(low, high), flags);
 }
 
 export function sys_pwritev2(
@@ -114,9 +145,7 @@ export function sys_pwritev2(
   _unusedHigh: number,
   flags: number,
 ): Outcome {
-  if ((flags & ~HARMLESS) !== 0) return -EOPNOTSUPP;
-  const own = long(low, high) === -1;
-  return own ? sys_writev(thread, fd, address, count) : sys_pwritev(thread, fd, address, count, low, high);
+  return movedWith(WRITE, thread, fd, address, count, long(low, high), flags);
 }
 
 export function sys_lseek(thread: Thread, fd: number, low: number, high: number, whence: number): Outcome {

@@ -8,6 +8,7 @@ import * as wasi from "../../src/abi/wasi.ts";
 import { ERRNO_FAULT, ERRNO_NOTCAPABLE } from "../../src/abi/wasi-errno.ts";
 import { BLOCKED, GONE } from "../../src/kernel/contracts.ts";
 import { WASI_CALLS } from "../../src/wasi/table.ts";
+import { tries } from "../kernel/bare-process.ts";
 import { Guest, PAGE } from "./guest.ts";
 
 const NAMES = [
@@ -51,17 +52,6 @@ class Prepared {
   }
 }
 
-/** xorshift32: the same tries every time. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
 function small(prepared: Prepared): number[] {
   const end = prepared.guest.memory.byteLength;
   const edges = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, end, end - 1, end + 1, end - 8, end - 64, 0xffff_fff8];
@@ -103,7 +93,7 @@ function attempt(prepared: Prepared, name: string, args: readonly (number | bigi
 
 for (const { name, parameters } of WASI_CALLS) {
   test(`${name} survives any argument`, () => {
-    const pick = random(name.length * 7919 + name.charCodeAt(3));
+    const pick = tries(name.length * 7919 + name.charCodeAt(3));
     let prepared = new Prepared();
     for (let round = 0; round < 600; round++) {
       const pool = small(prepared);

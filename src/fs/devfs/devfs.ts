@@ -3,17 +3,10 @@
  * not know of descriptors and processes.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EINVAL, ELOOP, ENOENT, ENOTDIR, EPERM } from "../../abi/errno.ts";
+import { EINVAL, ELOOP, ENOENT, ENOTDIR } from "../../abi/errno.ts";
 import { DT_CHR, DT_DIR, DT_LNK, S_IFCHR, S_IFDIR, S_IFLNK } from "../../abi/stat.ts";
-import type {
-  AttributeChanges,
-  DirectoryEntry,
-  FileSystem,
-  FileSystemStatistics,
-  Inode,
-  OpenFile,
-  Stat,
-} from "../../vfs/contracts.ts";
+import type { DirectoryEntry, FileSystem, FileSystemStatistics, Inode, OpenFile, Stat } from "../../vfs/contracts.ts";
+import { FixedFileSystem } from "../../vfs/fixed-file-system.ts";
 import type { Clock } from "../../wait/clock.ts";
 import type { DeviceKind, Random } from "./device.ts";
 import { DeviceFile, DeviceInode } from "./device.ts";
@@ -61,10 +54,8 @@ class LinkInode implements Inode {
   }
 }
 
-/** Nothing can be made, removed or changed here: -EPERM. Times given to touch(1) are accepted and forgotten. */
-export class DeviceFileSystem implements FileSystem {
+export class DeviceFileSystem extends FixedFileSystem {
   readonly type = "devfs";
-  readonly dev: number;
   readonly root: Inode;
   readonly #random: Random;
   readonly #inodes = new Map<string, Inode>();
@@ -72,7 +63,7 @@ export class DeviceFileSystem implements FileSystem {
   readonly #nanoseconds: number;
 
   constructor(options: DeviceFileSystemOptions) {
-    this.dev = options.dev;
+    super(options.dev);
     this.#random = options.random;
     this.root = { fs: this, ino: 1, type: S_IFDIR };
     const now = { seconds: 0, nanoseconds: 0 };
@@ -126,48 +117,11 @@ export class DeviceFileSystem implements FileSystem {
     return 0;
   }
 
-  setattr(_inode: Inode, changes: AttributeChanges): number {
-    const { mode, uid, gid, size } = changes;
-    return mode === undefined && uid === undefined && gid === undefined && size === undefined ? 0 : -EPERM;
-  }
-
-  parent(): Inode {
-    return this.root;
-  }
-
   statistics(): FileSystemStatistics {
     return { blockSize: 4096, blocks: 0, blocksFree: 0, files: this.#inodes.size + 1, filesFree: 0 };
   }
 
-  readlink(link: Inode): ByteString | number {
+  override readlink(link: Inode): ByteString | number {
     return link instanceof LinkInode ? link.target : -EINVAL;
-  }
-
-  create(): number {
-    return -EPERM;
-  }
-
-  mkdir(): number {
-    return -EPERM;
-  }
-
-  symlink(): number {
-    return -EPERM;
-  }
-
-  link(): number {
-    return -EPERM;
-  }
-
-  unlink(): number {
-    return -EPERM;
-  }
-
-  rmdir(): number {
-    return -EPERM;
-  }
-
-  rename(): number {
-    return -EPERM;
   }
 }

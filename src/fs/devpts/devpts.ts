@@ -3,18 +3,11 @@
  * them in. It must not know what a terminal does.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EINVAL, EISDIR, ENODEV, ENOENT, ENOTDIR, EPERM } from "../../abi/errno.ts";
-import { POLLIN, POLLOUT } from "../../abi/poll.ts";
+import { ENODEV, ENOENT, ENOTDIR } from "../../abi/errno.ts";
 import { DT_CHR, S_IFDIR } from "../../abi/stat.ts";
-import type {
-  AttributeChanges,
-  DirectoryEntry,
-  FileSystem,
-  FileSystemStatistics,
-  Inode,
-  OpenFile,
-  Stat,
-} from "../../vfs/contracts.ts";
+import type { DirectoryEntry, FileSystemStatistics, Inode, OpenFile, Stat } from "../../vfs/contracts.ts";
+import { FixedFileSystem } from "../../vfs/fixed-file-system.ts";
+import { OpenedDirectory } from "../../vfs/opened-directory.ts";
 import type { Clock } from "../../wait/clock.ts";
 
 /** The terminals to show. */
@@ -25,16 +18,15 @@ export interface TerminalLines {
   inode(number: number): Inode | undefined;
 }
 
-/** Nothing can be made or removed here: -EPERM. What /dev/ptmx makes appears, and goes when its master is closed. */
-export class TerminalFileSystem implements FileSystem {
+/** What /dev/ptmx makes appears, and goes when its master is closed. */
+export class TerminalFileSystem extends FixedFileSystem {
   readonly type = "devpts";
-  readonly dev: number;
   readonly root: Inode;
   readonly #lines: () => TerminalLines;
   readonly #made = { seconds: 0, nanoseconds: 0 };
 
   constructor(dev: number, clock: Clock, lines: () => TerminalLines) {
-    this.dev = dev;
+    super(dev);
     this.root = { fs: this, ino: 1, type: S_IFDIR };
     this.#lines = lines;
     clock.wallTime(this.#made);
@@ -58,77 +50,18 @@ export class TerminalFileSystem implements FileSystem {
     return 0;
   }
 
-  setattr(_inode: Inode, { mode, uid, gid, size }: AttributeChanges): number {
-    return mode === undefined && uid === undefined && gid === undefined && size === undefined ? 0 : -EPERM;
-  }
-
-  parent(): Inode {
-    return this.root;
-  }
-
   statistics(): FileSystemStatistics {
     return { blockSize: 4096, blocks: 0, blocksFree: 0, files: this.#lines().numbers().length + 1, filesFree: 0 };
-  }
-
-  readlink(): number {
-    return -EINVAL;
-  }
-
-  create(): number {
-    return -EPERM;
-  }
-
-  mkdir(): number {
-    return -EPERM;
-  }
-
-  symlink(): number {
-    return -EPERM;
-  }
-
-  link(): number {
-    return -EPERM;
-  }
-
-  unlink(): number {
-    return -EPERM;
-  }
-
-  rmdir(): number {
-    return -EPERM;
-  }
-
-  rename(): number {
-    return -EPERM;
   }
 }
 
 /** The open directory. A cookie is a terminal's number plus one: what comes and goes moves no other. */
-class TerminalDirectory implements OpenFile {
-  readonly inode: Inode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+class TerminalDirectory extends OpenedDirectory {
   readonly #lines: TerminalLines;
 
   constructor(inode: Inode, lines: TerminalLines) {
-    this.inode = inode;
+    super(inode);
     this.#lines = lines;
-  }
-
-  read(): number {
-    return -EISDIR;
-  }
-
-  write(): number {
-    return -EISDIR;
-  }
-
-  readiness(): number {
-    return POLLIN | POLLOUT;
-  }
-
-  available(): number {
-    return 0;
   }
 
   entries(from: number, limit: number): readonly DirectoryEntry[] {
@@ -140,14 +73,4 @@ class TerminalDirectory implements OpenFile {
       next: number + 1,
     }));
   }
-
-  sync(): number {
-    return 0;
-  }
-
-  allocate(): number {
-    return -ENODEV;
-  }
-
-  close(): void {}
 }

@@ -2,19 +2,17 @@
  * Layer: fs/hostfs. An open directory of the host: entries come in batches, each with its attributes, so that looking at
  * every file listed needs no further question. Cookies count entries from the start of the listing.
  */
-import { EISDIR, ENOENT, EPERM } from "../../abi/errno.ts";
+import { ENOENT, EPERM } from "../../abi/errno.ts";
 import { POLLIN } from "../../abi/poll.ts";
 import { DT_UNKNOWN, S_IFMT } from "../../abi/stat.ts";
 import { HOST_ENTRIES } from "../../limits.ts";
-import type { DirectoryEntry, OpenFile } from "../../vfs/contracts.ts";
+import type { DirectoryEntry } from "../../vfs/contracts.ts";
+import { OpenedDirectory } from "../../vfs/opened-directory.ts";
 import type { HostDirectory, HostEntry } from "./host-directory.ts";
 import type { HostFileSystem } from "./hostfs.ts";
 import type { HostInode } from "./inode.ts";
 
-export class HostListing implements OpenFile {
-  readonly inode: HostInode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+export class HostListing extends OpenedDirectory<HostInode> {
   readonly #fs: HostFileSystem;
   readonly #host: HostDirectory;
   readonly #handle: number;
@@ -25,27 +23,15 @@ export class HostListing implements OpenFile {
   #ended = false;
 
   constructor(fs: HostFileSystem, host: HostDirectory, inode: HostInode, handle: number) {
+    super(inode);
     this.#fs = fs;
     this.#host = host;
-    this.inode = inode;
     this.#handle = handle;
     inode.handles.add(handle);
   }
 
-  read(): number {
-    return -EISDIR;
-  }
-
-  write(): number {
-    return -EISDIR;
-  }
-
-  readiness(): number {
+  override readiness(): number {
     return POLLIN;
-  }
-
-  available(): number {
-    return 0;
   }
 
   /** From the start the host is asked anew, as after rewinddir(3). */
@@ -67,15 +53,15 @@ export class HostListing implements OpenFile {
     return this.#entries.slice(start, start + limit);
   }
 
-  sync(dataOnly: boolean): number {
+  override sync(dataOnly: boolean): number {
     return this.#host.sync(this.#handle, dataOnly);
   }
 
-  allocate(): number {
+  override allocate(): number {
     return -EPERM;
   }
 
-  close(): void {
+  override close(): void {
     this.inode.handles.delete(this.#handle);
     this.#host.close(this.#handle);
   }

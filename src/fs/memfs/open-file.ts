@@ -2,11 +2,12 @@
  * Layer: fs/memfs. Open files and directories. It must not know of descriptors, offsets and access modes: the open file
  * description has those.
  */
-import { EINVAL, EIO, EISDIR, ENODEV, ENOENT, ENOTDIR, EPERM, ESPIPE } from "../../abi/errno.ts";
+import { EINVAL, EIO, ENOENT, ENOTDIR, EPERM, ESPIPE } from "../../abi/errno.ts";
 import { F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE } from "../../abi/fcntl.ts";
 import { POLLIN, POLLOUT } from "../../abi/poll.ts";
 import type { DirectoryEntry, OpenFile } from "../../vfs/contracts.ts";
 import { APPEND } from "../../vfs/contracts.ts";
+import { OpenedDirectory } from "../../vfs/opened-directory.ts";
 import type { DirectoryInode, FileInode, MemoryInode, SpecialInode } from "./inode.ts";
 
 /** What an open file needs of its file system. */
@@ -85,31 +86,12 @@ export class OpenRegularFile implements OpenFile {
   }
 }
 
-export class OpenDirectory implements OpenFile {
-  readonly inode: DirectoryInode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+export class OpenDirectory extends OpenedDirectory<DirectoryInode> {
   readonly #keeper: Keeper;
 
   constructor(inode: DirectoryInode, keeper: Keeper) {
-    this.inode = inode;
+    super(inode);
     this.#keeper = keeper;
-  }
-
-  read(): number {
-    return -EISDIR;
-  }
-
-  write(): number {
-    return -EISDIR;
-  }
-
-  readiness(): number {
-    return POLLIN | POLLOUT;
-  }
-
-  available(): number {
-    return 0;
   }
 
   /** A removed directory is -ENOENT, as getdents(2) has it. */
@@ -126,15 +108,7 @@ export class OpenDirectory implements OpenFile {
     return found;
   }
 
-  sync(): number {
-    return 0;
-  }
-
-  allocate(): number {
-    return -ENODEV;
-  }
-
-  close(): void {
+  override close(): void {
     this.#keeper.closed(this.inode);
   }
 }

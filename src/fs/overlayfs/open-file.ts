@@ -2,9 +2,8 @@
  * Layer: fs/overlayfs. Open files: those of a layer under the overlay's own inode; directories as both layers merged. It must not
  * know what is copied up, nor when.
  */
-import { EISDIR, ENODEV } from "../../abi/errno.ts";
-import { POLLIN, POLLOUT } from "../../abi/poll.ts";
 import type { DirectoryEntry, Inode, OpenFile } from "../../vfs/contracts.ts";
+import { OpenedDirectory } from "../../vfs/opened-directory.ts";
 import type { WaitQueue } from "../../wait/wait-queue.ts";
 
 /** A layer's open file, whose inode is the overlay's. */
@@ -71,34 +70,15 @@ export interface Merger {
 }
 
 /** First what the upper layer has, then the rest. A cookie's last bit says which; both layers' own cookies stay theirs. */
-export class MergedDirectory implements OpenFile {
-  readonly inode: Inode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+export class MergedDirectory extends OpenedDirectory {
   readonly #merger: Merger;
   readonly #lower: OpenFile | undefined;
   #upper: OpenFile | undefined;
 
   constructor(inode: Inode, merger: Merger, lower: OpenFile | undefined) {
-    this.inode = inode;
+    super(inode);
     this.#merger = merger;
     this.#lower = lower;
-  }
-
-  read(): number {
-    return -EISDIR;
-  }
-
-  write(): number {
-    return -EISDIR;
-  }
-
-  readiness(): number {
-    return POLLIN | POLLOUT;
-  }
-
-  available(): number {
-    return 0;
   }
 
   entries(from: number, limit: number): readonly DirectoryEntry[] | number {
@@ -129,15 +109,7 @@ export class MergedDirectory implements OpenFile {
     }
   }
 
-  sync(): number {
-    return 0;
-  }
-
-  allocate(): number {
-    return -ENODEV;
-  }
-
-  close(): void {
+  override close(): void {
     this.#upper?.close();
     this.#lower?.close();
   }

@@ -2,10 +2,11 @@
  * Layer: fs/procfs. Open files and directories. A file's text is made when it is read from its start, and kept while it is
  * read on, unless it is long. It must not know what texts say.
  */
-import { EINVAL, EIO, EISDIR, ENODEV, ENOTDIR } from "../../abi/errno.ts";
+import { EINVAL, EIO, ENODEV, ENOTDIR } from "../../abi/errno.ts";
 import { POLLIN, POLLOUT } from "../../abi/poll.ts";
 import { PROC_KEPT_BYTES } from "../../limits.ts";
 import type { DirectoryEntry, Inode, OpenFile } from "../../vfs/contracts.ts";
+import { OpenedDirectory } from "../../vfs/opened-directory.ts";
 
 /** What all open files of one /proc keep. */
 export interface KeptTexts {
@@ -83,44 +84,19 @@ export class TextFile implements OpenFile {
 /** Entries from a cookie on, at most so many. -ENOENT where what the directory told of is gone. */
 export type Listing = (from: number, limit: number) => readonly DirectoryEntry[] | number;
 
-export class ListedDirectory implements OpenFile {
-  readonly inode: Inode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+export class ListedDirectory extends OpenedDirectory {
   readonly #listing: Listing;
 
   constructor(inode: Inode, listing: Listing) {
-    this.inode = inode;
+    super(inode);
     this.#listing = listing;
-  }
-
-  read(): number {
-    return -EISDIR;
-  }
-
-  write(): number {
-    return -EISDIR;
-  }
-
-  readiness(): number {
-    return POLLIN | POLLOUT;
-  }
-
-  available(): number {
-    return 0;
   }
 
   entries(from: number, limit: number): readonly DirectoryEntry[] | number {
     return this.#listing(from, limit);
   }
 
-  sync(): number {
+  override sync(): number {
     return -EINVAL;
   }
-
-  allocate(): number {
-    return -ENODEV;
-  }
-
-  close(): void {}
 }

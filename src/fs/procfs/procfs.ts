@@ -8,12 +8,12 @@ import { DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK } from "../../abi/stat.ts";
 import type {
   AttributeChanges,
   DirectoryEntry,
-  FileSystem,
   FileSystemStatistics,
   Inode,
   OpenFile,
   Stat,
 } from "../../vfs/contracts.ts";
+import { FixedFileSystem } from "../../vfs/fixed-file-system.ts";
 import type { KernelFacts, ProcessFacts } from "./facts.ts";
 import { ProcInode } from "./inode.ts";
 import { MACHINE_FILES } from "./machine-files.ts";
@@ -50,16 +50,16 @@ type ProcessNode = Extract<Node, { kind: "process" }>;
 /** What st_size of a link to an open file says. */
 const FD_LINK_SIZE = 64;
 
-export class ProcFileSystem implements FileSystem, KeptTexts {
+/** All its links are personal: whoever walks asks them. */
+export class ProcFileSystem extends FixedFileSystem implements KeptTexts {
   readonly type = "procfs";
-  readonly dev: number;
   readonly root: Inode;
   keptBytes = 0;
   readonly #facts: () => KernelFacts;
 
   /** `facts` is called for each question, never before the first. */
   constructor(dev: number, facts: () => KernelFacts) {
-    this.dev = dev;
+    super(dev);
     this.#facts = facts;
     this.root = this.#inode({ kind: "machine", index: 0 });
   }
@@ -134,7 +134,7 @@ export class ProcFileSystem implements FileSystem, KeptTexts {
     return 0;
   }
 
-  parent(directory: Inode): Inode | number {
+  override parent(directory: Inode): Inode | number {
     if (!(directory instanceof ProcInode)) return -ENOTDIR;
     const { node } = directory;
     if (node.kind === "machine") {
@@ -163,42 +163,21 @@ export class ProcFileSystem implements FileSystem, KeptTexts {
   }
 
   /** Times given to touch(1) are no error, and forgotten; nothing else changes. */
-  setattr(_inode: Inode, changes: AttributeChanges): number {
+  override setattr(_inode: Inode, changes: AttributeChanges): number {
     const { mode, uid, gid } = changes;
     return mode === undefined && uid === undefined && gid === undefined ? 0 : -EPERM;
   }
 
-  /** All links are personal: whoever walks asks them. */
-  readlink(): number {
-    return -EINVAL;
-  }
-
-  create(): number {
+  override create(): number {
     return -ENOENT;
   }
 
-  mkdir(): number {
+  override mkdir(): number {
     return -ENOENT;
   }
 
-  symlink(): number {
+  override symlink(): number {
     return -ENOENT;
-  }
-
-  link(): number {
-    return -EPERM;
-  }
-
-  unlink(): number {
-    return -EPERM;
-  }
-
-  rmdir(): number {
-    return -EPERM;
-  }
-
-  rename(): number {
-    return -EPERM;
   }
 
   #inode(node: Node): ProcInode {
