@@ -19,7 +19,8 @@ export type Finish = (thread: Thread, words: readonly number[], outcome: Outcome
 
 /** A signed 64-bit argument. Beyond 2^53 it is rounded: what takes it refuses what is no safe integer. */
 export function long(low: number, high: number): number {
-  return (high | 0) * 0x1_0000_0000 + (low >>> 0);
+  // Nearly all are below 2^32, and stay integers for the engine this way.
+  return high === 0 ? low >>> 0 : (high | 0) * 0x1_0000_0000 + (low >>> 0);
 }
 
 /** A path the guest names: -EFAULT, -ENAMETOOLONG. What is wrong inside it the walk finds. */

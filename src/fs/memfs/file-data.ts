@@ -10,7 +10,8 @@ import type { Budget } from "./budget.ts";
 import { Page } from "./page.ts";
 import { PAGE_NUMBERS, PageTree } from "./page-tree.ts";
 
-const PAGE_BYTES = 65_536;
+const PAGE_SHIFT = 16;
+const PAGE_BYTES = 1 << PAGE_SHIFT;
 /** Pages hold a multiple of this; it is also what st_blocks counts. */
 const BLOCK_BYTES = 512;
 /** Bytes a file may have: 64 TiB. EFBIG beyond. Positions are then exact as doubles and page numbers are small integers. */
@@ -45,7 +46,7 @@ export class FileData {
     const left = this.#size - position;
     if (left <= 0) return 0;
     const total = Math.min(length, left);
-    let number = Math.floor(position / PAGE_BYTES);
+    let number = pageOf(position);
     let offset = (position - number * PAGE_BYTES) | 0;
     for (let done = 0; done < total; number++, offset = 0) {
       const count = Math.min(total - done, PAGE_BYTES - offset);
@@ -62,7 +63,7 @@ export class FileData {
     if (length === 0) return 0;
     if (position >= FILE_BYTES) return -EFBIG;
     const total = Math.min(length, FILE_BYTES - position);
-    let number = Math.floor(position / PAGE_BYTES);
+    let number = pageOf(position);
     let offset = (position - number * PAGE_BYTES) | 0;
     let done = 0;
     while (done < total) {
@@ -190,6 +191,11 @@ export class FileData {
     this.#stored += size - held;
     return page;
   }
+}
+
+/** The number of the page a position is in. Most are small, and a shift takes less than a division and its rounding. */
+function pageOf(position: number): number {
+  return position <= 0x7fff_ffff ? position >> PAGE_SHIFT : Math.floor(position / PAGE_BYTES);
 }
 
 function roundUp(bytes: number): number {
