@@ -51,8 +51,9 @@ export class Sandbox implements AsyncDisposable {
   readonly #processes = new Set<GuestProcess>();
   readonly #modules: Map<string, Promise<number>>;
   readonly #supported = new Map<string, Promise<void>>();
-  /** Commands of the image that were run. */
+  /** Commands of the image that were run, and what names their files. */
   readonly #commands = new Map<string, Program>();
+  readonly #fingerprints = new Map<Program, string>();
   #mostProcesses = 1;
   /** Runs whose programs are on the way into the cell. */
   #preparing = 0;
@@ -275,13 +276,14 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** What a name means is looked up once for commands of the image: what lies there stays as it is. */
+  /** What a name means is looked up once for commands of the image: the sandbox has its files as they were. */
   async #find(name: string): Promise<Program> {
     const image = this.#image;
     const known = this.#commands.get(name);
     if (known !== undefined) return known;
     const found = await findProgram(name, process.cwd(), image);
     if (image !== undefined && !name.includes("/") && found.path === image.programOf(name)) {
+      this.#fingerprints.set(found, await fingerprint(found));
       this.#commands.set(name, found);
     }
     return found;
@@ -290,7 +292,7 @@ export class Sandbox implements AsyncDisposable {
   /** The channel of a program's module in this cell, sent if it is not there yet. */
   async #module(given: string | LoadedProgram, program: Program): Promise<number> {
     const loaded = given instanceof LoadedProgram ? given : undefined;
-    const key = loaded?.fingerprint ?? (await fingerprint(program));
+    const key = loaded?.fingerprint ?? this.#fingerprints.get(program) ?? (await fingerprint(program));
     const known = this.#modules.get(key);
     if (known !== undefined) return known;
     // One after the other: what a cell gives back for the cache must come from before it met anything else.

@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, ModuleRefused, OptionError, Sandbox, SandboxPool } from "../../src/sandbox/index.ts";
 import { PYTHON } from "../engine/programs.ts";
-import { childrenOf } from "../security/world.ts";
+import { childrenOf, goodProgram } from "../security/world.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-e2e-"));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -292,6 +292,21 @@ test("mounts: read, write, read-only, a single file, memory", { timeout: 60_000 
   assert.equal(readFileSync(join(data, "out.txt"), "utf8"), "to the host");
   assert.equal(await box.files.read("/ro/out.txt"), "to the host");
   await assert.rejects(Sandbox.create({ mounts: { "/f": file } }), OptionError);
+});
+
+test("a command of an image stays what it was, whatever becomes of its file on the host", {
+  timeout: 20_000,
+}, async () => {
+  const image = mkdtempSync(join(home, "image-"));
+  mkdirSync(join(image, "bin"));
+  writeFileSync(join(image, "bin/good"), goodProgram(), { mode: 0o755 });
+  await using box = await Sandbox.create({ image });
+  const first = await box.run("good");
+  assert.deepEqual([first.exitCode, first.stdout], [42, "good"], first.message);
+  writeFileSync(join(image, "bin/good"), "no program any more");
+  assert.equal((await box.run("good")).stdout, first.stdout);
+  rmSync(image, { recursive: true });
+  assert.equal((await box.run("good")).stdout, first.stdout);
 });
 
 test("a read-only root", { timeout: 20_000 }, async () => {
