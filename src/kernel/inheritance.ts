@@ -32,6 +32,7 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
   copy.childFlags = process.childFlags;
   copy.limits = [...process.limits];
   copy.nice = process.nice;
+  copy.dumpable = process.dumpable;
   copy.oomAdjustment = process.oomAdjustment;
   copy.leastOomAdjustment = process.leastOomAdjustment;
   copy.space = process.space.copy();
@@ -59,6 +60,7 @@ export function forgetProgram(process: Process): void {
   for (const thread of process.threads) thread.alternate = undefined;
   process.space = new AddressSpace();
   process.offersEnvironment = false;
+  process.dumpable = true;
   process.childFlags = 0;
   saveIdentities(process);
 }

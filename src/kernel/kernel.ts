@@ -4,7 +4,7 @@
  */
 import type { ByteString } from "../abi/byte-string.ts";
 import { E2BIG, EAGAIN, EINVAL, ENOSYS, ENOTDIR, ESRCH } from "../abi/errno.ts";
-import { SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP } from "../abi/signal.ts";
+import { SIGCONT, SIGHUP } from "../abi/signal.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import { ARGUMENT_BYTES, DESCRIPTORS, MEMORY_BYTES, PIPE_BUF, PROCESSES } from "../limits.ts";
 import { emptyStat, type FileSystem } from "../vfs/contracts.ts";
@@ -26,6 +26,7 @@ import { undoAll } from "./ipc/semaphores.ts";
 import { SystemV } from "./ipc/system-v.ts";
 import { LockTable } from "./locks.ts";
 
+import { leaveOrphans, reapsItself } from "./orphans.ts";
 import { handOnAll } from "./owned-futexes.ts";
 import { PipeFileSystem } from "./pipefs.ts";
 import { commandName, Process, Thread } from "./process.ts";
@@ -33,7 +34,7 @@ import { Programs } from "./programs.ts";
 import { PseudoTerminals } from "./pseudo-terminal.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SharedMemory } from "./shared-memory.ts";
-import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, kernelSignal, SIGNALS, type SignalInfo } from "./signals.ts";
+import { kernelSignal, SIGNALS, type SignalInfo } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface KernelLimits {
@@ -344,12 +345,7 @@ export class Kernel {
     this.ends.ended(process.pid);
     const { parent } = process;
     const watched = this.#stoppedGroups(process);
-    for (const child of process.children) {
-      child.parent = undefined;
-      child.parentPid = KERNEL_PID;
-      if (child.status !== undefined) this.#processes.delete(child.pid);
-    }
-    process.children.clear();
+    leaveOrphans(process, (child) => this.#remove(child));
     if (parent === undefined || parent.status !== undefined) this.#remove(process);
     else {
       tellParent(process, process.status);
@@ -421,16 +417,6 @@ export class Kernel {
     this.signalGroup(group, SIGHUP);
     this.signalGroup(group, SIGCONT);
   }
-}
-
-/** The number under which orphans know their parent. */
-const KERNEL_PID = 1;
-
-/** Whether a parent's children go without being waited for. */
-function reapsItself(parent: Process): boolean {
-  const disposition = parent.dispositions[SIGCHLD];
-  if (disposition === DISPOSITION_IGNORE) return true;
-  return disposition === DISPOSITION_HANDLER && (parent.childFlags & SA_NOCLDWAIT) !== 0;
 }
 
 /** As execve(2) counts: every string with its NUL and a pointer. */

@@ -98,6 +98,10 @@ export class Process implements WalkContext, DescriptorOwner {
   childrenCpuNs = 0;
   /** It has taken record locks, and may hold some. */
   holdsRecords = false;
+  /** prctl(2): sent when its parent ends (0: nothing); orphans below it become its children; others may look into it. */
+  parentDeathSignal = 0;
+  subreaper = false;
+  dumpable = true;
   /** /proc/<pid>/oom_score_adj, and the least who is no superuser may set it to. */
   oomAdjustment = 0;
   leastOomAdjustment = 0;

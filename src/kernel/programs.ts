@@ -3,9 +3,9 @@
  * inode is. From execve(2). It must not know WebAssembly.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EACCES, EIO, ELOOP, ENOEXEC, ENOSYS } from "../abi/errno.ts";
+import { EACCES, EIO, ELOOP, ENOENT, ENOEXEC, ENOSYS } from "../abi/errno.ts";
 import { O_RDONLY } from "../abi/fcntl.ts";
-import { S_IFREG } from "../abi/stat.ts";
+import { S_IFLNK, S_IFREG } from "../abi/stat.ts";
 import { INTERPRETERS, PROGRAM_BYTES } from "../limits.ts";
 import type { Inode } from "../vfs/contracts.ts";
 import { emptyStat, type Stat } from "../vfs/contracts.ts";
@@ -25,6 +25,18 @@ export interface Executable {
   readonly argv: readonly ByteString[];
 }
 
+/** A program that is not only a path: execveat(2). */
+export interface NamedProgram {
+  /** The file, where a descriptor has it open. */
+  readonly location: Location | undefined;
+  /** What a script is told its own path is. */
+  readonly told: ByteString;
+  /** The descriptor closes before an interpreter could open that path. */
+  readonly closes: boolean;
+  /** FOLLOW or 0 (AT_SYMLINK_NOFOLLOW). */
+  readonly walkFlags: number;
+}
+
 interface Kept {
   readonly size: number;
   readonly changed: string;
@@ -42,14 +54,23 @@ export class Programs {
 
   /**
    * What executing `path` means, `#!` lines followed. -EACCES (no regular file, no x bit, mounted nowhere to execute
-   * from), -ENOEXEC, -ELOOP (interpreters of interpreters), and what the walk answers.
+   * from), -ENOEXEC, -ELOOP (interpreters of interpreters, a link where none is followed), -ENOENT (a script nobody could open
+   * by its path), and what the walk answers.
    */
-  find(context: WalkContext, from: Location, path: ByteString, argv: readonly ByteString[]): Executable | number {
+  find(
+    context: WalkContext,
+    from: Location,
+    path: ByteString,
+    argv: readonly ByteString[],
+    named?: NamedProgram,
+  ): Executable | number {
     let file = path;
     let words = argv;
     for (let depth = 0; depth <= INTERPRETERS; depth++) {
-      const location = walk(context, from, file, FOLLOW);
+      const first = depth === 0 ? named : undefined;
+      const location = first?.location ?? walk(context, from, file, first?.walkFlags ?? FOLLOW);
       if (typeof location === "number") return location;
+      if (first !== undefined && location.inode.type === S_IFLNK) return -ELOOP;
       const error = this.#check(context, location);
       if (error < 0) return error;
       const start = this.#read(location.inode, FIRST_LINE);
@@ -60,7 +81,8 @@ export class Programs {
       }
       const interpreter = interpreterOf(start);
       if (interpreter === undefined) return -ENOEXEC;
-      words = [...interpreter, file, ...words.slice(1)];
+      if (first?.closes === true) return -ENOENT;
+      words = [...interpreter, first?.told ?? file, ...words.slice(1)];
       file = interpreter[0];
     }
     return -ELOOP;

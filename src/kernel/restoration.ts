@@ -143,9 +143,10 @@ class Restorer {
     const identities = [userIdentity, groupIdentity].flatMap(({ real, effective, saved }) => [real, effective, saved]);
     check([...identities, ageNs, cpuNs, childrenCpuNs, nice].every(Number.isFinite), "has nobody's process");
     Object.assign(process, { userIdentity: { ...userIdentity }, groupIdentity: { ...groupIdentity } });
-    const { oomAdjustment, leastOomAdjustment } = described;
-    check([oomAdjustment, leastOomAdjustment].every(Number.isSafeInteger), "has nobody's process");
-    Object.assign(process, { oomAdjustment, leastOomAdjustment });
+    const { oomAdjustment, leastOomAdjustment, parentDeathSignal, subreaper, dumpable } = described;
+    const told = parentDeathSignal >= 0 && parentDeathSignal <= SIGNALS;
+    check(told && [oomAdjustment, leastOomAdjustment].every(Number.isSafeInteger), "has nobody's process");
+    Object.assign(process, { oomAdjustment, leastOomAdjustment, parentDeathSignal, subreaper, dumpable });
     Object.assign(process, { startNs: this.#now - ageNs, cpuNs, childrenCpuNs, lastName, nice });
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);

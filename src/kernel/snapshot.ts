@@ -162,6 +162,9 @@ export interface ProcessSnapshot {
   readonly cpuNs: number;
   readonly childrenCpuNs: number;
   readonly umask: number;
+  readonly parentDeathSignal: number;
+  readonly subreaper: boolean;
+  readonly dumpable: boolean;
   readonly oomAdjustment: number;
   readonly leastOomAdjustment: number;
   readonly dispositions: readonly number[];
@@ -279,6 +282,9 @@ class Taker {
       childrenCpuNs: process.childrenCpuNs,
       umask: process.umask,
       nice: process.nice,
+      parentDeathSignal: process.parentDeathSignal,
+      subreaper: process.subreaper,
+      dumpable: process.dumpable,
       oomAdjustment: process.oomAdjustment,
       leastOomAdjustment: process.leastOomAdjustment,
       dispositions: [...process.dispositions],

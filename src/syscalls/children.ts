@@ -22,7 +22,7 @@ import {
 } from "../abi/wait.ts";
 import type { ChildEvent } from "../kernel/children.ts";
 import type { Outcome } from "../kernel/contracts.ts";
-import { execute, fork } from "../kernel/operations/exec.ts";
+import { execute, fork, programAt } from "../kernel/operations/exec.ts";
 import { startOf } from "../kernel/operations/files.ts";
 import { processFileAt } from "../kernel/operations/process-files.ts";
 import { wait4, waitForChild } from "../kernel/operations/processes.ts";
@@ -58,7 +58,7 @@ export function sys_execve(thread: Thread, path: number, argvAt: number, envAt: 
   return sys_execveat(thread, AT_FDCWD, path, argvAt, envAt, 0);
 }
 
-/** execveat(2). Deviation: AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW are EINVAL. */
+/** execveat(2). */
 export function sys_execveat(
   thread: Thread,
   fd: number,
@@ -68,17 +68,20 @@ export function sys_execveat(
   flags: number,
 ): Outcome {
   const { process } = thread;
-  if ((flags & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) !== 0 || flags !== 0) return -EINVAL;
+  if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) !== 0) return -EINVAL;
   const path = pathAt(process, pathAddress);
   if (typeof path === "number") return path;
-  const from = startOf(process, fd, path, 0);
+  const follow = (flags & AT_SYMLINK_NOFOLLOW) === 0;
+  const named = programAt(thread, fd, path, (flags & AT_EMPTY_PATH) !== 0, follow);
+  if (typeof named === "number") return named;
+  const from = named.location === undefined ? startOf(process, fd, path, 0) : process.cwd;
   if (typeof from === "number") return from;
   const argv = stringsAt(process, argvAt >>> 0);
   if (typeof argv === "number") return argv;
   const env = stringsAt(process, envAt >>> 0);
   if (typeof env === "number") return env;
   // As Linux since 5.18: a program always has a name.
-  return execute(thread, { path, argv: argv.length === 0 ? ["" as ByteString] : argv, env }, from);
+  return execute(thread, { path, argv: argv.length === 0 ? ["" as ByteString] : argv, env, named }, from);
 }
 
 const OPTIONS = WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE;

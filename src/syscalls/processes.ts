@@ -8,7 +8,7 @@ import { exit, yieldNow } from "../kernel/operations/lifecycle.ts";
 import { priority, setPriority } from "../kernel/operations/priority.ts";
 import { groupOf, sessionOf, setGroup, startSession } from "../kernel/operations/processes.ts";
 import { exitThread } from "../kernel/operations/threads.ts";
-import type { Thread } from "../kernel/process.ts";
+import { SIGNALS, type Thread } from "../kernel/process.ts";
 
 export function sys_getpid(thread: Thread): Outcome {
   return thread.process.pid;
@@ -57,8 +57,17 @@ export function sys_sched_yield(thread: Thread): Outcome {
 }
 
 const NAME_BYTES = 16;
+/** What Linux begins with; no timer here is ever put off. */
+const TIMER_SLACK_NS = 50_000;
 
-/** prctl(2): the name, and what every process here is anyway. */
+/** Write an int where a 64-bit address points. -EFAULT. */
+function putInt({ process: { memory } }: Thread, at: number, high: number, value: number): number {
+  if (high !== 0 || !memory.contains(at, 4)) return -EFAULT;
+  memory.view.setInt32(at, value, true);
+  return 0;
+}
+
+/** prctl(2): the name, what becomes of children and parents, and what every process here is anyway. */
 export function sys_prctl(thread: Thread, option: number, low: number, high: number): Outcome {
   const { process } = thread;
   const { memory } = process;
@@ -78,15 +87,33 @@ export function sys_prctl(thread: Thread, option: number, low: number, high: num
       memory.putByteString(at, thread.name);
       return 0;
     case prctl.PR_GET_DUMPABLE:
-      return 1;
+      return process.dumpable ? 1 : 0;
     case prctl.PR_GET_NO_NEW_PRIVS:
       return 1;
     case prctl.PR_SET_NO_NEW_PRIVS:
       return low === 1 && high === 0 ? 0 : -EINVAL;
     case prctl.PR_SET_DUMPABLE:
-      return high === 0 && (low === 0 || low === 1) ? 0 : -EINVAL;
+      if (high !== 0 || (low !== 0 && low !== 1)) return -EINVAL;
+      process.dumpable = low === 1;
+      return 0;
     case prctl.PR_SET_PDEATHSIG:
-      return high === 0 && low >= 0 && low <= 64 ? 0 : -EINVAL;
+      if (high !== 0 || low < 0 || low > SIGNALS) return -EINVAL;
+      process.parentDeathSignal = low;
+      return 0;
+    case prctl.PR_GET_PDEATHSIG:
+      return putInt(thread, at, high, process.parentDeathSignal);
+    case prctl.PR_SET_CHILD_SUBREAPER:
+      process.subreaper = low !== 0 || high !== 0;
+      return 0;
+    case prctl.PR_GET_CHILD_SUBREAPER:
+      return putInt(thread, at, high, process.subreaper ? 1 : 0);
+    case prctl.PR_GET_SECCOMP:
+    case prctl.PR_GET_SECUREBITS:
+      return 0;
+    case prctl.PR_SET_TIMERSLACK:
+      return 0;
+    case prctl.PR_GET_TIMERSLACK:
+      return TIMER_SLACK_NS;
     case prctl.PR_SET_KEEPCAPS:
       return high === 0 && (low === 0 || low === 1) ? 0 : -EINVAL;
     case prctl.PR_GET_KEEPCAPS:

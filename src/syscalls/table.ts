@@ -244,7 +244,7 @@ const PROCESSES = [
   full("setsid", processes.sys_setsid),
   partial("fork", "ENOSYS for a program whose stack cannot be taken down", children.sys_fork),
   full("execve", children.sys_execve),
-  partial("execveat", "flags are EINVAL", children.sys_execveat),
+  full("execveat", children.sys_execveat),
   partial("vfork", "as fork", children.sys_fork),
   partial("waitid", "of usage CPU time and memory", children.sys_waitid, children.finishWaitid),
   partial("wait4", "of usage CPU time and memory", children.sys_wait4, children.finishWait4),
@@ -261,7 +261,11 @@ const PROCESSES = [
     futex.sys_futex,
   ),
   full("futex_waitv", futex.sys_futex_waitv),
-  partial("prctl", "the name; dumpable, no_new_privs, keepcaps and the parent's signal are faked", processes.sys_prctl),
+  partial(
+    "prctl",
+    "the name, what becomes of children and parents, dumpable; no_new_privs, keepcaps and timer slack are faked",
+    processes.sys_prctl,
+  ),
   full("sched_yield", processes.sys_sched_yield),
   partial("getpriority", "of whole processes", processes.sys_getpriority),
   partial(

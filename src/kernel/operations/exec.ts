@@ -2,7 +2,7 @@
  * Layer: kernel, operations. execve(2), fork(2), posix_spawn(3). It must not know encodings.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, ENOSYS, ENOTDIR, ENXIO } from "../../abi/errno.ts";
+import { EACCES, EBADF, ENOENT, ENOSYS, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import { AT_FDCWD, O_CLOEXEC } from "../../abi/fcntl.ts";
 import { S_IFDIR } from "../../abi/stat.ts";
 import { FOLLOW, walk } from "../../vfs/walk.ts";
@@ -11,7 +11,7 @@ import { setMask, settleAll } from "../delivery.ts";
 import { copyOf, forgetProgram } from "../inheritance.ts";
 import { parked } from "../pending.ts";
 import { commandName, type Process, Thread } from "../process.ts";
-import type { Executable } from "../programs.ts";
+import type { Executable, NamedProgram } from "../programs.ts";
 import { mayFork } from "../resource-limits.ts";
 import type { SignalSet } from "../signal-set.ts";
 import { DISPOSITION_DEFAULT, SIGNALS } from "../signals.ts";
@@ -23,6 +23,33 @@ export interface ExecuteRequest {
   readonly path: ByteString;
   readonly argv: readonly ByteString[];
   readonly env: readonly ByteString[];
+  readonly named?: NamedProgram | undefined;
+}
+
+/**
+ * execveat(2): what a descriptor and a path name together; `itself` is AT_EMPTY_PATH. -EBADF, -ENOENT (no path), -EACCES (a
+ * descriptor of no file on a file system).
+ */
+export function programAt(
+  { process }: Thread,
+  fd: number,
+  path: ByteString,
+  itself: boolean,
+  follow: boolean,
+): NamedProgram | number {
+  const walkFlags = follow ? FOLLOW : 0;
+  const entry = process.descriptors.get(fd);
+  if (path !== "") {
+    const relative = fd !== AT_FDCWD && !path.startsWith("/");
+    const told = (relative ? `/dev/fd/${fd}/${path}` : path) as ByteString;
+    return { location: undefined, told, closes: relative && entry?.closeOnExec === true, walkFlags };
+  }
+  if (!itself) return -ENOENT;
+  if (fd === AT_FDCWD) return { location: process.cwd, told: path, closes: false, walkFlags };
+  if (entry === undefined) return -EBADF;
+  const { location } = entry.description;
+  const told = `/dev/fd/${fd}` as ByteString;
+  return location === undefined ? -EACCES : { location, told, closes: entry.closeOnExec, walkFlags };
 }
 
 /**
@@ -55,7 +82,7 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   process.threads = [];
   process.held.length = 0;
   const fresh = new Thread(process, process.pid);
-  fresh.name = commandName(request.path);
+  fresh.name = commandName(request.named?.told ?? request.path);
   fresh.mask.set(thread.mask.low, thread.mask.high);
   for (const info of thread.signals.infos) fresh.signals.add(info);
   process.entered = false;
@@ -205,7 +232,7 @@ function find(process: Process, request: ExecuteRequest, from: Process["cwd"]): 
   const { kernel } = process;
   const wrong = kernel.checkArguments(request);
   if (wrong < 0) return wrong;
-  const found = kernel.programs.find(process, from, request.path, request.argv);
+  const found = kernel.programs.find(process, from, request.path, request.argv, request.named);
   if (typeof found === "number") return found;
   const tooMuch = kernel.checkArguments({ argv: found.argv, env: request.env });
   return tooMuch < 0 ? tooMuch : found;

@@ -53,6 +53,7 @@ export function takeDescriptor(thread: Thread, fd: number, theirs: number): Outc
 /** PTRACE_MODE_ATTACH_REALCREDS of ptrace(2): the superuser, and whose every identity is the other's. */
 function mayTrace(from: Process, target: Process): boolean {
   if (from === target || from.userIdentity.effective === 0) return true;
+  if (!target.dumpable) return false;
   const all = (wanted: number, { real, effective, saved }: Process["userIdentity"]): boolean =>
     [real, effective, saved].every((id) => id === wanted);
   return all(from.userIdentity.real, target.userIdentity) && all(from.groupIdentity.real, target.groupIdentity);
