@@ -73,7 +73,9 @@ export const PIPE_BYTES = 65_536;
 export const PIPE_MOST_BYTES = 1024 * 1024;
 /** Bytes all pipes of a sandbox may hold together, as fs.pipe-user-pages-soft. Enforced by the kernel. */
 export const PIPES_BYTES = 64 * 1024 * 1024;
-/** Bytes that blocked writes and sends may hold together; who writes more gets a short count. Enforced by the kernel. */
+/** Words that calls of futex_waitv(2) wait for in one process, or in one shared file; ENOMEM beyond. Enforced by the kernel. */
+export const FUTEX_WORDS = 4096;
+/** Bytes that blocked writes and sends, and waits for several futexes, may hold together; who writes more gets a short count. Enforced by the kernel. */
 export const WAITING_BYTES = 64 * 1024 * 1024;
 /** Bytes of texts that open files of /proc keep together; beyond, each read makes its text anew. Enforced by procfs. */
 export const PROC_KEPT_BYTES = 16 * 1024 * 1024;

@@ -24,7 +24,7 @@ export interface FutexWaiter {
 }
 
 /** As many waiters in one place are looked through for long enough that the clock is read afterwards. */
-const CROWD = 1024;
+export const CROWD = 1024;
 
 /** The word at an address. `own`: the caller says that nobody else's (FUTEX_PRIVATE_FLAG). */
 export function wordAt(process: Process, address: number, own: boolean): FutexWord {

@@ -4,7 +4,7 @@
  * futex is here while somebody waits for it. It must not know how calls come in.
  */
 import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from "../abi/futex.ts";
-import type { FutexWord } from "./futexes.ts";
+import { CROWD, type FutexWord } from "./futexes.ts";
 import type { PendingOwnedFutex } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
 import type { SharedFile } from "./shared-file.ts";
@@ -43,7 +43,9 @@ export class OwnedFutex {
 
 /** The futex of a word, where somebody waits for it. */
 export function ownedAt(process: Process, word: FutexWord): OwnedFutex | undefined {
-  for (const one of (word.file ?? process).ownedFutexes) if (one.address === word.address) return one;
+  const { ownedFutexes } = word.file ?? process;
+  if (ownedFutexes.size > CROWD) process.kernel.scheduler.laboured();
+  for (const one of ownedFutexes) if (one.address === word.address) return one;
   return undefined;
 }
 

@@ -383,15 +383,19 @@ export function attemptReceive({ thread, queue, wish, address }: PendingReceive)
   return length;
 }
 
+/** The clock is read after a copy of as many bytes. */
+const LONG_MESSAGE = 65_536;
+
 /** A message of a POSIX queue goes to its receiver: its bytes, -EFAULT. */
 export function receivedMessage(
-  { memory }: Process,
+  { memory, kernel }: Process,
   { bytes, priority }: PosixMessage,
   address: number,
   priorityAt: number,
 ): Outcome {
   if (!memory.contains(address, bytes.length) || (priorityAt !== 0 && !memory.contains(priorityAt, 4))) return -EFAULT;
   memory.bytes.set(bytes, address);
+  if (bytes.length >= LONG_MESSAGE) kernel.scheduler.laboured();
   if (priorityAt !== 0) memory.view.setUint32(priorityAt, priority, true);
   return bytes.length;
 }

@@ -437,6 +437,9 @@ function standIn({ file }: OpenDescription, waiter: Waiter): void {
   file.moreWaiters?.add(waiter);
 }
 
+/** What one of several awaited words takes. */
+export const WORD_BYTES = 128;
+
 /** What a blocked call keeps of what it is to hand over. */
 export function bytesOf(pending: Pending): number {
   switch (pending.kind) {
@@ -445,6 +448,8 @@ export function bytesOf(pending: Pending): number {
     case "send message":
     case "queue send":
       return pending.message.bytes.length;
+    case "futex":
+      return pending.words.length > 1 ? pending.words.length * WORD_BYTES : 0;
     default:
       return 0;
   }

@@ -4,13 +4,15 @@
  *
  * `own` everywhere: FUTEX_PRIVATE_FLAG, the word is no other process's, whatever it lies in.
  */
-import { EAGAIN, EDEADLOCK, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from "../../abi/errno.ts";
+import { EAGAIN, EDEADLOCK, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ESRCH } from "../../abi/errno.ts";
 import * as abi from "../../abi/futex.ts";
+import { FUTEX_WORDS, WAITING_BYTES } from "../../limits.ts";
 import type { Outcome } from "../contracts.ts";
 import { type FutexWord, isAwaited, waitersAt, wakeAt, wordAt } from "../futexes.ts";
 import { handOn, leadsTo, OwnedFutex, ownedAt, ownedWord } from "../owned-futexes.ts";
 import { type PendingFutex, parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
+import { WORD_BYTES } from "../scheduler.ts";
 
 /**
  * FUTEX_WAIT: 0 when woken; parks while the word is `expected`. -EAGAIN (it is another already), -EINTR, -ETIMEDOUT. A wait
@@ -35,7 +37,7 @@ export interface AwaitedWord {
   readonly own: boolean;
 }
 
-/** futex_waitv(2): the index of a word that was woken. -EAGAIN when one of them is not as expected, -EINTR, -ETIMEDOUT. */
+/** futex_waitv(2): the index of a word that was woken. -EAGAIN when one of them is not as expected, -EINTR, -ETIMEDOUT, -ENOMEM. */
 export function futexWaitAny(thread: Thread, words: readonly AwaitedWord[], deadlineNs: number): Outcome {
   return waitFor(thread, words, -1, deadlineNs, true);
 }
@@ -56,11 +58,21 @@ function waitFor(
   for (const { address, expected } of words) {
     if (memory.view.getInt32(address, true) !== (expected | 0)) return -EAGAIN;
   }
+  if (words.length > 1 && !mayAwait(thread, words)) return -ENOMEM;
   const call: PendingFutex = { ...parked(thread, deadlineNs), kind: "futex", absolute, words: [] };
   for (const { address, own } of words) {
     call.words.push({ ...wordAt(process, address, own), bits, released: false, call });
   }
   return kernel.scheduler.park(call);
+}
+
+/** Whether so many words more may be waited for. */
+function mayAwait({ process }: Thread, words: readonly AwaitedWord[]): boolean {
+  const { scheduler } = process.kernel;
+  if (scheduler.waitingBytes + words.length * WORD_BYTES > WAITING_BYTES) return false;
+  return words.every(({ address, own }) => {
+    return waitersAt(process, wordAt(process, address, own)).size + words.length <= FUTEX_WORDS;
+  });
 }
 
 /** FUTEX_WAKE: how many of at most `most` waiters were woken, those that waited longest first. -EINVAL where one waits to own it. */

@@ -14,6 +14,7 @@ import { type PosixQueue, QueueFile, type QueueSize, queueName } from "../ipc/po
 import { parked, receivedMessage } from "../pending.ts";
 import type { Process, Thread } from "../process.ts";
 import { resourceLimit } from "../resource-limits.ts";
+import { LONG_CALL_BYTES } from "../scheduler.ts";
 import { SIGNALS } from "../signals.ts";
 
 const DEFAULT_SIZE: QueueSize = { messages: QUEUE_MESSAGES, bytes: QUEUE_MESSAGE_BYTES };
@@ -106,6 +107,7 @@ export function sendToQueue(
   if (typeof open === "number") return open;
   const { description, queue } = open;
   const message = { priority, bytes };
+  if (bytes.length >= LONG_CALL_BYTES) thread.process.kernel.scheduler.laboured();
   if (!queue.full) {
     queue.put(message, thread.process);
     return 0;

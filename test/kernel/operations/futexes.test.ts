@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EAGAIN, EDEADLOCK, EFAULT, EINVAL, EPERM, ESRCH, ETIMEDOUT } from "../../../src/abi/errno.ts";
+import { EAGAIN, EDEADLOCK, EFAULT, EINVAL, ENOMEM, EPERM, ESRCH, ETIMEDOUT } from "../../../src/abi/errno.ts";
 import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from "../../../src/abi/futex.ts";
 import { SIGUSR1 } from "../../../src/abi/signal.ts";
 import { BLOCKED, RESTART } from "../../../src/kernel/contracts.ts";
@@ -8,6 +8,7 @@ import { futexLock, futexUnlock, futexWait, futexWaitAny, futexWake } from "../.
 import { setDisposition } from "../../../src/kernel/operations/signals.ts";
 import { exitThread } from "../../../src/kernel/operations/threads.ts";
 import { DISPOSITION_HANDLER, type Process, Thread } from "../../../src/kernel/process.ts";
+import { FUTEX_WORDS } from "../../../src/limits.ts";
 import { type GrowingProgram, PAGE, SharedWorld } from "../shared-world.ts";
 import { MEMORY, machine, spawn } from "../simulated.ts";
 
@@ -122,6 +123,31 @@ test("one of several words ends a wait for any", () => {
   run();
   assert.deepEqual(ended, [[b.tid, 1]]);
   assert.equal(process.futexes.size, 0);
+});
+
+test("several words are waited for as far as there is room, and it can be had again", () => {
+  const { process, made, a } = threads();
+  const words = Array.from({ length: 128 }, () => ({ address: WORD, expected: 0, own: true }));
+  for (let round = 0; round < 2; round++) {
+    const waiting: Thread[] = [];
+    for (;;) {
+      const thread = new Thread(process, 1000 + waiting.length);
+      const outcome = futexWaitAny(thread, words, Infinity);
+      if (outcome < 0 && outcome !== BLOCKED) {
+        assert.equal(outcome, -ENOMEM);
+        break;
+      }
+      waiting.push(thread);
+    }
+    assert.equal(waiting.length * words.length, FUTEX_WORDS);
+    // One word alone always can be.
+    const single = new Thread(process, 999);
+    assert.equal(futexWait(single, WORD, 0, -1, Infinity), BLOCKED);
+    assert.ok(futexWake(a, WORD, 10_000, -1, true) > FUTEX_WORDS);
+    made.host.run(made.kernel);
+    assert.deepEqual([process.futexes.size, made.kernel.scheduler.waitingBytes], [0, 0]);
+    process.threads.length = 3;
+  }
 });
 
 test("owned futexes, who waits for them and for several words come back from a snapshot", () => {
