@@ -19,7 +19,7 @@ const PROCESSES: readonly Timed[] = [
   { what: "fork + exit + wait, 16 MB", unit: "µs", name: "fork-16", rounds: 50, goal: { ratio: 3 } },
   { what: "fork + exec + wait", unit: "µs", name: "fork-exec", rounds: 100 },
   { what: "posix_spawn + wait", unit: "µs", name: "spawn", rounds: 100, goal: { ratio: 0.5 } },
-  { what: "pipe, there and back", unit: "µs", name: "pipe", rounds: 5000, goal: { ratio: 0.05 } },
+  { what: "pipe, there and back", unit: "µs", name: "pipe", rounds: 20_000, goal: { ratio: 0.05 } },
   { what: "signal to a handler", unit: "ns", name: "signal", rounds: 20_000 },
 ];
 const MUTEX: Timed = { what: "mutex and condition, there and back", unit: "µs", name: "mutex", rounds: 5000 };
