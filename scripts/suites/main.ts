@@ -1,7 +1,7 @@
 /**
  * Runs the test suites of the programs in userland/, with this machine's own build of each program and in a sandbox, and
- * prints what came out side by side: node --conditions=linden-source scripts/suites/main.ts [SUITE…]. docs/suites.md has the
- * results. It takes from half a minute (sed) to half an hour (coreutils): never part of ./linden test.
+ * prints what came out side by side: node --conditions=linden-source scripts/suites/main.ts [SUITE[:PATTERN]…].
+ * docs/suites.md has the results. It takes from half a minute (sed) to half an hour (coreutils): never part of ./linden test.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -43,11 +43,14 @@ function results(output: string): Map<string, string> {
   return found;
 }
 
-/** The programs that the tests call: recho and its like; for coreutils the probe that it has in Python. */
+/** The programs that the tests call: recho and its like; for coreutils a probe that it has in Python, and what it builds beside its programs. */
 function helpers(name: string, suite: Suite, source: string, work: string): void {
   writeFileSync(join(work, "config.h"), "#define HAVE_STRING_H 1\n#define HAVE_STDLIB_H 1\n#define HAVE_UNISTD_H 1\n");
   const files = new Map((suite.helpers ?? []).map((file) => [basename(file, ".c"), join(source, file)]));
-  if (name === "coreutils") files.set("python3", join(here, "seek-data-capable.c"));
+  if (name === "coreutils") {
+    files.set("python3", join(here, "seek-data-capable.c"));
+    files.set("getlimits", join(here, "getlimits.c"));
+  }
   for (const [tool, file] of files) {
     const flags = ["-w", "-I", work, ...(suite.flags?.(source) ?? [])];
     run("gcc", ["-static", ...flags, "-o", join(work, "native-tools", tool), file], work);
@@ -58,7 +61,7 @@ function helpers(name: string, suite: Suite, source: string, work: string): void
 /** An image as its recipe says, but with this machine's compiler; its configuration beside its programs. */
 async function nativeImage(recipe: Recipe, directory: string): Promise<void> {
   const kept = [...(recipe.data ?? []), { from: ".config", to: "suite.config" }];
-  const compiler = ["sh", "-c", 'shift; exec gcc -static "$@"', "sh"];
+  const compiler = ["sh", "-c", 'shift; exec gcc -static "$@" -lm', "sh"];
   const tools = { ...findTools(), ar: "ar", ranlib: "ranlib" };
   await buildRecipe(directory, { ...recipe, data: kept }, { linden: compiler, tools, uses: new Map() }, () => {});
 }
@@ -126,8 +129,10 @@ function print(name: string, native: Map<string, string>, guest: Map<string, str
 }
 
 const asked = process.argv.slice(2);
-for (const name of asked.length > 0 ? asked : SUITES.keys()) {
+for (const word of asked.length > 0 ? asked : SUITES.keys()) {
+  const [name = "", pattern = ""] = word.split(":");
   const suite = SUITES.get(name);
   if (suite === undefined) throw new Error(`there is no suite ${name}: there are ${[...SUITES.keys()].join(", ")}`);
-  await compare(name, suite);
+  const some = (source: string) => suite.tests(source).filter((test) => new RegExp(pattern).test(test));
+  await compare(name, { ...suite, tests: some });
 }

@@ -12,7 +12,8 @@ export abs_top_builddir=$PWD abs_top_srcdir=$source top_srcdir=$source VERBOSE=n
 mkdir -p src sed logs
 version() { export built_programs=$1 VERSION=$2 PACKAGE_VERSION=$2 PACKAGE_BUGREPORT=bug@gnu.org srcdir=$3 abs_srcdir=$3; }
 case $suite in
-  coreutils) version "$(cat "$source/built")" 9.1 "$source" ;;
+  coreutils) version "$(cat "$source/built")" 9.1 "$source"
+    for program in $built_programs; do ln -s "$(type -P "$program")" "src/$program"; done ;;
   grep) version 'grep egrep fgrep' 3.8 "$source/tests" ;;
   sed) version sed 4.9 "$source" ;;
   diffutils) version 'cmp diff diff3 sdiff' 3.8 "$source/tests" ;;
@@ -46,7 +47,7 @@ jq_file() {
   timeout "$seconds" jq -L modules --run-tests "$1.test" > "logs/$1" 2>&1
   awk -v file="$1" '
     function tell() { if (name != "") print "RESULT " file ":" name, bad }
-    /^Test #/ { tell(); name = $NF; bad = 0 }
+    /^Testing / { tell(); name = $NF; bad = 0 }
     /^\*\*\*/ { bad = 1 }
     END { tell() }' "logs/$1"
 }

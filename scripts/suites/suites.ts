@@ -70,9 +70,9 @@ export const SUITES: ReadonlyMap<string, Suite> = new Map<string, Suite>([
   ["sed", gnulib("sed", "testsuite/*.sh")],
   ["grep", gnulib("grep", "tests/*")],
   ["diffutils", gnulib("diffutils", "tests/*")],
-  ["gzip", gnulib("gzip", "tests/*")],
+  ["gzip", gnulib("gzip", "tests/*", 60)],
   ["findutils", gnulib("findutils", "tests/*/*.sh", 60)],
-  ["coreutils", { ...gnulib("coreutils", "tests/**/*.sh", 30), helpers: [] }],
+  ["coreutils", { ...gnulib("coreutils", "tests/**/*.sh", 120), images: `${TOOLS},xz` }],
   [
     "bash",
     {

@@ -51,8 +51,11 @@ async function fetchSource(source: SourceArchive, progress: Progress): Promise<U
   progress(title);
   let url = "";
   try {
-    url = await addressOf(source);
-    return verified(source, await download(url, (done) => progress(title, done)), url);
+    for (url of await addressesOf(source)) {
+      const bytes = await download(url, (done) => progress(title, done));
+      if (bytes !== undefined) return verified(source, bytes, url);
+    }
+    throw new Error("HTTP 404");
   } catch (error) {
     if (error instanceof ToolchainError) throw error;
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
@@ -64,12 +67,14 @@ async function fetchSource(source: SourceArchive, progress: Progress): Promise<U
   }
 }
 
-/** The bytes behind an address, however many; who sends nothing for a minute is given up. */
-async function download(url: string, progress: (done: number) => void): Promise<Uint8Array> {
+/** The bytes behind an address, however many, or undefined where there are none; who sends nothing for a minute is given up. */
+async function download(url: string, progress: (done: number) => void): Promise<Uint8Array | undefined> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(new Error("no answer")), SILENCE_MS);
   try {
     const answer = await fetch(url, { signal: silence.signal });
+    // A security update's directory may lack the release it patches; the release's own has it.
+    if (answer.status === 404) return undefined;
     if (!answer.ok || answer.body === null) throw new Error(`HTTP ${answer.status}`);
     const total = Number(answer.headers.get("content-length"));
     const chunks: Uint8Array[] = [];
@@ -86,12 +91,19 @@ async function download(url: string, progress: (done: number) => void): Promise<
   }
 }
 
-/** Where this machine's own package archive has it: apt says where the binary package lies, the source lies beside it. */
-async function addressOf(source: SourceArchive): Promise<string> {
-  const { stdout } = await promisify(execFile)("apt-get", ["download", "--print-uris", source.package]);
-  const [, directory] = /^'(https?:\/\/\S+\/)[^/']+'/m.exec(stdout) ?? [];
-  if (directory === undefined) throw new Error(`apt knows no package ${source.package}`);
-  return directory + source.archive;
+/** Where this machine's own package archive may have it: apt says where the binary packages lie, the source lies beside one. */
+async function addressesOf(source: SourceArchive): Promise<readonly string[]> {
+  const run = promisify(execFile);
+  const { stdout } = await run("apt-cache", ["madison", source.package]);
+  const versions = new Set([...stdout.matchAll(/^ *\S+ \| +(\S+) \|/gm)].map(([, version]) => version));
+  const found = new Set<string>();
+  for (const version of versions) {
+    const { stdout: uris } = await run("apt-get", ["download", "--print-uris", `${source.package}=${version}`]);
+    const [, directory] = /^'(https?:\/\/\S+\/)[^/']+'/m.exec(uris) ?? [];
+    if (directory !== undefined) found.add(directory + source.archive);
+  }
+  if (found.size === 0) throw new Error(`apt knows no package ${source.package}`);
+  return [...found];
 }
 
 function verified(source: SourceArchive, bytes: Uint8Array, from: string): Uint8Array {
