@@ -54,7 +54,7 @@ const shellSuite = (images: string): Suite => ({
   recipe: "busybox",
   images,
   script: "busybox.sh",
-  seconds: 20,
+  seconds: 120,
   ownRoot: true,
   helpers: ["recho", "zecho", "printenv"].map((name) => `shell/ash_test/${name}.c`),
   tests: (source) =>
