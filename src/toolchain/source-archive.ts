@@ -95,7 +95,7 @@ async function download(url: string, progress: (done: number) => void): Promise<
 async function addressesOf(source: SourceArchive): Promise<readonly string[]> {
   const run = promisify(execFile);
   const { stdout } = await run("apt-cache", ["madison", source.package]);
-  const versions = new Set([...stdout.matchAll(/^ *\S+ \| +(\S+) \|/gm)].map(([, version]) => version));
+  const versions = new Set([...stdout.matchAll(/^ *\S+ \| +(\S+) \| .* Packages$/gm)].map(([, version]) => version));
   const found = new Set<string>();
   for (const version of versions) {
     const { stdout: uris } = await run("apt-get", ["download", "--print-uris", `${source.package}=${version}`]);
