@@ -40,13 +40,14 @@ export class Facts {
 
   /**
    * ptrace(2), PTRACE_MODE_READ_FSCREDS: oneself; the superuser; whoever accesses files as the one user and group that the
-   * process is in all of its identities. Who is no process is the sandbox's host.
+   * process is in all of its identities, unless it is not dumpable. Who is no process is the sandbox's host.
    */
   mayInspect(caller: WalkContext, pid: number): boolean {
     const target = this.#kernel.process(pid);
     if (target === undefined || target === caller || !(caller instanceof Process)) return true;
     const { uid, gid } = caller.credentials;
     if (uid === 0) return true;
+    if (!target.dumpable) return false;
     const { userIdentity: user, groupIdentity: group } = target;
     const users = [user.real, user.effective, user.saved].every((id) => id === uid);
     return users && [group.real, group.effective, group.saved].every((id) => id === gid);

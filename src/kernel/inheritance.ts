@@ -60,7 +60,8 @@ export function forgetProgram(process: Process): void {
   for (const thread of process.threads) thread.alternate = undefined;
   process.space = new AddressSpace();
   process.offersEnvironment = false;
-  process.dumpable = true;
   process.childFlags = 0;
   saveIdentities(process);
+  const { userIdentity: user, groupIdentity: group } = process;
+  process.dumpable = user.real === user.effective && group.real === group.effective;
 }

@@ -434,7 +434,7 @@ test("who a process is comes back: real, effective, saved, since when, and what 
   assert.deepEqual(process.userIdentity, { real: 1, effective: 2, saved: 3 });
   assert.deepEqual(process.groupIdentity, { real: 4, effective: 5, saved: 6 });
   assert.deepEqual(process.credentials, { uid: 1, gid: 5, groups: [] });
-  assert.equal(process.nice, 7);
+  assert.deepEqual([process.nice, process.dumpable], [7, false]);
   assert.deepEqual([process.cpuNs, process.kernel.host.clock.monotonicNs() - process.startNs], [25e6, 25e6]);
 });
 

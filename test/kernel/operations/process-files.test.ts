@@ -71,6 +71,10 @@ test("another's descriptor is taken by whoever could trace it", () => {
     assert.equal(takeDescriptor(thread, fd, theirs), -EPERM);
     two.userIdentity = user;
     assert.ok(takeDescriptor(thread, fd, theirs) > taken);
+    // It was somebody else, and holds what that one had.
+    two.dumpable = false;
+    assert.equal(takeDescriptor(thread, fd, theirs), -EPERM);
+    two.dumpable = true;
     // It began as somebody else, and may know what that one knew.
     two.userIdentity = { ...user, saved: 0 };
     assert.equal(takeDescriptor(thread, fd, theirs), -EPERM);
