@@ -170,6 +170,7 @@ refused: exit 126 (127 where there is none).
 const SHELL_HELP = `Usage: linden shell [OPTIONS of linden run]
 
 Starts the shell of the default image, busybox, in a fresh sandbox; it is built the first time, which takes some minutes.
+--image NAME lays more over it: linden shell --image bash,grep.
 `;
 
 export const HELP: ReadonlyMap<string, string> = new Map([

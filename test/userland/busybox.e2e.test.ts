@@ -118,6 +118,13 @@ describe("busybox", { skip, timeout: 120_000 }, () => {
     assert.deepEqual({ stdout, status }, { stdout: "/tmp\nroot\n", status: 3 });
   });
 
+  test("another image lies over the shell's own", () => {
+    mkdirSync(join(work, "over/etc"), { recursive: true });
+    writeFileSync(join(work, "over/etc/shells"), "over\n");
+    const { stdout, status } = linden(["shell", "--image", join(work, "over")], "/", "cat /etc/shells | rev\n");
+    assert.deepEqual({ stdout, status }, { stdout: "revo\n", status: 0 });
+  });
+
   test("linden run takes a program from the image, and a guest's own name comes first", () => {
     const { stdout, status } = linden(["run", "seq", "3"], "/");
     assert.deepEqual({ stdout, status }, { stdout: "1\n2\n3\n", status: 0 });
