@@ -2,9 +2,19 @@
  * Layer: toolchain. Follows a recipe: unpacks, changes, configures, builds, and lays what belongs into an image into a
  * directory. It must not know any recipe, nor where images are kept.
  */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join, posix } from "node:path";
+import { dirname, join, posix, relative } from "node:path";
 import { ToolchainError } from "./errors.ts";
 import { configureCache, type Recipe } from "./recipe.ts";
 import { runTool } from "./run-tool.ts";
@@ -118,7 +128,10 @@ function install(tree: string, directory: string, recipe: Recipe): void {
     chmodSync(join(directory, to), mode);
   };
   for (const { from, to } of recipe.programs) copy(from, to, 0o755);
-  for (const { from, to } of recipe.data ?? []) copy(from, to, 0o644);
+  for (const { from, to } of recipe.data ?? []) {
+    if (!statSync(join(tree, from)).isDirectory()) copy(from, to, 0o644);
+    else for (const path of filesBelow(join(tree, from))) copy(join(from, path), join(to, path), 0o644);
+  }
   for (const [path, text] of Object.entries(recipe.files ?? {})) {
     mkdirSync(dirname(join(directory, path)), { recursive: true });
     writeFileSync(join(directory, path), text);
@@ -133,6 +146,13 @@ function install(tree: string, directory: string, recipe: Recipe): void {
     if (!/^\/[\w/.[+-]+$/.test(line) || line.includes("..")) continue;
     link(directory, line, to);
   }
+}
+
+/** Paths of the plain files below a directory, from there. */
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)));
 }
 
 function link(directory: string, path: string, to: string): void {

@@ -45,7 +45,7 @@ export type Recipe = {
   readonly steps: number;
   /** `to` is a path in the image, without the slash before it. */
   readonly programs: readonly { readonly from: string; readonly to: string }[];
-  /** The same for what is not executed: headers, libraries. */
+  /** The same for what is not executed: headers, libraries, whole directories. */
   readonly data?: readonly { readonly from: string; readonly to: string }[];
   /** Texts of the image, by their paths in it; what begins with #! is executable. */
   readonly files?: Readonly<Record<string, string>>;
