@@ -36,6 +36,8 @@ export type Workshop = {
 const PACKAGES_OF: ReadonlyMap<string, readonly string[]> = new Map([
   ["xz", ["xz-utils"]],
   ["tclsh", ["tcl"]],
+  ["tic", ["ncurses-bin"]],
+  ["libtoolize", ["libtool"]],
   ["autoreconf", ["autoconf", "automake", "libtool", "autopoint"]],
 ]);
 

@@ -12,7 +12,7 @@ import { libcDirectory } from "./musl-source.ts";
 import { runTool } from "./run-tool.ts";
 import { type SourceArchive, unpackSource } from "./source-archive.ts";
 import { type Progress, type Sysroot, TARGET_FLAGS } from "./sysroot.ts";
-import { onPath } from "./tools.ts";
+import { lacking, onPath } from "./tools.ts";
 
 type CxxRecipe = {
   readonly source: SourceArchive;
@@ -61,12 +61,7 @@ export async function cxxLibrary(root: Sysroot, progress: Progress = () => {}, c
 }
 
 async function build(fresh: string, home: string, root: Sysroot, recipe: CxxRecipe, progress: Progress): Promise<void> {
-  if (onPath("xz", process.env.PATH ?? "") === undefined) {
-    throw new ToolchainError(
-      "building the C++ library needs xz, which is not installed\n" +
-        "install it with: apt-get install --no-install-recommends xz-utils",
-    );
-  }
+  if (onPath("xz", process.env.PATH ?? "") === undefined) throw lacking("the C++ library", ["xz-utils"]);
   const tree = join(fresh, ".llvm");
   mkdirSync(tree);
   await unpackSource(recipe.source, tree, progress);

@@ -23,6 +23,7 @@ test("what an image's recipe and those it uses lack is named at once, by package
   assert.deepEqual(missingFor(DEFAULT_IMAGE, "/nonexistent"), ["make", "gcc", "patch", "bzip2", "xz-utils"]);
   const jq = missingFor("jq", "/nonexistent");
   for (const name of ["autoconf", "automake", "libtool", "autopoint"]) assert.ok(jq.includes(name), name);
+  assert.ok(!jq.includes("libtoolize"), "that is a program, of libtool");
   assert.match(lacking("it", ["a", "b", "a"]).message, /^it needs packages that are not installed: a, b\n.* a b$/);
 });
 
