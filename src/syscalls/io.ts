@@ -104,7 +104,7 @@ export function sys_pwritev(
 
 const HARMLESS = fcntl.RWF_HIPRI | fcntl.RWF_DSYNC | fcntl.RWF_SYNC;
 
-/** preadv2(2): position -1 is the descriptor's own. Deviation: RWF_NOWAIT and RWF_APPEND are EOPNOTSUPP. */
+/** preadv2(2): position -1 is the descriptor's own. Deviation: RWF_NOWAIT is EOPNOTSUPP. */
 function movedWith(
   direction: Direction,
   thread: Thread,
@@ -145,7 +145,12 @@ export function sys_pwritev2(
   _unusedHigh: number,
   flags: number,
 ): Outcome {
-  return movedWith(WRITE, thread, fd, address, count, long(low, high), flags);
+  if ((flags & fcntl.RWF_APPEND) === 0) return movedWith(WRITE, thread, fd, address, count, long(low, high), flags);
+  if ((flags & ~(HARMLESS | fcntl.RWF_APPEND)) !== 0) return -EOPNOTSUPP;
+  const error = iovecs(thread, fd, address, count);
+  if (error < 0) return error;
+  const position = long(low, high);
+  return position === -1 ? write(thread, fd, vector, true) : pwrite(thread, fd, vector, position, true);
 }
 
 export function sys_lseek(thread: Thread, fd: number, low: number, high: number, whence: number): Outcome {

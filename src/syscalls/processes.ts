@@ -9,6 +9,8 @@ import { priority, setPriority } from "../kernel/operations/priority.ts";
 import { groupOf, sessionOf, setGroup, startSession } from "../kernel/operations/processes.ts";
 import { exitThread } from "../kernel/operations/threads.ts";
 import { SIGNALS, type Thread } from "../kernel/process.ts";
+import { YIELD_NS } from "../limits.ts";
+import { putTimespec, TIMESPEC_BYTES } from "./call.ts";
 
 export function sys_getpid(thread: Thread): Outcome {
   return thread.process.pid;
@@ -164,6 +166,15 @@ export function sys_sched_setparam(thread: Thread, pid: number, address: number)
   const { memory } = thread.process;
   if (!memory.contains(address >>> 0, 4)) return -EFAULT;
   return memory.view.getUint32(address >>> 0, true) === 0 ? 0 : -EINVAL;
+}
+
+/** sched_rr_get_interval(2): how long a process runs before others have their turn. */
+export function sys_sched_rr_get_interval(thread: Thread, pid: number, address: number): Outcome {
+  const error = known(thread, pid);
+  if (error < 0) return error;
+  if (!thread.process.memory.contains(address >>> 0, TIMESPEC_BYTES)) return -EFAULT;
+  putTimespec(thread.process, address >>> 0, 0, YIELD_NS);
+  return 0;
 }
 
 const FIFO = 1;

@@ -45,14 +45,14 @@ export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
   return moved;
 }
 
-/** write(2), writev(2). -EBADF, -EAGAIN (O_NONBLOCK), -EFBIG, -ENOSPC, -EFAULT; -EPIPE comes with SIGPIPE. */
-export function write(thread: Thread, fd: number, vector: IoVector): Outcome {
+/** write(2), writev(2); `appends` as if it were open with O_APPEND. -EBADF, -EAGAIN (O_NONBLOCK), -EFBIG, -ENOSPC, -EFAULT; -EPIPE comes with SIGPIPE. */
+export function write(thread: Thread, fd: number, vector: IoVector, appends = false): Outcome {
   const { process } = thread;
   const description = process.descriptors.get(fd)?.description;
   if (description === undefined || !description.writable) return -EBADF;
   const { file } = description;
   if (!file.seekable) return writeStream(thread, description, vector);
-  const append = (description.flags & O_APPEND) !== 0;
+  const append = appends || (description.flags & O_APPEND) !== 0;
   const position = append ? APPEND : description.offset;
   if (position > LAST_WRITE) return -EFBIG;
   beforeBytes(thread, file);
@@ -82,15 +82,15 @@ export function pread(thread: Thread, fd: number, vector: IoVector, position: nu
   return moved;
 }
 
-/** pwrite(2), pwritev(2). As on Linux, O_APPEND makes it append whatever the position. */
-export function pwrite(thread: Thread, fd: number, vector: IoVector, position: number): Outcome {
+/** pwrite(2), pwritev(2). As on Linux, O_APPEND (or `appends`) makes it append whatever the position. */
+export function pwrite(thread: Thread, fd: number, vector: IoVector, position: number, appends = false): Outcome {
   const { process } = thread;
   const description = process.descriptors.get(fd)?.description;
   if (description === undefined || !description.writable) return -EBADF;
   if (!description.file.seekable) return -ESPIPE;
   if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
   if (position > LAST_WRITE) return -EFBIG;
-  const append = (description.flags & O_APPEND) !== 0;
+  const append = appends || (description.flags & O_APPEND) !== 0;
   beforeBytes(thread, description.file);
   const room = roomFor(thread, description.file, append ? APPEND : position, vector.total);
   if (room < 0) return room;
