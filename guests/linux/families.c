@@ -68,6 +68,26 @@ static void death(void) {
   close(ready[0]);
 }
 
+static void other_user(void) {
+  if (geteuid() != 0) {
+    printf("another user: dumpable 0, signal 0\n");
+    return;
+  }
+  fflush(stdout);
+  pid_t child = must("fork", fork());
+  if (child == 0) {
+    int value = -1;
+    must("prctl", prctl(PR_SET_PDEATHSIG, SIGUSR1));
+    if (setgid(1234) != 0 || setuid(1234) != 0) _exit(9);
+    int dumpable = prctl(PR_GET_DUMPABLE);
+    must("prctl", prctl(PR_GET_PDEATHSIG, &value));
+    printf("another user: dumpable %d, signal %d\n", dumpable != 1 ? 0 : 1, value);
+    fflush(stdout);
+    _exit(0);
+  }
+  waitpid(child, NULL, 0);
+}
+
 static void reaper(void) {
   int value = -1;
   must("prctl", prctl(PR_GET_CHILD_SUBREAPER, &value));
@@ -147,6 +167,7 @@ int main(void) {
   report("what cannot be set", prctl(PR_SET_DUMPABLE, 2));
   must("prctl", prctl(PR_SET_DUMPABLE, 1));
   death();
+  other_user();
   reaper();
   by_descriptor();
   return 0;

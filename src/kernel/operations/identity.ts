@@ -61,7 +61,7 @@ export function setFileId(thread: Thread, kind: Kind, id: number): Outcome {
   const may = isSuperuser(process) || id === before || isOneOf(identityOf(process, kind), id);
   if (id === UNCHANGED || !may) return before;
   process.credentials = kind === "user" ? { ...credentials, uid: id } : { ...credentials, gid: id };
-  if (id !== before) process.dumpable = false;
+  if (id !== before) becomeAnother(process);
   return before;
 }
 
@@ -87,11 +87,17 @@ function isOneOf({ real, effective, saved }: Identity, id: number): boolean {
   return id === real || id === effective || id === saved;
 }
 
-/** Files are accessed as the effective one. Whoever changes that still holds what was the old one's (commit_creds()). */
+/** It still holds what was the old one's, so nobody looks into it, and no parent sends it a signal by its end (commit_creds()). */
+function becomeAnother(process: Process): void {
+  process.dumpable = false;
+  process.parentDeathSignal = 0;
+}
+
+/** Files are accessed as the effective one. */
 function take(process: Process, kind: Kind, next: Identity): Outcome {
   const { uid, gid } = process.credentials;
-  if (next.effective !== identityOf(process, kind).effective) process.dumpable = false;
-  if (next.effective !== (kind === "user" ? uid : gid)) process.dumpable = false;
+  const before = identityOf(process, kind).effective;
+  if (next.effective !== before || next.effective !== (kind === "user" ? uid : gid)) becomeAnother(process);
   if (kind === "user") {
     process.userIdentity = next;
     process.credentials = { ...process.credentials, uid: next.effective };
