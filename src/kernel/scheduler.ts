@@ -324,7 +324,6 @@ export class Scheduler implements WakeSink {
         continue;
       }
       first.timedOut = true;
-      leaveQueues(first);
       if (!first.woken) this.wake(first);
     }
     this.#setAlarm();

@@ -14,29 +14,50 @@ export interface WakeSink {
   wake(waiter: Waiter): void;
 }
 
+/** Waiters of a queue, and queues of a waiter, that are looked for one by one. */
+const FEW = 32;
+
 export class WaitQueue {
   readonly #sink: WakeSink;
   /** In the order they came. An array, because nearly every queue has one waiter or none. */
   #waiters: Waiter[] = [];
+  /** Instead, where they were many at once: thousands may poll the same thousand files, and each leaves all of them at once. */
+  #many: Set<Waiter> | undefined = undefined;
 
   constructor(sink: WakeSink) {
     this.#sink = sink;
   }
 
   get size(): number {
-    return this.#waiters.length;
+    return this.#many?.size ?? this.#waiters.length;
   }
 
   add(waiter: Waiter): void {
     const { queues } = waiter;
+    const many = this.#many;
+    if (many !== undefined) {
+      if (many.has(waiter)) return;
+      many.add(waiter);
+      queues.push(this);
+      return;
+    }
     const here = queues.length < this.#waiters.length ? queues.includes(this) : this.#waiters.includes(waiter);
     if (here) return;
     this.#waiters.push(waiter);
     queues.push(this);
+    if (this.#waiters.length <= FEW) return;
+    this.#many = new Set(this.#waiters);
+    this.#waiters = [];
   }
 
-  /** Wake every waiter: each takes itself out of all its queues and reaches the sink once. */
+  /** Wake every waiter: each reaches the sink once, out of all its queues unless they are many. */
   wakeAll(): void {
+    const many = this.#many;
+    if (many !== undefined) {
+      this.#many = undefined;
+      for (const waiter of many) this.#wake(waiter);
+      return;
+    }
     if (this.#waiters.length <= 1) {
       const only = this.#waiters.pop();
       if (only !== undefined) this.#wake(only);
@@ -48,12 +69,20 @@ export class WaitQueue {
   }
 
   remove(waiter: Waiter): void {
+    const many = this.#many;
+    if (many !== undefined) {
+      many.delete(waiter);
+      return;
+    }
     const index = this.#waiters.indexOf(waiter);
     if (index >= 0) this.#waiters.splice(index, 1);
   }
 
   #wake(waiter: Waiter): void {
-    leaveQueues(waiter);
+    const { queues } = waiter;
+    // Of many queues it leaves the others in its own time, with `leaveQueues`: none of them wakes it again.
+    if (queues.length > FEW) queues.splice(queues.indexOf(this), 1);
+    else leaveQueues(waiter);
     if (waiter.woken) return;
     waiter.woken = true;
     this.#sink.wake(waiter);

@@ -57,3 +57,27 @@ test("a waiter that is woken into a queue again waits for the next wake", () => 
   queue.wakeAll();
   assert.equal(wakes, 4);
 });
+
+test("thousands in the same thousand queues are woken at once, and none twice", () => {
+  const order: number[] = [];
+  const sink = { wake: (one: Waiter) => order.push(all.indexOf(one)) };
+  const queues = Array.from({ length: 500 }, () => new WaitQueue(sink));
+  const all = Array.from({ length: 2000 }, waiter);
+  const [first, second, ...rest] = queues;
+  assert.ok(first !== undefined && second !== undefined);
+  for (const one of all) first.add(one);
+  for (const one of all.toReversed()) for (const queue of [second, ...rest]) queue.add(one);
+  for (const one of all) second.add(one);
+  assert.deepEqual([first.size, second.size], [2000, 2000]);
+  const start = performance.now();
+  first.wakeAll();
+  second.wakeAll();
+  assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`);
+  assert.deepEqual(
+    order,
+    all.map((_, i) => i),
+  );
+  for (const one of all) leaveQueues(one);
+  assert.ok(queues.every(({ size }) => size === 0));
+  assert.ok(all.every((one) => one.queues.length === 0));
+});
