@@ -65,9 +65,11 @@ export async function buildRecipe(
   for (const edit of recipe.edits ?? []) change(tree, recipe.name, edit);
   const answers = join(directory, ".config.cache");
   writeFileSync(answers, configureCache());
-  const compiler = compilerScript(directory, linden);
+  const compiler = compilerScript(directory, linden, "cc");
+  const cxx = compilerScript(directory, linden, "c++");
   const words = new Map([
     ["{cc}", compiler],
+    ["{cxx}", cxx],
     ["{ar}", tools.ar],
     ["{ranlib}", tools.ranlib],
     ["{host}", TARGET],
@@ -80,9 +82,9 @@ export async function buildRecipe(
     lines += text.split("\n").length - 1;
     progress(title, Math.min(lines / recipe.steps, 0.99));
   };
-  const run = async ([file = "", ...args]: readonly string[], heard?: (text: string) => void) => {
-    const filled = args.map((arg) => arg.replace(/\{[\w.-]+\}/g, (word) => words.get(word) ?? word));
-    await runTool(file, filled, tree, heard);
+  const run = async (command: readonly string[], heard?: (text: string) => void) => {
+    const [file = "", ...args] = command.map((arg) => arg.replace(/\{[\w.-]+\}/g, (word) => words.get(word) ?? word));
+    await runTool(file, args, tree, heard);
   };
   for (const command of recipe.configure ?? []) await run(command, count);
   if (recipe.config !== undefined) {
@@ -93,7 +95,7 @@ export async function buildRecipe(
   }
   for (const command of recipe.build) await run(command, count);
   install(tree, directory, recipe);
-  for (const left of [tree, compiler, answers]) rmSync(left, { recursive: true });
+  for (const left of [tree, compiler, cxx, answers]) rmSync(left, { recursive: true });
 }
 
 type Edit = NonNullable<Recipe["edits"]>[number];
@@ -105,10 +107,10 @@ function change(tree: string, name: string, { file, find, replace }: Edit): void
 }
 
 /** The compiler as one word, as makefiles like it. */
-function compilerScript(directory: string, linden: Linden): string {
-  const file = join(directory, ".cc");
+function compilerScript(directory: string, linden: Linden, name: "cc" | "c++"): string {
+  const file = join(directory, `.${name}`);
   const quoted = linden.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-  writeFileSync(file, `#!/bin/sh\nexec ${quoted} cc "$@"\n`);
+  writeFileSync(file, `#!/bin/sh\nexec ${quoted} ${name} "$@"\n`);
   chmodSync(file, 0o755);
   return file;
 }

@@ -37,7 +37,7 @@ describe("recipes", () => {
         assert.ok(!path.includes(".."), path);
       }
       for (const to of Object.keys(recipe.aliases ?? {})) assert.ok(targets.includes(to), to);
-      const known = ["cc", "ar", "ranlib", "host", "cache", "jobs", ...(recipe.uses ?? [])];
+      const known = ["cc", "cxx", "ar", "ranlib", "host", "cache", "jobs", ...(recipe.uses ?? [])];
       for (const [, word] of text.matchAll(/\{([\w.-]+)\}/g)) assert.ok(known.includes(word ?? ""), `{${word}}`);
     });
   }

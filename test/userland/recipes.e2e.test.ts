@@ -1,7 +1,7 @@
 /** What each recipe of userland/ builds, at work in a locked cell. They take minutes to build: never by a test. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Sandbox } from "../../src/sandbox/index.ts";
 import { builtImage } from "../../src/store/index.ts";
 import { writeTar } from "../../src/store/tar.ts";
@@ -55,6 +55,26 @@ const WORK: ReadonlyMap<string, Work | "library"> = new Map<string, Work | "libr
   ],
   ["gzip", { program: "gzip", args: ["-cd"], stdin: gzipSync("hello\n"), says: "hello\n" }],
   ["xz", { program: "xz", args: ["--robot", "--version"], says: "XZ_VERSION=50040012\nLIBLZMA_VERSION=50040012\n" }],
+  ["zstd", { program: "zstd", args: ["-dc"], stdin: zstdCompressSync("hello\n"), says: "hello\n" }],
+  [
+    "lz4",
+    {
+      program: "lz4",
+      args: ["-dc"],
+      stdin: Buffer.from("BCJNGGRApwYAAIBoZWxsbwoAAAAA+VtrlA==", "base64"),
+      says: "hello\n",
+    },
+  ],
+  [
+    "ninja",
+    {
+      program: "ninja",
+      args: ["-f", "/dev/stdin", "-t", "targets", "all"],
+      stdin: "rule r\n command = x $in\nbuild a: r b | c\nbuild d: phony a\n",
+      says: "a: r\nd: phony\n",
+    },
+  ],
+  ["figlet", { program: "figlet", args: ["-f", "mini", "ok"], says: "      \n _ |  \n(_)|< \n      \n" }],
   ["zlib", "library"],
   ["ncurses", "library"],
   ["libonig", "library"],
