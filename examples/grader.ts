@@ -9,9 +9,10 @@ const submissions = {
 
 const verdicts = await Promise.all(
   Object.entries(submissions).map(async ([name, code]) => {
-    await using box = await Sandbox.create();
+    // CPU time is fair on a busy machine; wall time ends whoever sleeps.
+    await using box = await Sandbox.create({ limits: { cpu: "2s", timeout: "20s" } });
     await box.files.write("/work/app.py", code);
-    const run = await box.run("python", ["/work/app.py"], { stdin: "3 4\n", timeout: "2s" });
+    const run = await box.run("python", ["/work/app.py"], { stdin: "3 4\n" });
     const verdict = run.timedOut ? "too slow" : run.stdout.trim() === "7" ? "accepted" : "wrong answer";
     return `${name}: ${verdict}`;
   }),
