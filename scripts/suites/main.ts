@@ -104,7 +104,7 @@ async function compare(name: string, suite: Suite): Promise<void> {
     const { recipe } = readRecipe(suite.recipe);
     const [archive] = recipe.sources;
     if (archive === undefined) throw new Error(`${suite.recipe} has no source`);
-    await unpackSource(archive, source, (text) => console.error(text));
+    await unpackSource(archive, source, () => {});
     writeFileSync(join(source, "built"), programNames(suite.recipe));
     helpers(name, suite, source, work);
     if (suite.ownRoot === true) await nativeImage(recipe, join(work, "root"));
