@@ -54,6 +54,7 @@ export function isAwaited(process: Process, word: FutexWord): boolean {
 /** Wake up to `most` of those who wait for a word with one of these bits, the longest first. How many. */
 export function wakeAt(process: Process, word: FutexWord, most: number, bits: number): number {
   const waiters = waitersAt(process, word);
+  if (waiters.size === 0) return 0;
   let woken = 0;
   for (const waiter of waiters) {
     if (woken >= most) break;
@@ -73,7 +74,7 @@ export function standAt({ thread, words }: PendingFutex): void {
 
 /** Wait for none of its words any more. */
 export function leaveWords({ thread, words }: PendingFutex): void {
-  for (const word of words) waitersAt(thread.process, word).delete(word);
+  for (const word of words) if (!word.released) waitersAt(thread.process, word).delete(word);
 }
 
 /** A thread's number is cleared and one waiter woken: it has ended. */

@@ -44,6 +44,7 @@ export class OwnedFutex {
 /** The futex of a word, where somebody waits for it. */
 export function ownedAt(process: Process, word: FutexWord): OwnedFutex | undefined {
   const { ownedFutexes } = word.file ?? process;
+  if (ownedFutexes.size === 0) return undefined;
   if (ownedFutexes.size > CROWD) process.kernel.scheduler.laboured();
   for (const one of ownedFutexes) if (one.address === word.address) return one;
   return undefined;

@@ -321,7 +321,9 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return BLOCKED;
     case "futex": {
       // Of several words the last that was woken, as Linux counts them.
-      const woken = pending.words.findLastIndex(({ released }) => released);
+      const { words } = pending;
+      let woken = words.length - 1;
+      while (woken >= 0 && words[woken]?.released !== true) woken -= 1;
       if (woken >= 0) return woken;
       return pending.timedOut ? -ETIMEDOUT : BLOCKED;
     }

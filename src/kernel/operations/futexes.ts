@@ -26,8 +26,15 @@ export function futexWait(
   deadlineNs: number,
   own = false,
 ): Outcome {
-  if (bits === 0) return -EINVAL;
-  return waitFor(thread, [{ address, expected, own }], bits, deadlineNs, false);
+  const { process } = thread;
+  const { memory, kernel } = process;
+  if (bits === 0 || (address & 3) !== 0) return -EINVAL;
+  if (!memory.contains(address, 4)) return -EFAULT;
+  if (memory.view.getInt32(address, true) !== (expected | 0)) return -EAGAIN;
+  const call: PendingFutex = { ...parked(thread, deadlineNs), kind: "futex", absolute: false, words: [] };
+  const { file, address: at } = wordAt(process, address, own);
+  call.words.push({ file, address: at, bits, released: false, call });
+  return kernel.scheduler.park(call);
 }
 
 /** One of the words of futex_waitv(2). */
@@ -37,18 +44,11 @@ export interface AwaitedWord {
   readonly own: boolean;
 }
 
-/** futex_waitv(2): the index of a word that was woken. -EAGAIN when one of them is not as expected, -EINTR, -ETIMEDOUT, -ENOMEM. */
+/**
+ * futex_waitv(2): the index of a word that was woken. -EAGAIN when one of them is not as expected, -EINTR, -ETIMEDOUT, -ENOMEM
+ * (too many are waited for already).
+ */
 export function futexWaitAny(thread: Thread, words: readonly AwaitedWord[], deadlineNs: number): Outcome {
-  return waitFor(thread, words, -1, deadlineNs, true);
-}
-
-function waitFor(
-  thread: Thread,
-  words: readonly AwaitedWord[],
-  bits: number,
-  deadlineNs: number,
-  absolute: boolean,
-): Outcome {
   const { process } = thread;
   const { memory, kernel } = process;
   for (const { address } of words) {
@@ -59,9 +59,9 @@ function waitFor(
     if (memory.view.getInt32(address, true) !== (expected | 0)) return -EAGAIN;
   }
   if (words.length > 1 && !mayAwait(thread, words)) return -ENOMEM;
-  const call: PendingFutex = { ...parked(thread, deadlineNs), kind: "futex", absolute, words: [] };
+  const call: PendingFutex = { ...parked(thread, deadlineNs), kind: "futex", absolute: true, words: [] };
   for (const { address, own } of words) {
-    call.words.push({ ...wordAt(process, address, own), bits, released: false, call });
+    call.words.push({ ...wordAt(process, address, own), bits: -1, released: false, call });
   }
   return kernel.scheduler.park(call);
 }
