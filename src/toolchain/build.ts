@@ -41,8 +41,8 @@ const PACKAGES_OF: ReadonlyMap<string, readonly string[]> = new Map([
   ["autoreconf", ["autoconf", "automake", "libtool", "autopoint"]],
 ]);
 
-/** The packages of Debian's that the recipe's commands lack here. */
-export function missingPrograms({ needs }: Recipe, path: string = process.env.PATH ?? ""): string[] {
+/** The packages of Debian's that programs which are not here come from. */
+export function missingPrograms(needs: readonly string[], path: string = process.env.PATH ?? ""): string[] {
   const missing = needs.filter((tool) => onPath(tool, path) === undefined);
   return missing.flatMap((tool) => PACKAGES_OF.get(tool) ?? [tool]);
 }

@@ -6,13 +6,14 @@ import { createHash } from "node:crypto";
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cached, cacheRoot } from "../store/index.ts";
+import { missingPrograms } from "./build.ts";
 import { compileEach, type Unit } from "./compile-each.ts";
 import { ToolchainError } from "./errors.ts";
 import { libcDirectory } from "./musl-source.ts";
 import { runTool } from "./run-tool.ts";
 import { type SourceArchive, unpackSource } from "./source-archive.ts";
 import { type Progress, type Sysroot, TARGET_FLAGS } from "./sysroot.ts";
-import { lacking, onPath } from "./tools.ts";
+import { lacking } from "./tools.ts";
 
 type CxxRecipe = {
   readonly source: SourceArchive;
@@ -30,6 +31,9 @@ type CxxRecipe = {
   readonly headers: readonly string[];
   readonly flags: readonly string[];
 };
+
+/** Programs of the host that unpacking its source takes. */
+export const CXX_NEEDS = ["xz"];
 
 /** Raised when this file builds another result from the same inputs. */
 const RECIPE = "1";
@@ -61,7 +65,8 @@ export async function cxxLibrary(root: Sysroot, progress: Progress = () => {}, c
 }
 
 async function build(fresh: string, home: string, root: Sysroot, recipe: CxxRecipe, progress: Progress): Promise<void> {
-  if (onPath("xz", process.env.PATH ?? "") === undefined) throw lacking("the C++ library", ["xz-utils"]);
+  const missing = missingPrograms(CXX_NEEDS);
+  if (missing.length > 0) throw lacking("the C++ library", missing);
   const tree = join(fresh, ".llvm");
   mkdirSync(tree);
   await unpackSource(recipe.source, tree, progress);

@@ -4,6 +4,7 @@
  */
 import { builtImage, cacheRoot, imageNames, keepBuilt, keyOf, LOADED, sha256, stacked } from "../store/index.ts";
 import { buildRecipe, type Linden, missingPrograms } from "./build.ts";
+import { CXX_NEEDS } from "./cxx-library.ts";
 import { configureCache, readRecipe, recipeNames } from "./recipe.ts";
 import { type Progress, sysroot, sysrootKey } from "./sysroot.ts";
 import { findTools, lacking, missingTools } from "./tools.ts";
@@ -84,8 +85,9 @@ function toolsKey(): string {
 
 /** The packages that building a recipe, and those it uses, lacks: all at once, so that one command installs them. */
 export function missingFor(name: string, path?: string): string[] {
-  const { recipe } = readRecipe(name);
-  return [...missingPrograms(recipe, path), ...(recipe.uses ?? []).flatMap((used) => missingFor(used, path))];
+  const { recipe, text } = readRecipe(name);
+  const needs = [...recipe.needs, ...(text.includes("{cxx}") ? CXX_NEEDS : [])];
+  return [...missingPrograms(needs, path), ...(recipe.uses ?? []).flatMap((used) => missingFor(used, path))];
 }
 
 async function build(name: string, linden: Linden, progress: Progress, root: string): Promise<string> {

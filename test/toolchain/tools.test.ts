@@ -24,6 +24,7 @@ test("what an image's recipe and those it uses lack is named at once, by package
   const jq = missingFor("jq", "/nonexistent");
   for (const name of ["autoconf", "automake", "libtool", "autopoint"]) assert.ok(jq.includes(name), name);
   assert.ok(!jq.includes("libtoolize"), "that is a program, of libtool");
+  assert.ok(missingFor("ninja", "/nonexistent").includes("xz-utils"), "the C++ library's");
   assert.match(lacking("it", ["a", "b", "a"]).message, /^it needs packages that are not installed: a, b\n.* a b$/);
 });
 
