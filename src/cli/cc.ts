@@ -11,7 +11,10 @@ export function compiler(language: "c" | "c++"): (argv: readonly string[]) => Pr
   return async (argv) => {
     const line = progressLine();
     try {
-      return await compile(argv, language, line.show);
+      return await compile(argv, language, line.show, (text) => {
+        line.end();
+        print(2, `linden ${language === "c" ? "cc" : "c++"}: warning: ${text}\n`);
+      });
     } catch (error) {
       if (!(error instanceof ToolchainError || error instanceof StoreError)) throw error;
       line.end();

@@ -10,7 +10,7 @@ import { functionNames } from "../../src/toolchain/wasm/names.ts";
 import { runGuest } from "../conformance/in-process.ts";
 import { WebAssembly } from "../engine/web-assembly.ts";
 import { runBare } from "./bare-machine.ts";
-import { compileProgram, programs, whyNoCompiler } from "./compiler.ts";
+import { compileProgram, linden, programs, whyNoCompiler } from "./compiler.ts";
 import { importTypes } from "./import-types.ts";
 
 const options = { skip: whyNoCompiler(), timeout: 300_000 };
@@ -106,4 +106,22 @@ test("a comparison is held not to fork", options, () => {
   assert.equal(barrier.size, 1);
   const reaching = (barriers?: Set<number>) => functionsReaching(bytes, new Set(["wali.SYS_fork"]), barriers).size;
   assert.ok(reaching(barrier) < reaching() / 2);
+});
+
+test("the driver warns of a fork that stands where an exception was caught, and of no other", options, () => {
+  const directory = mkdtempSync(join(tmpdir(), "linden-catching-"));
+  try {
+    const source = join(programs, "fork-while-catching.cpp");
+    const { status, stderr } = linden(["c++", "-O1", source, "-o", "program.wasm"], directory);
+    assert.equal(status, 0, stderr);
+    const warned = [...stderr.matchAll(/warning: (\w+) can fork in a catch block/g)].map(([, name]) => name);
+    assert.deepEqual(warned.sort(), ["forks_in_catch", "forks_in_destructor"]);
+    const setjmp = linden(
+      ["cc", "-O1", "-D_GNU_SOURCE", join(programs, "fork-and-setjmp.c"), "-o", "c.wasm"],
+      directory,
+    );
+    assert.deepEqual([setjmp.status, setjmp.stderr], [0, ""]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

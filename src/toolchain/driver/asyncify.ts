@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
 import { runTool } from "../run-tool.ts";
-import { functionsReaching } from "../wasm/call-graph.ts";
+import { functionsReaching, functionsReachingInCatch } from "../wasm/call-graph.ts";
 import { exportNames } from "../wasm/exports.ts";
 import { functionNames, withFunctionNames } from "../wasm/names.ts";
 import { type LinkRequest, type Stage, waliImports } from "./link.ts";
@@ -70,6 +70,12 @@ async function asyncify(request: LinkRequest): Promise<void> {
   const optimizer = findBinaryen();
   const linked = new Uint8Array(await readFile(request.file));
   const names = functionNames(linked);
+  for (const index of functionsReachingInCatch(linked, new Set(twice))) {
+    request.warn(
+      `${names.get(index) ?? `function ${index}`} can fork in a catch block, or in a destructor while an exception is on its way: ` +
+        "the program will be killed there",
+    );
+  }
   const throughHandlers = exportNames(linked).has(THROUGH_HANDLERS);
   const unwinding = throughHandlers ? [...imports].map((name) => `${WALI_MODULE}.${name}`) : twice;
   const barriers = new Set([...names].flatMap(([index, name]) => (BARRIERS.has(name) ? [index] : [])));

@@ -1,6 +1,6 @@
 /**
  * Layer: toolchain. The compiler driver: clang for this target, then the linker, as `cc` behaves. It must not print:
- * what it has to say itself is thrown.
+ * what it has to say itself is thrown, or told to `warn`.
  */
 
 import { readFileSync } from "node:fs";
@@ -33,7 +33,12 @@ const LONG_BUILTINS = ["lrint", "lrintf", "lrintl", "lround", "lroundf", "lround
  * Compiles and links as `cc ARGV…` would. The streams are the caller's. Answers the exit status of the tool that failed,
  * or 0. Throws ToolchainError for what no tool said.
  */
-export async function compile(argv: readonly string[], language: Language, progress: Progress): Promise<number> {
+export async function compile(
+  argv: readonly string[],
+  language: Language,
+  progress: Progress,
+  warn: (text: string) => void,
+): Promise<number> {
   const words = argv.flatMap((word) =>
     word.startsWith("@") && word.length > 1 ? splitResponse(readFileSync(word.slice(1), "utf8")) : [word],
   );
@@ -42,7 +47,7 @@ export async function compile(argv: readonly string[], language: Language, progr
   const root = await sysroot(progress);
   const cxx = needsCxx(plan, language) ? await cxxLibrary(root, progress) : undefined;
   if (plan.mode === "compile") return compileOnly(plan, language, root, cxx);
-  return link(plan, language, root, cxx);
+  return link(plan, language, root, cxx, warn);
 }
 
 const CXX_LIBRARY = /^-l(c\+\+|stdc\+\+|c\+\+abi|supc\+\+|unwind)$/;
@@ -119,7 +124,13 @@ async function ask(plan: Plan, language: Language, progress: Progress): Promise<
   return status;
 }
 
-async function link(plan: Plan, language: Language, root: Sysroot, cxx: string | undefined): Promise<number> {
+async function link(
+  plan: Plan,
+  language: Language,
+  root: Sysroot,
+  cxx: string | undefined,
+  warn: (text: string) => void,
+): Promise<number> {
   const output = plan.output ?? "a.out";
   const clang = compilerOf(root, language);
   const headers = plan.compile.includes("-nostdinc++") ? undefined : cxx;
@@ -160,7 +171,9 @@ async function link(plan: Plan, language: Language, root: Sysroot, cxx: string |
     const { startFiles, libraries, verbose } = plan;
     if (cxx !== undefined) words.push(`-L${join(cxx, "lib")}`);
     if (language === "c++" && plan.cxxLibrary && libraries) words.push("-lc++");
-    for (const stage of STAGES) await stage.run({ sysroot: root, words, startFiles, libraries, verbose, file });
+    for (const stage of STAGES) {
+      await stage.run({ sysroot: root, words, startFiles, libraries, verbose, warn, file });
+    }
     await publish(file, output);
     return 0;
   } finally {

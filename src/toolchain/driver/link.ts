@@ -18,6 +18,8 @@ export type LinkRequest = {
   readonly startFiles: boolean;
   readonly libraries: boolean;
   readonly verbose: boolean;
+  /** Told what links but will not work. */
+  readonly warn: (text: string) => void;
   /** The file the stages work on; it ends as the program. */
   readonly file: string;
 };

@@ -41,11 +41,24 @@ export function functionsReaching(
   return new Set([...reaching].filter((index) => index >= graph.imports.length));
 }
 
+/**
+ * Indices of the functions that call, where they have caught an exception, what reaches one of the imports `targets` by direct
+ * calls. Calls through the table are left out: most of what they could reach they never do.
+ */
+export function functionsReachingInCatch(bytes: Uint8Array, targets: ReadonlySet<string>): Set<number> {
+  const graph = readGraph(bytes);
+  const reaching = new Set(graph.imports.flatMap((name, index) => (targets.has(name) ? [index] : [])));
+  for (const index of reaching) for (const caller of graph.callers.get(index) ?? []) reaching.add(caller);
+  return new Set([...reaching].flatMap((index) => graph.catchingCallers.get(index) ?? []));
+}
+
 type Graph = {
   readonly imports: readonly string[];
   /** The type of each function, imports first, as text that is equal for equal types. */
   readonly types: readonly string[];
   readonly callers: ReadonlyMap<number, readonly number[]>;
+  /** Those of them that call in a catch block. */
+  readonly catchingCallers: ReadonlyMap<number, readonly number[]>;
   readonly callersByType: ReadonlyMap<string, readonly number[]>;
   readonly referenced: ReadonlySet<number>;
 };
@@ -64,6 +77,7 @@ function readGraph(bytes: Uint8Array): Graph {
   for (let left = declared.count; left > 0; left -= 1) types.push(signatures[declared.reader.number()] ?? "");
 
   const callers = new Map<number, number[]>();
+  const catchingCallers = new Map<number, number[]>();
   const callersByType = new Map<string, number[]>();
   const referenced = new Set<number>();
   const note = <Key>(map: Map<Key, number[]>, key: Key, caller: number) => {
@@ -80,14 +94,17 @@ function readGraph(bytes: Uint8Array): Graph {
     const end = code.reader.at + size;
     skipLocals(code.reader);
     walkExpression(code.reader, {
-      call: (callee) => note(callers, callee, index),
+      call: (callee, catching) => {
+        note(callers, callee, index);
+        if (catching) note(catchingCallers, callee, index);
+      },
       indirect: (type) => note(callersByType, signatures[type] ?? "", index),
       reference: (callee) => referenced.add(callee),
     });
     if (code.reader.at !== end) throw new ToolchainError(`function ${index} of the program does not end where it says`);
   }
   const imports = imported.map(({ module, name }) => `${module}.${name}`);
-  return { imports, types, callers, callersByType, referenced };
+  return { imports, types, callers, catchingCallers, callersByType, referenced };
 }
 
 function readSignatures({ reader, count }: { reader: Reader; count: number }): string[] {

@@ -6,8 +6,8 @@ import { ToolchainError } from "../errors.ts";
 import type { Reader } from "./reader.ts";
 
 export type Seen = {
-  /** A direct call, by index. */
-  call(index: number): void;
+  /** A direct call, by index. `catching`: it stands where an exception was caught and is not yet left behind. */
+  call(index: number, catching: boolean): void;
   /** A call through a table, by type. */
   indirect(type: number): void;
   /** A function whose reference is taken. */
@@ -32,18 +32,22 @@ const BULK_NUMBERS = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1];
 
 /** Reads an expression up to the `end` that closes it. Throws ToolchainError for an instruction nobody here makes. */
 export function walkExpression(reader: Reader, seen: Seen): void {
-  for (let depth = 1; depth > 0; ) {
+  // For each open block, whether it or one around it is behind its `catch`.
+  const open = [false];
+  while (open.length > 0) {
     const code = reader.byte();
     const numbers = NUMBERS.get(code);
-    if (code === 0x02 || code === 0x03 || code === 0x04 || code === 0x06) depth += 1;
+    const catching = open.at(-1) === true;
+    if (code === 0x02 || code === 0x03 || code === 0x04 || code === 0x06) open.push(catching);
+    else if (code === 0x07 || code === 0x19) open[open.length - 1] = true;
     // delegate closes its try.
-    else if (code === END || code === 0x18) depth -= 1;
+    else if (code === END || code === 0x18) open.pop();
     if (code === END) continue;
     if (numbers !== undefined) skipNumbers(reader, numbers);
     else if (code === 0x1f) {
-      depth += 1;
+      open.push(catching);
       tryTable(reader);
-    } else special(reader, code, seen);
+    } else special(reader, code, seen, catching);
   }
 }
 
@@ -51,8 +55,8 @@ function skipNumbers(reader: Reader, count: number): void {
   for (let left = count; left > 0; left -= 1) reader.skipNumber();
 }
 
-function special(reader: Reader, code: number, seen: Seen): void {
-  if (code === 0x10 || code === 0x12) seen.call(reader.number());
+function special(reader: Reader, code: number, seen: Seen, catching: boolean): void {
+  if (code === 0x10 || code === 0x12) seen.call(reader.number(), catching);
   else if (code === 0x11 || code === 0x13) {
     seen.indirect(reader.number());
     reader.skipNumber();
