@@ -17,8 +17,8 @@ const linden = fileURLToPath(new URL("../../linden", import.meta.url));
 const IMAGE = "busybox,tcl,sqlite3-tests";
 /** Of one file of tests. */
 const SECONDS = "120";
-const SPEED = ["--memdb", "--verify", "--size", "20"];
-const SPEED_RUNS = 3;
+const SPEED = ["--memdb", "--verify", "--size", "50"];
+const SPEED_RUNS = 5;
 
 /** Prints the files of the set "veryquick", as permutations.test puts it together. */
 const LIST = `
