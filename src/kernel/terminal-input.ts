@@ -19,11 +19,13 @@ const CARET = 0x5e;
 
 /** Bytes of a line being typed at most; what follows is dropped until it ends. */
 const LINE_BYTES = 4095;
+/** Ends without a line (VEOF) are dropped beyond so many ends: each takes a byte of Linux's buffer, N_TTY_BUF_SIZE. */
+const LINE_ENDS = 4096;
 
 /** What input does besides being read. */
 export interface InputEffects {
-  /** A byte for the screen. */
-  echo(byte: number): void;
+  /** A byte for the screen. False when there is no room for it: nor is there then for what follows it at once. */
+  echo(byte: number): boolean;
   /** Where the cursor stands. */
   readonly column: number;
   /** A signal for the foreground. `flush`: what is typed or queued is forgotten. */
@@ -198,9 +200,10 @@ export class TerminalInput {
       this.#echoLetter(letter);
       this.#effects.echo(NEWLINE);
       this.#lineColumn = this.#effects.column;
-      for (const typed of this.#line) this.#echoLetter(typed);
-    } else if (this.#is(letter, t.VEOF)) this.#endLine();
-    else if (letter === NEWLINE) {
+      for (const typed of this.#line) if (!this.#echoLetter(typed)) break;
+    } else if (this.#is(letter, t.VEOF)) {
+      if (this.#line.length > 0 || this.#ends.length < LINE_ENDS) this.#endLine();
+    } else if (letter === NEWLINE) {
       if (echoes || (local & t.ECHONL) !== 0) this.#effects.echo(NEWLINE);
       this.#line.push(NEWLINE);
       this.#endLine();
@@ -294,14 +297,11 @@ export class TerminalInput {
     return (byte & 0xc0) === 0x80 && (this.#settings.input & t.IUTF8) !== 0 ? 0 : 1;
   }
 
-  #echoLetter(letter: number): void {
+  /** Whether there was room. */
+  #echoLetter(letter: number): boolean {
     const control = letter !== TAB && (letter < SPACE || letter === DELETE);
-    if (!control || (this.#settings.local & t.ECHOCTL) === 0) {
-      this.#effects.echo(letter);
-      return;
-    }
-    this.#effects.echo(CARET);
-    this.#effects.echo(letter ^ 0x40);
+    if (!control || (this.#settings.local & t.ECHOCTL) === 0) return this.#effects.echo(letter);
+    return this.#effects.echo(CARET) && this.#effects.echo(letter ^ 0x40);
   }
 }
 

@@ -63,11 +63,14 @@ export class TerminalOutput {
     return taken;
   }
 
-  /** Queue a byte of echo, processed as output is; flush() sends it. */
-  echo(byte: number): void {
+  /** Queue a byte of echo, processed as output is; flush() sends it. False when there was no room, and it is dropped. */
+  echo(byte: number): boolean {
     const count = (this.#settings.output & OPOST) === 0 ? this.#plain(byte) : this.#process(byte, this.#letter, 0);
-    if (this.#echoes.free < count) this.flush();
-    if (this.#echoes.free >= count) this.#echoes.write(this.#letter, 0, count);
+    // A port that was full takes nothing before it says so: to ask it for each byte would copy all that waits each time.
+    if (this.#echoes.free < count && !this.#full) this.flush();
+    if (this.#echoes.free < count) return false;
+    this.#echoes.write(this.#letter, 0, count);
+    return true;
   }
 
   /** Send what is queued. Whether nothing is left. */

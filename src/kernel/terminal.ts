@@ -253,8 +253,8 @@ export class Terminal implements InputEffects {
     return this.output.column;
   }
 
-  echo(byte: number): void {
-    this.output.echo(byte);
+  echo(byte: number): boolean {
+    return this.output.echo(byte);
   }
 
   signal(signal: number, flush: boolean): void {

@@ -104,6 +104,27 @@ test("a writer waits for the master's reader, and a typist for the terminal's", 
   assert.equal(typed(small, small.master, "z".repeat(10)), 7);
 });
 
+test("what is typed costs what it is long, however much of it wants to be echoed", () => {
+  const { pair } = withPair();
+  const type = (letter: number, count: number) => pair.type(new Uint8Array(count).fill(letter), 0, count);
+  type(0x78, 4000);
+  const start = performance.now();
+  // Each Ctrl-R asks for the whole line again, where nobody reads the screen.
+  for (let each = 0; each < 20; each++) assert.equal(type(0x12, 100_000), 100_000);
+  assert.equal(type(0x0a, 200_000), 200_000);
+  assert.ok(performance.now() - start < 5000, `${performance.now() - start} ms`);
+});
+
+test("ends typed without a line are kept up to as many as Linux keeps", () => {
+  const one = withPair(O_NONBLOCK);
+  const ends = new Uint8Array(200_000).fill(0x04);
+  for (let each = 0; each < 3; each++) assert.equal(one.pair.type(ends, 0, ends.length), ends.length);
+  assert.equal(typed(one, one.master, "abc\x04"), 4);
+  for (let each = 0; each < 4096; each++) assert.equal(got(one, one.slave), 0);
+  assert.equal(got(one, one.slave), "abc");
+  assert.equal(got(one, one.slave), -EAGAIN);
+});
+
 test("who types a signal's key for itself, or hangs up its own terminal, runs no further", () => {
   const one = withPair();
   one.pair.terminal.control(one.process);
