@@ -1,13 +1,15 @@
 /**
- * The server of the lockdown rows: Fastify, a JSON answer, a row in a SQLite database for each request. With a policy it locks
- * itself before it says its port.
+ * The server of the lockdown rows: Fastify over TLS, a JSON answer, a row in a SQLite database for each request. With a policy
+ * it locks itself before it says its port.
  */
+import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import fastify from "fastify";
 import { lockWith } from "linden/lockdown";
 
-const [database = ":memory:", policy] = process.argv.slice(2);
-const app = fastify();
+const [pem = "", database = ":memory:", policy] = process.argv.slice(2);
+const secret = readFileSync(pem);
+const app = fastify({ https: { key: secret, cert: secret } });
 const db = new DatabaseSync(database);
 db.exec(
   "pragma journal_mode = wal; pragma synchronous = off; create table if not exists visits (at integer, name text)",
