@@ -27,7 +27,7 @@ const CASES: readonly (readonly string[])[] = [
   ["-u", "nobody", "-g", "nogroup", "--add-suppl-group", "audio", ...sh(status)],
   ["-c", "0", "--ambient", ...sh(status)],
   ["-u", "nobody", "-g", "nogroup", "-c", "400", "--ambient", ...sh(status)],
-  ["-p", ...sh("echo $$; ls /proc | grep -c '^[0-9]'; touch /proc/sys/x")],
+  ["-p", ...sh("echo $$; set -- /proc/[0-9]*; echo $#; touch /proc/sys/x")],
   ["-I", ...sh("echo $$")],
   ["-v", ...sh("mount -t tmpfs none /mnt && grep -c ' /mnt ' /proc/self/mountinfo")],
   ["-e", ...sh("cat /proc/net/dev | tail -n +3 | cut -d: -f1; ip -o link show lo | grep -o 'state [A-Z]*'")],

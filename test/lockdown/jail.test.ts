@@ -110,13 +110,13 @@ describe("namespaces", { skip }, () => {
     const text = await prints([
       "-p",
       ...sh(
-        "echo $$; ls /proc | grep -c '^[0-9]'; echo x > /proc/sys/kernel/hostname || echo refused; kill -0 " +
+        "echo $$; set -- /proc/[0-9]*; echo $#; echo x > /proc/sys/kernel/hostname || echo refused; kill -0 " +
           process.pid +
           " || echo unseen",
       ),
     ]);
     const [pid, processes, ...rest] = text.trim().split("\n");
-    assert.ok(pid === "2" && Number(processes) <= 5, text);
+    assert.ok(pid === "2" && processes === "2", text);
     assert.deepEqual(rest, ["refused", "unseen"]);
   });
   test("what the program leaves behind ends with it", async () => {
@@ -291,12 +291,12 @@ describe("the tree of files", { skip }, () => {
     }
     const binds = ["/bin", "/lib", "/lib64", "/usr"].flatMap((each) => ["-b", each]);
     const look = sh(
-      "ls /; touch /usr/x 2>&1; head -c 3 /dev/zero | wc -c; ls /proc | grep -c '^[0-9]'; cat /etc/passwd 2>&1; true",
+      "ls /; touch /usr/x 2>&1; head -c 3 /dev/zero | wc -c; set -- /proc/[0-9]*; echo $#; cat /etc/passwd 2>&1; true",
     );
     const text = await prints(["-m", "-M", "-e", "-d", "-t1M", "-P", own, ...binds, ...look], { user: 65534 });
     assert.match(
       text,
-      /^bin\ndev\nlib\nlib64\nproc\ntmp\nusr\n.*'\/usr\/x': Read-only file system\n3\n[345]\n.*passwd: No such file/s,
+      /^bin\ndev\nlib\nlib64\nproc\ntmp\nusr\n.*'\/usr\/x': Read-only file system\n3\n2\n.*passwd: No such file/s,
     );
   });
   test("-r makes /proc read-only", async () => {
