@@ -426,7 +426,10 @@ describe("the rest", () => {
     const file = join(scratch, "pid");
     assert.equal((await jailed(["-i", "-f", file, "--", "sleep", "30"], { stdio: "ignore" })).status, 0);
     const pid = Number(readFileSync(file, "utf8"));
-    assert.match(readFileSync(`/proc/${pid}/cmdline`, "latin1"), /^sleep/);
+    // It is told the moment there is a process, which becomes the program a little later.
+    const line = () => readFileSync(`/proc/${pid}/cmdline`, "latin1");
+    for (const until = Date.now() + 5000; !line().startsWith("sleep") && Date.now() < until; ) await sleep(5);
+    assert.match(line(), /^sleep/);
     process.kill(pid, "SIGKILL");
   });
   test("-f tells the pid this machine knows, in a pid namespace too", { skip }, async () => {
