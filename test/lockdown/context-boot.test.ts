@@ -32,7 +32,7 @@ test("behind the hook there are no rings, and nobody can make one", async () => 
 
 test("the program starts once, with its arguments, options, environment, input and process number", async () => {
   const script = `
-    say([process.argv.slice(2), process.env.GREETING, Object.keys(process.env).filter((name) => name.startsWith("LINDEN_"))]);
+    say([process.argv.slice(2), process.env.GREETING, Object.keys(process.env).filter((name) => name.startsWith("LINDEN_LOCKDOWN_"))]);
     say(process.execArgv.includes("--stack-trace-limit=3"));
     say(fs.readFileSync(0, "utf8"));`;
   const options = ["--stack-trace-limit=3"];

@@ -224,7 +224,7 @@ test("Landlock for all threads: refused with the two ways out, and done by a res
     say(await attemptAsync(() => fs.promises.readFile(scratch + "/out/file", "utf8")));
     say(attempt(() => fs.readdirSync("/")));
     say([report.landlock?.threads, report.steps, (report.landlock?.added.length ?? 0) > 3]);
-    say(Object.keys(process.env).filter((name) => name.startsWith("LINDEN_")));`,
+    say(Object.keys(process.env).filter((name) => name.startsWith("LINDEN_LOCKDOWN_")));`,
     { plain: true, env: { SCRATCH: scratchDirectory() } },
   );
   assert.deepEqual(said, [
