@@ -157,7 +157,9 @@ const IMAGE_HELP = `Usage: linden image build [NAME…]
 
 "build" makes images, busybox if none is named, from Debian's sources, once: they are kept in $XDG_CACHE_HOME/linden/userland
 and their directories are printed. A C compiler for WebAssembly is needed once; the command that installs it is said when it is missing.
-With LINDEN_SOURCES=DIRECTORY, sources that lie there are taken from it. "list" says what there is and what is built.
+Sources are fetched from where apt gets its packages, or from Debian's snapshots when they have left that. With
+LINDEN_SOURCES=DIRECTORY, those that lie there are taken from it, and those that are fetched stay there: the next build needs
+no network. "list" says what there is and what is built.
 
 A NAME may be several with commas between them, busybox,bash,grep: images over each other, the last one's files on top.
 

@@ -1,11 +1,8 @@
 /** A machine without the compiler gets one message with the command that installs it. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { DEFAULT_IMAGE, INSTALL_COMMAND, missingTools, ToolchainError } from "../../src/toolchain/index.ts";
-import { unpackSource } from "../../src/toolchain/source-archive.ts";
 import { findTools, lacking } from "../../src/toolchain/tools.ts";
 import { missingFor } from "../../src/toolchain/userland.ts";
 
@@ -36,33 +33,4 @@ test("./linden names the same packages where it cannot ask", () => {
     packages.split(" ").sort(),
     [...compiler.split(" "), ...missingFor(DEFAULT_IMAGE, "/nonexistent")].sort(),
   );
-});
-
-test("a source that is not the one expected is refused", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "linden-source-"));
-  const before = process.env.LINDEN_SOURCES;
-  try {
-    process.env.LINDEN_SOURCES = directory;
-    writeFileSync(join(directory, "thing.tar.gz"), "something else");
-    const source = {
-      name: "thing",
-      version: "1",
-      archive: "thing.tar.gz",
-      sha256: "0".repeat(64),
-      package: "linden-no-such-package",
-    };
-    await assert.rejects(
-      unpackSource(source, directory, () => {}),
-      /is not thing.tar.gz: SHA-256 [0-9a-f]{64}, expected 0000/,
-    );
-    const absent = { ...source, archive: "absent.tar.gz" };
-    await assert.rejects(
-      unpackSource(absent, directory, () => {}),
-      /put absent.tar.gz into a directory and name that in LINDEN_SOURCES/,
-    );
-  } finally {
-    if (before === undefined) delete process.env.LINDEN_SOURCES;
-    else process.env.LINDEN_SOURCES = before;
-    rmSync(directory, { recursive: true });
-  }
 });
