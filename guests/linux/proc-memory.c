@@ -1,23 +1,12 @@
 /* /proc/self's files of memory, of namespaces and of what an out-of-memory killer would look at. */
 #include "../report.h"
+#include "slurp.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-static char text[1 << 20];
-
-static long slurp(const char *path) {
-  int fd = open(path, O_RDONLY);
-  if (fd < 0) return -1;
-  long length = 0;
-  for (long moved; (moved = read(fd, text + length, sizeof text - 1 - length)) > 0;) length += moved;
-  text[length] = 0;
-  close(fd);
-  return length;
-}
 
 static void put(const char *what, const char *path, const char *words) {
   int fd = open(path, O_WRONLY);

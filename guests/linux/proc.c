@@ -1,5 +1,6 @@
 /* /proc as proc(5) has it: a process about itself, about another, and the machine; links that lead to open files. */
 #include "../report.h"
+#include "slurp.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -7,19 +8,6 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-
-static char text[65536];
-
-/* A whole file as text; its length, or -1. */
-static long slurp(const char *path) {
-  int fd = open(path, O_RDONLY);
-  if (fd < 0) return -1;
-  long length = 0;
-  for (long moved; (moved = read(fd, text + length, sizeof text - 1 - length)) > 0;) length += moved;
-  text[length] = 0;
-  close(fd);
-  return length;
-}
 
 /* Print a field of /proc/self/status or another such file. */
 static void show(const char *path, const char *name) {

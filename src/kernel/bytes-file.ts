@@ -2,21 +2,17 @@
  * Layer: kernel. A read-only file of bytes the kernel made for one process, as those of /proc are. It must not know what the
  * bytes say.
  */
-import { EBADF, EINVAL, ENODEV, ENOTDIR } from "../abi/errno.ts";
-import { POLLIN, POLLOUT } from "../abi/poll.ts";
+import { EBADF } from "../abi/errno.ts";
 import { S_IFREG } from "../abi/stat.ts";
-import type { DirectoryEntry, OpenFile } from "../vfs/contracts.ts";
+import { OpenedFile } from "../vfs/opened-file.ts";
 import type { Kernel } from "./kernel.ts";
 import type { StreamInode } from "./pipefs.ts";
 
-export class BytesFile implements OpenFile {
-  readonly inode: StreamInode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+export class BytesFile extends OpenedFile<StreamInode> {
   readonly content: Uint8Array;
 
   constructor(kernel: Kernel, content: Uint8Array) {
-    this.inode = kernel.pipes.inode(S_IFREG, 0o400, 0, { uid: 0, gid: 0 });
+    super(kernel.pipes.inode(S_IFREG, 0o400, 0, { uid: 0, gid: 0 }));
     this.content = content;
   }
 
@@ -30,25 +26,7 @@ export class BytesFile implements OpenFile {
     return -EBADF;
   }
 
-  readiness(): number {
-    return POLLIN | POLLOUT;
-  }
-
-  available(): number {
+  override available(): number {
     return this.content.length;
   }
-
-  entries(): readonly DirectoryEntry[] | number {
-    return -ENOTDIR;
-  }
-
-  sync(): number {
-    return -EINVAL;
-  }
-
-  allocate(): number {
-    return -ENODEV;
-  }
-
-  close(): void {}
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AddressSpace, type GrowingMemory, MAP_PAGE } from "../../src/kernel/address-space.ts";
+import { random } from "../random.ts";
 
 const WASM_PAGE = 65_536;
 
@@ -80,17 +81,6 @@ test("the break moves while nothing is in its way", () => {
   assert.equal(blocking, start + MAP_PAGE);
   assert.equal(space.moveBreak(memory, blocking + 1, 3), start + 100);
 });
-
-/** xorshift32 */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 test("any order of mapping, unmapping and protecting agrees with a map of pages", () => {
   for (let seed = 1; seed <= 20; seed++) {

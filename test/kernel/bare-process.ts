@@ -182,14 +182,3 @@ export class BareProcess implements Program {
     return this.memory.byteString(address, length);
   }
 }
-
-/** xorshift32: the same tries every time. */
-export function tries(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}

@@ -22,8 +22,9 @@ import {
   IMAGE,
   machine,
   putText,
-  RecordingProgram,
+  type RecordingProgram,
   type Running,
+  recording,
   SimulatedHost,
   spawn,
   textAt,
@@ -107,13 +108,7 @@ test("a kernel over an overlay comes back with both layers, and open files of ei
   const kernel: Kernel = restoreSnapshot(data.kernel, {
     host,
     mounts: new MountTable(copy),
-    loader: {
-      load(process) {
-        const program = new RecordingProgram(process, 65_536);
-        programs.push(program);
-        return program;
-      },
-    },
+    loader: recording(programs),
     inode: (_mount, ino) => copy.inode(ino, below.inode, above.inode),
     image: () => IMAGE,
     stream: () => assert.fail("there are no streams"),

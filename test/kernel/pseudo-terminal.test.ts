@@ -21,8 +21,9 @@ import {
   type Machine,
   machine,
   putText,
-  RecordingProgram,
+  type RecordingProgram,
   type Running,
+  recording,
   spawn,
   textAt,
   vector,
@@ -170,13 +171,7 @@ test("a pair comes back from a snapshot as it was, and who waits on it", () => {
   const restored = restoreSnapshot(structuredClone(snapshot), {
     host: made.host,
     mounts: made.kernel.mounts,
-    loader: {
-      load(process) {
-        const program = new RecordingProgram(process, 65_536);
-        programs.push(program);
-        return program;
-      },
-    },
+    loader: recording(programs),
     inode: (mount) => mount.fs.root,
     stream: () => assert.fail("there is no stream"),
     terminal: () => assert.fail("there is no terminal of the host's"),

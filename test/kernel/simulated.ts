@@ -3,7 +3,15 @@
  * and short words for what tests do with both.
  */
 import type { ByteString } from "../../src/abi/byte-string.ts";
-import type { ExitStatus, Host, Outcome, OutputPort, Program, ProgramImage } from "../../src/kernel/contracts.ts";
+import type {
+  ExitStatus,
+  Host,
+  Outcome,
+  OutputPort,
+  Program,
+  ProgramImage,
+  ProgramLoader,
+} from "../../src/kernel/contracts.ts";
 import type { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { type Inheritance, Kernel, type KernelLimits } from "../../src/kernel/kernel.ts";
 import { PipeFileSystem } from "../../src/kernel/pipefs.ts";
@@ -123,6 +131,17 @@ export interface Machine {
 }
 
 export const IMAGE: ProgramImage = { name: "test" };
+
+/** What loads into a restored kernel: `programs` gets each. */
+export function recording(programs: RecordingProgram[], memoryBytes = MEMORY): ProgramLoader {
+  return {
+    load(process) {
+      const program = new RecordingProgram(process, memoryBytes);
+      programs.push(program);
+      return program;
+    },
+  };
+}
 
 /** A kernel; without a file system of the test's own, its root is an empty directory. */
 export function machine(limits: Partial<KernelLimits> = {}, root?: FileSystem): Machine {

@@ -73,8 +73,9 @@ import {
   type Machine,
   machine,
   putText,
-  RecordingProgram,
+  type RecordingProgram,
   type Running,
+  recording,
   SimulatedHost,
   Sink,
   spawn,
@@ -129,13 +130,7 @@ function copyOf({ made, fs }: Original, change: (snapshot: KernelSnapshot) => Ke
   const kernel = restoreSnapshot(change(data.kernel), {
     host,
     mounts: new MountTable(restored.fs),
-    loader: {
-      load(process) {
-        const program = new RecordingProgram(process, TRANSFER_BYTES * 3);
-        programs.push(program);
-        return program;
-      },
-    },
+    loader: recording(programs, TRANSFER_BYTES * 3),
     inode: (_mount, ino) => restored.inode(ino),
     image: (name) => (name === IMAGE.name ? IMAGE : undefined),
     stream(made, stream) {

@@ -11,7 +11,7 @@ import { DISPOSITION_IGNORE } from "../../src/kernel/process.ts";
 import { restoreSnapshot } from "../../src/kernel/restoration.ts";
 import { takeSnapshot } from "../../src/kernel/snapshot.ts";
 import { Terminal } from "../../src/kernel/terminal.ts";
-import { IMAGE, RecordingProgram, Sink, spawn, textAt } from "./simulated.ts";
+import { IMAGE, type RecordingProgram, recording, Sink, spawn, textAt } from "./simulated.ts";
 import { child, onTerminal, reading, run, type, writing } from "./terminal-machine.ts";
 
 /** Signals that wait because the process blocks them all: what it was sent. */
@@ -241,13 +241,7 @@ test("a terminal comes back from a snapshot as it was, a waiting reader with it"
   const restored = restoreSnapshot(structuredClone(snapshot), {
     host: made.host,
     mounts: made.kernel.mounts,
-    loader: {
-      load(process) {
-        const program = new RecordingProgram(process, 65_536);
-        programs.push(program);
-        return program;
-      },
-    },
+    loader: recording(programs),
     inode: (mount) => mount.fs.root,
     stream: () => assert.fail("there is no plain stream"),
     terminal: (kernel) => new Terminal(kernel, sink, { consumed() {} }),

@@ -1,22 +1,12 @@
 /** A real server under a lock: HTTPS, a SQLite database on disk, Workers' pool, and what an intruder would try. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { says } from "./locked.ts";
+import { freePort, says } from "./locked.ts";
 
 const REQUESTS = 1000;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : assert.fail("no port");
-}
 
 test("an HTTPS server with a database serves, and an exec, a secret and an outgoing connection are refused", async () => {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), "linden-server-")));

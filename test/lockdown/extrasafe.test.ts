@@ -3,9 +3,7 @@
  * our tests stands for which of its tests is told in docs/lockdown-table.md.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -19,7 +17,7 @@ import {
   SystemIO,
   UnsupportedPlatform,
 } from "linden/lockdown";
-import { locked, says } from "./locked.ts";
+import { freePort, locked, says } from "./locked.ts";
 
 const END = 'namedCall("exit_group", 0);';
 
@@ -177,14 +175,6 @@ test("a failure behind a lock is still seen, and a bare write says hello", async
     ${END}`);
   assert.deepEqual([hello.status, hello.said], [0, ["Hello, World!"]]);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : assert.fail("no port");
-}
 
 test("four processes, four contexts: a database, a web server, a writer, a reader", async () => {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), "linden-four-")));

@@ -1,7 +1,9 @@
 /** Runs a snippet in a Node of its own that locks itself and then really attempts what it should not be able to do. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -130,4 +132,13 @@ export async function says(code: string, options?: LockedOptions): Promise<reado
   const outcome = await locked(code, options);
   assert.equal(outcome.status, 0, `${outcome.signal ?? ""} ${outcome.stderr}`);
   return outcome.said;
+}
+
+/** A port of this machine's own that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  server.close();
+  return typeof address === "object" && address !== null ? address.port : assert.fail("no port");
 }

@@ -10,7 +10,8 @@ import { GONE, type GuestCall, type Outcome, RESTART } from "../../src/kernel/co
 import type { Thread } from "../../src/kernel/process.ts";
 import { takeSnapshot } from "../../src/kernel/snapshot.ts";
 import { SYSCALLS, waliCalls } from "../../src/syscalls/table.ts";
-import { Arguments, random } from "./call-fuzz/arguments.ts";
+import { random } from "../random.ts";
+import { Arguments } from "./call-fuzz/arguments.ts";
 import { FuzzWorld } from "./call-fuzz/world.ts";
 
 const CALLS = Number(process.env.LINDEN_FUZZ_CALLS ?? 40_000);

@@ -7,7 +7,8 @@ import { after, before, describe, it } from "node:test";
 import { WASI_FUNCTIONS } from "../../src/abi/wasi.ts";
 import { NotRunnable, Sandbox } from "../../src/sandbox/index.ts";
 import { type Bytes, code, WasmBuilder } from "../engine/wasm-builder.ts";
-import { childrenOf, command, Guests, goodProgram, lives, WASI } from "./world.ts";
+import { random } from "../random.ts";
+import { boxAndCell, command, Guests, goodProgram, lives, WASI } from "./world.ts";
 
 const guests = new Guests();
 const good = guests.path(goodProgram());
@@ -15,11 +16,7 @@ let box: Sandbox;
 let cell: number;
 
 before(async () => {
-  const others = childrenOf(process.pid);
-  box = await Sandbox.create({ limits: { memory: "64m" } });
-  const [pid, ...more] = childrenOf(process.pid).filter((child) => !others.includes(child));
-  assert.ok(pid !== undefined && more.length === 0);
-  cell = pid;
+  [box, cell] = await boxAndCell({ limits: { memory: "64m" } });
 });
 after(() => box.close());
 
@@ -41,17 +38,6 @@ const i64 = (value: bigint): Bytes => {
     if (last) return [0x42, ...bytes];
   }
 };
-
-/** xorshift32: the same tries every time. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 const PAGE = 65_536;
 const NAMES = [

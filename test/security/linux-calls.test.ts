@@ -5,10 +5,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type CallName, importName, signatureOf, WALI_MODULE } from "../../src/abi/calls.ts";
-import { Sandbox } from "../../src/sandbox/index.ts";
+import type { Sandbox } from "../../src/sandbox/index.ts";
 import { FAMILIES } from "../../src/syscalls/table.ts";
 import { type Bytes, code, WasmBuilder } from "../engine/wasm-builder.ts";
-import { childrenOf, Guests, goodProgram, lives } from "./world.ts";
+import { random } from "../random.ts";
+import { boxAndCell, Guests, goodProgram, lives } from "./world.ts";
 
 const guests = new Guests();
 const good = guests.path(goodProgram());
@@ -16,11 +17,7 @@ let box: Sandbox;
 let cell: number;
 
 before(async () => {
-  const others = childrenOf(process.pid);
-  box = await Sandbox.create({ limits: { memory: "64m" } });
-  const [pid] = childrenOf(process.pid).filter((child) => !others.includes(child));
-  assert.ok(pid !== undefined);
-  cell = pid;
+  [box, cell] = await boxAndCell({ limits: { memory: "64m" } });
 });
 after(() => box.close());
 
@@ -81,17 +78,6 @@ function memoryImage(): number[] {
   view.setUint32(144, 1, true);
   for (const [i, name] of NAMES.entries()) image.set(Buffer.from(name, "latin1"), 256 + i * 32);
   return [...image];
-}
-
-/** xorshift32: the same tries every time. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
 }
 
 function i64(value: bigint): Bytes {

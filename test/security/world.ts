@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RunOptions, RunResult, Sandbox } from "../../src/sandbox/index.ts";
+import { type RunOptions, type RunResult, Sandbox, type SandboxOptions } from "../../src/sandbox/index.ts";
 import { type Bytes, code, WasmBuilder } from "../engine/wasm-builder.ts";
 
 export const HOME = join(import.meta.dirname, "../..");
@@ -34,6 +34,15 @@ export function childrenOf(pid: number): number[] {
     found.push(...text.split(" ").filter(Boolean).map(Number));
   }
   return found.sort((a, b) => a - b);
+}
+
+/** A sandbox, and the one process it lives in. */
+export async function boxAndCell(options: SandboxOptions): Promise<[box: Sandbox, cell: number]> {
+  const others = childrenOf(process.pid);
+  const box = await Sandbox.create(options);
+  const [cell, ...more] = childrenOf(process.pid).filter((child) => !others.includes(child));
+  assert.ok(cell !== undefined && more.length === 0);
+  return [box, cell];
 }
 
 export function descendantsOf(pid: number): number[] {

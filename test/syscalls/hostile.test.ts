@@ -9,7 +9,7 @@ import { EFAULT } from "../../src/abi/errno.ts";
 import { O_CREAT, O_DIRECTORY, O_RDONLY } from "../../src/abi/fcntl.ts";
 import { BLOCKED, GONE, RESTART, UNWIND } from "../../src/kernel/contracts.ts";
 import { waliCalls } from "../../src/syscalls/table.ts";
-import { tries } from "../kernel/bare-process.ts";
+import { random } from "../random.ts";
 import { type Argument, Guest, WASM_PAGE } from "./guest.ts";
 
 const NAMES = ["f", "d", "d/f", ".", "..", "/", "", "\xff\xfe", "__proto__", "l", "/dev/null", "n".repeat(300)];
@@ -90,7 +90,7 @@ function attempt(prepared: Prepared, name: string, args: readonly Argument[]): P
 for (const { name, parameters } of waliCalls()) {
   if (parameters === "") continue;
   test(`${name} survives any argument`, () => {
-    const pick = tries(name.length * 7919 + name.charCodeAt(name.length - 1));
+    const pick = random(name.length * 7919 + name.charCodeAt(name.length - 1));
     let prepared = new Prepared();
     for (let round = 0; round < 250; round++) {
       const pool = narrow(prepared);

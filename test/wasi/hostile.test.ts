@@ -8,7 +8,7 @@ import * as wasi from "../../src/abi/wasi.ts";
 import { ERRNO_FAULT, ERRNO_NOTCAPABLE } from "../../src/abi/wasi-errno.ts";
 import { BLOCKED, GONE } from "../../src/kernel/contracts.ts";
 import { WASI_CALLS } from "../../src/wasi/table.ts";
-import { tries } from "../kernel/bare-process.ts";
+import { random } from "../random.ts";
 import { Guest, PAGE } from "./guest.ts";
 
 const NAMES = [
@@ -93,7 +93,7 @@ function attempt(prepared: Prepared, name: string, args: readonly (number | bigi
 
 for (const { name, parameters } of WASI_CALLS) {
   test(`${name} survives any argument`, () => {
-    const pick = tries(name.length * 7919 + name.charCodeAt(3));
+    const pick = random(name.length * 7919 + name.charCodeAt(3));
     let prepared = new Prepared();
     for (let round = 0; round < 600; round++) {
       const pool = small(prepared);

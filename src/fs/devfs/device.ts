@@ -3,10 +3,10 @@
  *
  * Source: null(4), full(4), random(4); numbers from Documentation/admin-guide/devices.txt.
  */
-import { EBADF, EINVAL, EIO, ENOSPC, ENOTDIR } from "../../abi/errno.ts";
-import { POLLIN, POLLOUT } from "../../abi/poll.ts";
+import { EBADF, EIO, ENOSPC } from "../../abi/errno.ts";
 import { S_IFCHR } from "../../abi/stat.ts";
-import type { DirectoryEntry, FileSystem, Inode, OpenFile } from "../../vfs/contracts.ts";
+import type { FileSystem, Inode } from "../../vfs/contracts.ts";
+import { OpenedFile } from "../../vfs/opened-file.ts";
 
 /** Fill [at, at + length) with unpredictable bytes. */
 export type Random = (into: Uint8Array, at: number, length: number) => void;
@@ -35,14 +35,11 @@ export class DeviceInode implements Inode {
 }
 
 /** An open device. For terminals it answers -EIO to everything: the kernel opens what is meant instead. */
-export class DeviceFile implements OpenFile {
-  readonly inode: DeviceInode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+export class DeviceFile extends OpenedFile<DeviceInode> {
   readonly #random: Random;
 
   constructor(inode: DeviceInode, random: Random) {
-    this.inode = inode;
+    super(inode);
     this.#random = random;
   }
 
@@ -68,25 +65,7 @@ export class DeviceFile implements OpenFile {
     return this.inode.kind === "full" ? -ENOSPC : length;
   }
 
-  readiness(): number {
-    return POLLIN | POLLOUT;
-  }
-
-  available(): number {
-    return 0;
-  }
-
-  entries(): readonly DirectoryEntry[] | number {
-    return -ENOTDIR;
-  }
-
-  sync(): number {
-    return -EINVAL;
-  }
-
-  allocate(): number {
+  override allocate(): number {
     return -EBADF;
   }
-
-  close(): void {}
 }

@@ -7,27 +7,14 @@
  * line that broke answers -EIO for ever.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import type { AttributeChanges, FileSystemStatistics } from "../../vfs/contracts.ts";
+import type { AttributeChanges, FileSystemStatistics, Stat } from "../../vfs/contracts.ts";
 
-/** What statx(2) told. Times in seconds and nanoseconds, `size` in bytes, `blocks` in 512 bytes. */
-export interface HostAttributes {
-  /** One number for device and inode number together. */
-  ino: number;
-  mode: number;
-  nlink: number;
+/** What statx(2) told. `ino` is one number for device and inode number together. */
+export interface HostAttributes extends Omit<Stat, "dev" | "uid" | "gid"> {
   /** The file's user is the one the file server runs as; which one that is the cell need not know. */
   owned: boolean;
   /** The file's group is one of the file server's. */
   grouped: boolean;
-  rdev: number;
-  size: number;
-  blocks: number;
-  atimeSeconds: number;
-  atimeNanoseconds: number;
-  mtimeSeconds: number;
-  mtimeNanoseconds: number;
-  ctimeSeconds: number;
-  ctimeNanoseconds: number;
 }
 
 export function emptyHostAttributes(): HostAttributes {

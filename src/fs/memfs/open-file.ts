@@ -8,6 +8,7 @@ import { POLLIN, POLLOUT } from "../../abi/poll.ts";
 import type { DirectoryEntry, OpenFile } from "../../vfs/contracts.ts";
 import { APPEND } from "../../vfs/contracts.ts";
 import { OpenedDirectory } from "../../vfs/opened-directory.ts";
+import { OpenedFile } from "../../vfs/opened-file.ts";
 import type { DirectoryInode, FileInode, MemoryInode, SpecialInode } from "./inode.ts";
 
 /** What an open file needs of its file system. */
@@ -114,14 +115,12 @@ export class OpenDirectory extends OpenedDirectory<DirectoryInode> {
 }
 
 /** An open FIFO as far as the file system goes: it keeps the inode. Bytes go through what the kernel makes of it. */
-export class OpenSpecialFile implements OpenFile {
-  readonly inode: SpecialInode;
-  readonly seekable = false;
-  readonly waiters = undefined;
+export class OpenSpecialFile extends OpenedFile<SpecialInode> {
+  override readonly seekable = false;
   readonly #keeper: Keeper;
 
   constructor(inode: SpecialInode, keeper: Keeper) {
-    this.inode = inode;
+    super(inode);
     this.#keeper = keeper;
   }
 
@@ -133,27 +132,15 @@ export class OpenSpecialFile implements OpenFile {
     return -EIO;
   }
 
-  readiness(): number {
+  override readiness(): number {
     return 0;
   }
 
-  available(): number {
-    return 0;
-  }
-
-  entries(): number {
-    return -ENOTDIR;
-  }
-
-  sync(): number {
-    return -EINVAL;
-  }
-
-  allocate(): number {
+  override allocate(): number {
     return -ESPIPE;
   }
 
-  close(): void {
+  override close(): void {
     this.#keeper.closed(this.inode);
   }
 }

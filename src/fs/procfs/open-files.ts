@@ -2,11 +2,11 @@
  * Layer: fs/procfs. Open files and directories. A file's text is made when it is read from its start, and kept while it is
  * read on, unless it is long. It must not know what texts say.
  */
-import { EINVAL, EIO, ENODEV, ENOTDIR } from "../../abi/errno.ts";
-import { POLLIN, POLLOUT } from "../../abi/poll.ts";
+import { EINVAL, EIO } from "../../abi/errno.ts";
 import { PROC_KEPT_BYTES } from "../../limits.ts";
-import type { DirectoryEntry, Inode, OpenFile } from "../../vfs/contracts.ts";
+import type { DirectoryEntry, Inode } from "../../vfs/contracts.ts";
 import { OpenedDirectory } from "../../vfs/opened-directory.ts";
+import { OpenedFile } from "../../vfs/opened-file.ts";
 
 /** What all open files of one /proc keep. */
 export interface KeptTexts {
@@ -19,17 +19,14 @@ const KEPT_BYTES = 65_536;
 /** What stands in a file: one byte a character. -ESRCH where what it told of is gone. */
 export type Text = () => string | number;
 
-export class TextFile implements OpenFile {
-  readonly inode: Inode;
-  readonly seekable = true;
-  readonly waiters = undefined;
+export class TextFile extends OpenedFile {
   readonly #text: Text;
   readonly #change: ((bytes: Uint8Array) => number) | undefined;
   readonly #all: KeptTexts;
   #kept: string | undefined;
 
   constructor(inode: Inode, all: KeptTexts, text: Text, change?: (bytes: Uint8Array) => number) {
-    this.inode = inode;
+    super(inode);
     this.#all = all;
     this.#text = text;
     this.#change = change;
@@ -56,27 +53,7 @@ export class TextFile implements OpenFile {
     return this.#change === undefined ? -EIO : this.#change(from.subarray(at, at + length));
   }
 
-  readiness(): number {
-    return POLLIN | POLLOUT;
-  }
-
-  available(): number {
-    return 0;
-  }
-
-  entries(): number {
-    return -ENOTDIR;
-  }
-
-  sync(): number {
-    return -EINVAL;
-  }
-
-  allocate(): number {
-    return -ENODEV;
-  }
-
-  close(): void {
+  override close(): void {
     this.#keep(undefined);
   }
 }

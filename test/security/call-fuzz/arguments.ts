@@ -5,19 +5,7 @@
 import { type Call, callOf, type Parameter } from "../../../src/abi/calls.ts";
 import { SPAWN, SPAWN_ACTION } from "../../../src/abi/spawn.ts";
 import type { Process, Thread } from "../../../src/kernel/process.ts";
-
-export type Chance = (below: number) => number;
-
-/** xorshift32: the same tries every time. */
-export function random(seed: number): Chance {
-  let state = seed | 0 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
+import type { Random } from "../../random.ts";
 
 /** Where arguments are written: a ring in the caller's own data. */
 const ARENA = 1024;
@@ -207,11 +195,11 @@ const KINDS: readonly (readonly [RegExp, RegExp])[] = [
 ];
 
 export class Arguments {
-  readonly chance: Chance;
+  readonly chance: Random;
   readonly #calls = new Map<string, Call | undefined>();
   #next = ARENA;
 
-  constructor(chance: Chance) {
+  constructor(chance: Random) {
     this.chance = chance;
   }
 
