@@ -12,6 +12,9 @@ export type ExitStatus = { readonly code: number | null; readonly signal: string
 
 /** Bytes of crash text kept: the last ones. */
 const CRASH_TEXT_BYTES = 64 * 1024;
+/** Bytes of crash text read as they come; and milliseconds between what is read of more, 64 KiB at a time. */
+const CRASH_FLOOD_BYTES = 4 * 1024 * 1024;
+const CRASH_FLOOD_MS = 20;
 /** Milliseconds between two looks at a process that has closed its standard error: at first, and at most. */
 const FIRST_LOOK_MS = 1;
 const LAST_LOOK_MS = 100;
@@ -35,6 +38,9 @@ export class LaunchedProcess {
   readonly #stderr: Socket;
   readonly #verify: () => Promise<LockReport | undefined>;
   #crashText: Buffer = Buffer.alloc(0);
+  #crashBytes = 0;
+  /** Nobody waits for it: it does not keep the caller's process alive. */
+  #idle = false;
   #ended = false;
 
   constructor(parts: ProcessParts) {
@@ -46,9 +52,7 @@ export class LaunchedProcess {
     this.#stderr = new Socket({ fd: stderr, readable: true, writable: false });
     // A process that dies breaks its pipes; its end is told by `exited`, not by an exception in the caller.
     for (const stream of [this.stdin, this.stdout, this.#stderr]) stream.on("error", () => {});
-    this.#stderr.on("data", (chunk: Buffer) => {
-      this.#crashText = Buffer.concat([this.#crashText, chunk]).subarray(-CRASH_TEXT_BYTES);
-    });
+    this.#stderr.on("data", (chunk: Buffer) => this.#keep(chunk));
     const said = new Promise<void>((resolve) => this.#stderr.once("close", resolve));
     // Nobody else holds the pipe's other end: it closes with the process, when all of it was read.
     this.exited = said.then(() => this.#end());
@@ -83,11 +87,23 @@ export class LaunchedProcess {
 
   /** Lets the caller's process end although this one lives (it then dies too): for idle ones in a pool. */
   unref(): void {
+    this.#idle = true;
     if (!this.#ended) for (const stream of [this.stdin, this.stdout, this.#stderr]) stream.unref();
   }
 
   ref(): void {
+    this.#idle = false;
     if (!this.#ended) for (const stream of [this.stdin, this.stdout, this.#stderr]) stream.ref();
+  }
+
+  /** A broken process may write for ever, and the caller has better things to do than to read it. */
+  #keep(chunk: Buffer): void {
+    this.#crashText = Buffer.concat([this.#crashText, chunk]).subarray(-CRASH_TEXT_BYTES);
+    this.#crashBytes += chunk.length;
+    if (this.#crashBytes <= CRASH_FLOOD_BYTES) return;
+    this.#stderr.pause();
+    const pause = setTimeout(() => this.#stderr.resume(), CRASH_FLOOD_MS);
+    if (this.#idle) pause.unref();
   }
 
   async #end(): Promise<ExitStatus> {
