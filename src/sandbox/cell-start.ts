@@ -4,7 +4,7 @@
 import { UP } from "../wire/frames.ts";
 import { CellLink } from "./cell-link.ts";
 import { CellViolation, LockUnavailable, SandboxDied } from "./errors.ts";
-import type { CellLauncher } from "./launcher.ts";
+import type { CellLauncher, LockedProcess } from "./launcher.ts";
 import { type LoadedProgram, sendModule } from "./modules.ts";
 import type { Policy } from "./options.ts";
 import type { Services } from "./services.ts";
@@ -41,6 +41,14 @@ export async function startCell(launcher: CellLauncher, { lock, cpuSeconds, ahea
   }
 }
 
+/** What a second cell that rewrites for a sandbox is held to. */
+export type SecondCell = {
+  /** Its RLIMIT_CPU; undefined for none. */
+  readonly cpuSeconds: number | undefined;
+  /** Told of it once it is locked. */
+  started(cell: LockedProcess): void;
+};
+
 /**
  * Send a program to a cell: its channel there. What is not in the cache yet gets there through a cell that has met
  * nothing else: this one, or a second one made for it.
@@ -50,10 +58,12 @@ export async function sendProgram(
   lock: Policy["lock"],
   link: CellLink,
   loaded: LoadedProgram,
+  second?: SecondCell,
 ): Promise<number> {
   const { launcher, cache } = services;
   if (!loaded.rewritten && !link.fresh && (await cache.problem()) === undefined) {
-    const apart = await startCell(launcher, { lock });
+    const apart = await startCell(launcher, { lock, cpuSeconds: second?.cpuSeconds });
+    second?.started(apart.cell);
     // Nobody waits for it any more when the sandbox is gone.
     link.ended.then(() => apart.close("the sandbox was closed"));
     try {

@@ -2,7 +2,8 @@
  * Layer: sandbox. Mounts of host directories: which there are, and whether they may be as they were asked for. It must not
  * know cells.
  */
-import { stat } from "node:fs/promises";
+import { constants, type ReadStream } from "node:fs";
+import { open, stat } from "node:fs/promises";
 import { OptionError } from "./errors.ts";
 import { overlaps } from "./module-cache.ts";
 import type { HostMount, Policy } from "./options.ts";
@@ -45,4 +46,13 @@ export async function checkHostMounts(
     }
   }
   return files;
+}
+
+/** The contents of a single file that is mounted. OptionError when something else has its name by now. */
+export async function contentsOf(host: string): Promise<ReadStream> {
+  // A pipe that nobody writes to would hold its reader for ever.
+  const file = await open(host, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+  if (file !== undefined && (await file.stat()).isFile()) return file.createReadStream();
+  await file?.close();
+  throw new OptionError("mounts", "a file or a directory that can be read", host);
 }

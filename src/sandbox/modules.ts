@@ -2,8 +2,8 @@
  * Layer: sandbox. Modules from disk or cache into cells. Guest bytes only pass through: nothing here parses them. It must
  * not know processes.
  */
-import type { BigIntStats } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { type BigIntStats, constants } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { DOWN, UP, type UpFrame } from "../wire/frames.ts";
 import type { CellLink, ChannelOwner } from "./cell-link.ts";
@@ -76,9 +76,11 @@ export async function loadModule(
   limit: number,
 ): Promise<LoadedProgram> {
   try {
-    const file = await open(program.path, "r");
+    // What has its name by now may be a pipe that nobody writes to.
+    const file = await open(program.path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const found = await file.stat({ bigint: true });
+      if (!found.isFile()) throw new NotRunnable(`${escapeText(program.name)}: is no regular file`);
       checkSize(program, Number(found.size), limit);
       const known = await cache.indexed(program.path, found);
       if (known !== undefined) {
@@ -87,8 +89,8 @@ export async function loadModule(
         if (rewritten !== undefined) return new LoadedProgram(program, key, found, rewritten, true);
       }
       // The index may be wrong about what the file holds now; what is kept must stand under its own hash.
-      const source = await file.readFile();
-      if (source.byteLength > limit) throw new NotRunnable(`${escapeText(program.name)}: it grew beyond the limit`);
+      const source = await readWhole(file, Number(found.size));
+      if (source === undefined) throw new NotRunnable(`${escapeText(program.name)}: it grew while it was read`);
       const digest = sha256(source);
       if (digest !== known) await cache.index(program.path, found, digest);
       const key = cacheKey(digest, build, program.entry);
@@ -101,6 +103,18 @@ export async function loadModule(
     if (error instanceof NotRunnable) throw error;
     throw new NotRunnable(`${escapeText(program.name)}: cannot be read (${codeOf(error)})`);
   }
+}
+
+/** All bytes of a file that has `size` of them; undefined if it has more: whoever writes it could go on for ever. */
+async function readWhole(file: FileHandle, size: number): Promise<Uint8Array | undefined> {
+  const bytes = Buffer.allocUnsafeSlow(size + 1);
+  let end = 0;
+  while (end <= size) {
+    const { bytesRead } = await file.read(bytes, end, bytes.length - end, end);
+    if (bytesRead === 0) return bytes.subarray(0, end);
+    end += bytesRead;
+  }
+  return undefined;
 }
 
 /** Milliseconds a cell may take to rewrite and compile one module. */

@@ -2,7 +2,6 @@
  * Layer: sandbox. `Sandbox`: one cell with its file server, its watchdog and the runs inside it. It must not know how
  * cells are launched and locked, nor parse a guest's bytes.
  */
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SIGKILL } from "../abi/signal.ts";
@@ -14,7 +13,7 @@ import { sendProgram, startCell } from "./cell-start.ts";
 import { FileError, LimitExceeded, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, endedBefore, GuestProcess, LIMIT_WORDS } from "./guest-process.ts";
-import { checkHostMounts, hostMounts } from "./host-mounts.ts";
+import { checkHostMounts, contentsOf, hostMounts } from "./host-mounts.ts";
 import { type Image, openImage } from "./image.ts";
 import { feed } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
@@ -308,7 +307,10 @@ export class Sandbox implements AsyncDisposable {
     const { lock, limits } = this.#policy;
     const loaded = given ?? (await loadModule(program, cache, launcher.build, limits.moduleBytes));
     checkSize(program, loaded.size, limits.moduleBytes);
-    return sendProgram(this.#services, lock, this.#link, loaded);
+    return sendProgram(this.#services, lock, this.#link, loaded, {
+      cpuSeconds: hardCpuSeconds(this.#policy),
+      started: (cell) => this.#watchdog.join(cell),
+    });
   }
 
   /** @internal Lay the image's files into the sandbox, and let its programs be what executing them starts. */
@@ -368,7 +370,7 @@ export async function bootSandbox(
       server = await link.cell.serve(served.map(({ kind, at, overlay, ...directory }) => directory));
     await (booting ?? sendBoot(link, policy, served));
     const sandbox = new Sandbox(services, policy, link, server, modules, image);
-    for (const { host, at } of files) await sandbox.files.write(at, createReadStream(host), { mode: 0o444 });
+    for (const { host, at } of files) await sandbox.files.write(at, await contentsOf(host), { mode: 0o444 });
     await sandbox.layImage();
     if (policy.cwd !== "/") await makeWorkingDirectory(sandbox.files, policy.cwd);
     if (policy.readOnly && image !== undefined) await sandbox.files.seal("/");

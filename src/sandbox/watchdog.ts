@@ -10,12 +10,21 @@ const INTERVAL_MS = 100;
 /** USER_HZ: the unit of times in /proc, 100 on every Linux that Node runs on. */
 const TICK_MS = 10;
 
+/** A process that is watched: its processor time before, and as it was seen last. */
+interface Watched {
+  readonly process: LockedProcess;
+  readonly cpuBefore: number;
+  cpuMs: number;
+}
+
 export class Watchdog {
-  readonly #process: LockedProcess;
   readonly #cpuMs: number | undefined;
   readonly #residentBytes: () => number;
   readonly #bite: (limit: "cpu" | "memory") => void;
-  readonly #cpuBefore: number;
+  readonly #alive = new Set<Watched>();
+  /** Milliseconds used by processes that have ended. */
+  #spentMs = 0;
+  #wanted = false;
   #gone = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -25,40 +34,81 @@ export class Watchdog {
     limits: { readonly cpuMs: number | undefined; residentBytes(): number },
     bite: (limit: "cpu" | "memory") => void,
   ) {
-    this.#process = process;
     this.#cpuMs = limits.cpuMs;
     this.#residentBytes = limits.residentBytes;
     this.#bite = bite;
-    this.#cpuBefore = this.#cpuMs === undefined ? 0 : (cpuTime(process.pid) ?? 0);
+    this.#follow(process);
+    process.exited.then(() => this.#end());
+  }
+
+  /**
+   * Another process works for the same sandbox: until it ends it is watched too. Its processor time counts with the others',
+   * its memory for itself.
+   */
+  join(process: LockedProcess): void {
+    if (this.#gone) return;
+    const watched = this.#follow(process);
+    this.#look();
+    this.#run();
     process.exited.then(() => {
       // From here on the number may belong to another process.
-      this.#gone = true;
-      this.rest();
+      this.#alive.delete(watched);
+      this.#spentMs += watched.cpuMs;
+      this.#restIfAlone();
     });
   }
 
   watch(): void {
+    this.#wanted = true;
+    this.#run();
+  }
+
+  rest(): void {
+    this.#wanted = false;
+    this.#restIfAlone();
+  }
+
+  #follow(process: LockedProcess): Watched {
+    const cpuBefore = this.#cpuMs === undefined ? 0 : (cpuTime(process.pid) ?? 0);
+    const watched = { process, cpuBefore, cpuMs: 0 };
+    this.#alive.add(watched);
+    return watched;
+  }
+
+  #run(): void {
     if (this.#gone || this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.#look(), INTERVAL_MS);
     this.#timer.unref();
   }
 
-  rest(): void {
+  #restIfAlone(): void {
+    if (!this.#gone && (this.#wanted || this.#alive.size > 1)) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
   #look(): void {
-    const { pid } = this.#process;
-    const cpu = this.#cpuMs === undefined ? undefined : cpuTime(pid);
-    if (cpu !== undefined && this.#cpuMs !== undefined && cpu - this.#cpuBefore > this.#cpuMs) this.#end("cpu");
-    else if ((residentBytes(pid) ?? 0) > this.#residentBytes()) this.#end("memory");
+    let cpuMs = this.#spentMs;
+    for (const watched of this.#alive) {
+      const { pid } = watched.process;
+      if (this.#cpuMs !== undefined) watched.cpuMs = Math.max(watched.cpuMs, (cpuTime(pid) ?? 0) - watched.cpuBefore);
+      cpuMs += watched.cpuMs;
+      if ((residentBytes(pid) ?? 0) > this.#residentBytes()) {
+        this.#endFor("memory");
+        return;
+      }
+    }
+    if (this.#cpuMs !== undefined && cpuMs > this.#cpuMs) this.#endFor("cpu");
   }
 
-  #end(limit: "cpu" | "memory"): void {
-    this.#gone = true;
-    this.rest();
+  #endFor(limit: "cpu" | "memory"): void {
+    this.#end();
     this.#bite(limit);
+  }
+
+  #end(): void {
+    this.#gone = true;
+    this.#restIfAlone();
   }
 }
 

@@ -1,5 +1,6 @@
 /** A program's way into a scripted cell: what a caller sees while it takes long. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -116,4 +117,27 @@ test("a sandbox that is closed ends the cell that rewrites for it", async () => 
   await box.close();
   await outcome;
   assert.ok(apart.killed);
+});
+
+test("a second cell that rewrites is held to the sandbox's limits of time and memory", {
+  timeout: 20_000,
+}, async () => {
+  const spinning = spawn(process.execPath, ["-e", "for(;;);"], { stdio: "ignore" });
+  try {
+    const [cell, second] = [new FakeCell().behave((it, channel) => it.end(channel, 5)), new FakeCell().behave()];
+    second.pid = spinning.pid ?? assert.fail();
+    second.onFrame = () => {};
+    const services = { launcher: new FakeLauncher(cell, second), cache: new ModuleCache(join(home, "cache")) };
+    const box = await startSandbox(services, parseSandboxOptions({ limits: { cpu: "1s" } }, home));
+    assert.equal((await box.run(program)).exitCode, 5);
+    const another = join(home, "another.wasm");
+    writeFileSync(another, new Uint8Array([...HEADER, 0, 2, 1, 0]));
+    const result = await box.run(another);
+    assert.deepEqual([result.limit, result.exitCode, result.timedOut], ["cpu", 152, true]);
+    assert.equal(second.launchedWith, cell.launchedWith);
+    assert.ok(cell.killed && second.killed);
+    await box.close();
+  } finally {
+    spinning.kill("SIGKILL");
+  }
 });

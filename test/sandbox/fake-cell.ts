@@ -11,7 +11,7 @@ export const STATS = { cpuMs: 1, calls: 2, peakMemory: 65_536 };
 
 export class FakeCell implements CellProcess {
   /** One that is alive and will not be hit: kill() below only pretends. */
-  readonly pid = process.pid;
+  pid = process.pid;
   readonly stdin = new PassThrough({ highWaterMark: 65_536 });
   readonly stdout = new PassThrough();
   crash = "";

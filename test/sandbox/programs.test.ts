@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { NotRunnable, OptionError, ProgramNotFound } from "../../src/sandbox/errors.ts";
+import { contentsOf } from "../../src/sandbox/host-mounts.ts";
+import { ModuleCache } from "../../src/sandbox/module-cache.ts";
+import { loadModule } from "../../src/sandbox/modules.ts";
 import { argumentsOf, findProgram, installedGuests } from "../../src/sandbox/programs.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-test-"));
@@ -31,6 +34,36 @@ test("a named pipe is refused at once", { timeout: 5000 }, async () => {
   const path = join(home, "pipe.wasm");
   assert.equal(spawnSync("mkfifo", [path]).status, 0);
   await assert.rejects(findProgram(path, home), NotRunnable);
+});
+
+test("what took a program's place after it was found is not read: pipes, devices, files longer than they say", {
+  timeout: 10_000,
+}, async () => {
+  const path = join(home, "swapped.wasm");
+  writeFileSync(path, WASM);
+  const program = await findProgram(path, home);
+  const cache = new ModuleCache("/dev/null/cache");
+  const load = () => loadModule(program, cache, "build", 2 ** 20);
+  assert.deepEqual(new Uint8Array((await load()).bytes), WASM);
+  const pipe = join(home, "swapped.pipe");
+  assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+  // A file of /proc says that it has no bytes, and has many.
+  for (const instead of [pipe, "/dev/zero", home, "/proc/self/environ"]) {
+    rmSync(path);
+    symlinkSync(instead, path);
+    await assert.rejects(load(), NotRunnable, instead);
+  }
+});
+
+test("what took a mounted file's place after it was looked at is not read", { timeout: 10_000 }, async () => {
+  const path = join(home, "mounted");
+  writeFileSync(path, "contents");
+  assert.deepEqual(await (await contentsOf(path)).toArray(), [Buffer.from("contents")]);
+  rmSync(path);
+  assert.equal(spawnSync("mkfifo", [path]).status, 0);
+  for (const instead of [path, home, "/dev/zero", join(home, "nothing")]) {
+    await assert.rejects(contentsOf(instead), OptionError, instead);
+  }
 });
 
 test("a package declares a guest", async () => {

@@ -50,3 +50,30 @@ test("a process that is gone has neither time nor memory", () => {
   assert.ok((residentBytes(process.pid) ?? 0) > 10e6);
   assert.ok((cpuTime(process.pid) ?? -1) >= 0);
 });
+
+test("processor time is counted together with that of who joins, and memory of each for itself", async () => {
+  const half = "const end=performance.now()+400;while(performance.now()<end);setInterval(()=>{},1e3)";
+  const cases = [
+    { first: half, second: "for(;;);", limits: { cpuMs: 600 }, told: "cpu" },
+    { first: half, second: "process.exit()", limits: { cpuMs: 5000 }, told: "nothing" },
+    {
+      first: "setInterval(()=>{},1e3)",
+      second: "const b=Buffer.alloc(200e6,1);setInterval(()=>b,1e3)",
+      limits: { cpuMs: undefined, bytes: 150e6 },
+      told: "memory",
+    },
+  ];
+  for (const { first, second, limits, told } of cases) {
+    const [one, other] = [child(first), child(second)];
+    const { cpuMs, bytes = Infinity } = limits;
+    const bitten = Promise.withResolvers<string>();
+    const watchdog = new Watchdog(one, { cpuMs, residentBytes: () => bytes }, bitten.resolve);
+    // Nobody asks it to watch: who joins is watched all the same.
+    watchdog.join(other);
+    const patience = setTimeout(() => bitten.resolve("nothing"), told === "nothing" ? 800 : 10_000);
+    assert.equal(await bitten.promise, told);
+    clearTimeout(patience);
+    for (const each of [one, other]) each.kill();
+    await Promise.all([one.exited, other.exited]);
+  }
+});
