@@ -83,6 +83,19 @@ export class AddressSpace {
     return this.#shared;
   }
 
+  /** The one of them an address lies in. */
+  sharedAt(address: number): Mapping | undefined {
+    const { shared } = this;
+    let [low, high] = [0, shared.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((shared[middle]?.end ?? 0) <= address) low = middle + 1;
+      else high = middle;
+    }
+    const found = shared[low];
+    return found !== undefined && found.start <= address ? found : undefined;
+  }
+
   /** Whether [start, end) holds bytes somebody may have written since the memory was new. */
   isUsed(start: number): boolean {
     return start < this.#touched;

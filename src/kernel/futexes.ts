@@ -23,45 +23,74 @@ export interface FutexWaiter {
   readonly call: PendingFutex;
 }
 
-/** As many waiters in one place are looked through for long enough that the clock is read afterwards. */
+/** As many waiters for one word are woken or moved in long enough that the clock is read afterwards. */
 export const CROWD = 1024;
+
+const NOBODY: ReadonlySet<FutexWaiter> = new Set();
+
+/** Who waits for the words of one process or one shared file, by the word: those that came first first. */
+export class FutexWaiters {
+  readonly #byAddress = new Map<number, Set<FutexWaiter>>();
+  #size = 0;
+
+  /** Of all words together. */
+  get size(): number {
+    return this.#size;
+  }
+
+  at(address: number): ReadonlySet<FutexWaiter> {
+    return this.#byAddress.get(address) ?? NOBODY;
+  }
+
+  add(waiter: FutexWaiter): void {
+    let waiters = this.#byAddress.get(waiter.address);
+    if (waiters === undefined) {
+      waiters = new Set();
+      this.#byAddress.set(waiter.address, waiters);
+    }
+    if (waiters.has(waiter)) return;
+    waiters.add(waiter);
+    this.#size += 1;
+  }
+
+  delete(waiter: FutexWaiter): void {
+    const waiters = this.#byAddress.get(waiter.address);
+    if (waiters?.delete(waiter) !== true) return;
+    this.#size -= 1;
+    if (waiters.size === 0) this.#byAddress.delete(waiter.address);
+  }
+}
 
 /** The word at an address. `own`: the caller says that nobody else's (FUTEX_PRIVATE_FLAG). */
 export function wordAt(process: Process, address: number, own: boolean): FutexWord {
-  if (!own && process.shares.length > 0) {
-    for (const { start, end, view } of process.space.shared) {
-      if (view !== undefined && start <= address && address < end) {
-        return { file: view.file, address: view.offset + address - start };
-      }
-    }
-  }
-  return { file: undefined, address };
+  const view = own || process.shares.length === 0 ? undefined : process.space.sharedAt(address);
+  if (view?.view === undefined) return { file: undefined, address };
+  return { file: view.view.file, address: view.view.offset + address - view.start };
 }
 
-/** Where waits for a word stand, those that came first first. */
-export function waitersAt(process: Process, { file }: Pick<FutexWord, "file">): Set<FutexWaiter> {
-  const { futexes } = file ?? process;
-  if (futexes.size > CROWD) process.kernel.scheduler.laboured();
-  return futexes;
+/** Those who wait for words in one place. */
+export function waitersIn(process: Process, { file }: Pick<FutexWord, "file">): FutexWaiters {
+  return (file ?? process).futexes;
 }
 
 /** Whether anybody waits for a word. */
 export function isAwaited(process: Process, word: FutexWord): boolean {
-  for (const { address } of waitersAt(process, word)) if (address === word.address) return true;
-  return false;
+  return waitersIn(process, word).at(word.address).size > 0;
 }
 
 /** Wake up to `most` of those who wait for a word with one of these bits, the longest first. How many. */
 export function wakeAt(process: Process, word: FutexWord, most: number, bits: number): number {
-  const waiters = waitersAt(process, word);
-  if (waiters.size === 0) return 0;
+  const all = waitersIn(process, word);
+  const waiters = all.at(word.address);
+  const { scheduler } = process.kernel;
+  if (waiters.size > CROWD) scheduler.laboured();
   let woken = 0;
   for (const waiter of waiters) {
     if (woken >= most) break;
-    if (waiter.address !== word.address || (waiter.bits & bits) === 0) continue;
-    waiters.delete(waiter);
+    if ((waiter.bits & bits) === 0) continue;
+    all.delete(waiter);
     waiter.released = true;
-    process.kernel.scheduler.interrupt(waiter.call);
+    scheduler.interrupt(waiter.call);
     woken += 1;
   }
   return woken;
@@ -69,12 +98,12 @@ export function wakeAt(process: Process, word: FutexWord, most: number, bits: nu
 
 /** Stand among the waiters of each of its words that no wake has reached. */
 export function standAt({ thread, words }: PendingFutex): void {
-  for (const word of words) if (!word.released) waitersAt(thread.process, word).add(word);
+  for (const word of words) if (!word.released) waitersIn(thread.process, word).add(word);
 }
 
 /** Wait for none of its words any more. */
 export function leaveWords({ thread, words }: PendingFutex): void {
-  for (const word of words) if (!word.released) waitersAt(thread.process, word).delete(word);
+  for (const word of words) if (!word.released) waitersIn(thread.process, word).delete(word);
 }
 
 /** A thread's number is cleared and one waiter woken: it has ended. */

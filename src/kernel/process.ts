@@ -13,7 +13,7 @@ import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
 
 import { type DescriptorOwner, DescriptorTable, type OpenDescription } from "./descriptors.ts";
 import type { EpollEvent } from "./events/epoll-file.ts";
-import type { FutexWaiter } from "./futexes.ts";
+import { FutexWaiters } from "./futexes.ts";
 import type { SemaphoreUndo } from "./ipc/semaphores.ts";
 import type { Kernel } from "./kernel.ts";
 import type { OwnedFutex } from "./owned-futexes.ts";
@@ -124,7 +124,7 @@ export class Process implements WalkContext, DescriptorOwner {
   readonly held: Ready[] = [];
   readonly timers: ProcessTimers;
   /** Waits of its threads for words of its memory, the longest first. */
-  readonly futexes = new Set<FutexWaiter>();
+  readonly futexes = new FutexWaiters();
   /** Those words of its memory that have an owner and waiters. */
   readonly ownedFutexes = new Set<OwnedFutex>();
   /** What of its memory is mapped; a new program's is its own. */

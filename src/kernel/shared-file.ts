@@ -10,7 +10,7 @@ import { O_RDWR } from "../abi/fcntl.ts";
 import { TRANSFER_BYTES } from "../limits.ts";
 import { emptyStat, type Inode, type OpenFile } from "../vfs/contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
-import type { FutexWaiter } from "./futexes.ts";
+import { FutexWaiters } from "./futexes.ts";
 import type { OwnedFutex } from "./owned-futexes.ts";
 import type { Process } from "./process.ts";
 
@@ -43,7 +43,7 @@ export class SharedFile {
   holder: Process | undefined = undefined;
   readonly sharers = new Set<Process>();
   /** Waits for words of it, the longest first; their addresses are positions in the file. */
-  readonly futexes = new Set<FutexWaiter>();
+  readonly futexes = new FutexWaiters();
   /** Those words that have an owner and waiters. */
   readonly ownedFutexes = new Set<OwnedFutex>();
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AddressSpace, type GrowingMemory, MAP_PAGE } from "../../src/kernel/address-space.ts";
+import { AddressSpace, type GrowingMemory, MAP_PAGE, type View } from "../../src/kernel/address-space.ts";
 import { random } from "../random.ts";
 
 const WASM_PAGE = 65_536;
@@ -133,4 +133,24 @@ test("any order of mapping, unmapping and protecting agrees with a map of pages"
     again.restore(space.state());
     assert.deepEqual(again.mappings, space.mappings);
   }
+});
+
+test("what an address lies in of what is shared: found at its edges, and nothing between", () => {
+  const space = new AddressSpace();
+  const memory = new Memory();
+  const file = {} as View["file"];
+  const starts: number[] = [];
+  for (let i = 0; i < 9; i++) {
+    const view = i % 3 === 2 ? undefined : { file, offset: i * 2 * MAP_PAGE, writable: i % 2 === 0 };
+    starts.push(space.place(memory, MAP_PAGE, 3, view !== undefined, view) ?? assert.fail("no room"));
+  }
+  starts.forEach((start, i) => {
+    for (const at of [start, start + 2048, start + MAP_PAGE - 4]) {
+      assert.equal(space.sharedAt(at)?.start, i % 3 === 2 ? undefined : start, `${i}`);
+    }
+  });
+  const [first = 0, last = 0] = [starts[0], starts.at(-1)];
+  assert.equal(space.sharedAt(first - 4), undefined);
+  assert.equal(space.sharedAt(last + MAP_PAGE), undefined);
+  assert.equal(new AddressSpace().sharedAt(0), undefined);
 });

@@ -8,6 +8,7 @@ import { ENOSPC, ENXIO, EPERM } from "../../src/abi/errno.ts";
 import { O_CREAT, O_RDWR } from "../../src/abi/fcntl.ts";
 import { SPAWN, SPAWN_ACTION, SPAWN_OPEN } from "../../src/abi/spawn.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
+import type { KernelFacts, MappingFacts } from "../../src/fs/procfs/facts.ts";
 import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
 import { BLOCKED } from "../../src/kernel/contracts.ts";
 import type { Descriptor } from "../../src/kernel/descriptors.ts";
@@ -16,8 +17,8 @@ import { makeDirectoryAt, openAt } from "../../src/kernel/operations/files.ts";
 import { write } from "../../src/kernel/operations/io.ts";
 import { map } from "../../src/kernel/operations/memory.ts";
 import { makePipe } from "../../src/kernel/operations/pipes.ts";
-import { PIPE_BUF, PROC_KEPT_BYTES, TRANSFER_BYTES, WAITING_BYTES } from "../../src/limits.ts";
-import type { Inode } from "../../src/vfs/contracts.ts";
+import { MAPPINGS, PIPE_BUF, PROC_KEPT_BYTES, TRANSFER_BYTES, WAITING_BYTES } from "../../src/limits.ts";
+import type { Inode, OpenFile } from "../../src/vfs/contracts.ts";
 import { SharedWorld } from "../kernel/shared-world.ts";
 import { bytes, SimulatedHost, vector } from "../kernel/simulated.ts";
 import { Guest } from "../syscalls/guest.ts";
@@ -209,4 +210,60 @@ test("open files of /proc keep texts up to their limit together, and say the sam
   assert.equal(String.fromCharCode(...part.subarray(0, 4)), "xxxx");
   for (const file of files) if (typeof file === "object") file.close();
   assert.equal(proc.keptBytes, 0);
+});
+
+test("what smaps says of very many mappings is made as far as it is read, and reads on where it stood", () => {
+  const mapping = (i: number): MappingFacts => ({
+    start: i * 8192,
+    end: i * 8192 + 4096,
+    protection: 3,
+    offset: 0,
+    label: bytes(""),
+    inode: undefined,
+    shared: false,
+    sharers: 1,
+  });
+  let mappings = Array.from({ length: MAPPINGS }, (_, i) => mapping(i));
+  const pid = 7;
+  const ours = {
+    pid,
+    get mappings() {
+      return mappings;
+    },
+  };
+  const proc = new ProcFileSystem(9, () => ({ process: () => ours, mounts: [] }) as unknown as KernelFacts);
+  const file = (name: string) => {
+    const inode = proc.lookup(proc.lookup(proc.root, bytes(`${pid}`)) as Inode, bytes(name));
+    const open = proc.open(inode as Inode);
+    return typeof open === "object" ? open : assert.fail(name);
+  };
+  const text = (open: OpenFile, position: number, length: number) => {
+    const part = new Uint8Array(length);
+    return String.fromCharCode(...part.subarray(0, open.read(position, part, 0, length)));
+  };
+  const smaps = file("smaps");
+  const start = performance.now();
+  for (let i = 0; i < 1000; i++) assert.equal(text(smaps, i * 8, 8).length, 8);
+  assert.ok(performance.now() - start < BOUNDED_MS, `${performance.now() - start} ms`);
+  // Whoever reads its end makes all of it, and no more than once.
+  assert.equal(text(smaps, 2 ** 40, 8), "");
+  assert.ok(performance.now() - start < BOUNDED_MS, `${performance.now() - start} ms`);
+  mappings = mappings.slice(0, 40);
+  for (const name of ["maps", "smaps"]) {
+    const whole = text(file(name), 0, 100_000);
+    for (const step of [1, 7, 100, 4096]) {
+      const open = file(name);
+      let parts = "";
+      for (let part = text(open, 0, step); part !== ""; part = text(open, parts.length, step)) parts += part;
+      assert.equal(parts, whole, `${name} in steps of ${step}`);
+      assert.equal(text(open, 5, 50), whole.slice(5, 55), "back at its beginning");
+    }
+    // What is unmapped meanwhile is not told, and nothing is told twice.
+    const open = file(name);
+    const length = whole.length / 40;
+    assert.equal(text(open, 0, 2 * length), whole.slice(0, 2 * length));
+    mappings = mappings.filter((_, i) => i !== 0 && i !== 2);
+    assert.equal(text(open, 2 * length, 2 * length), whole.slice(3 * length, 5 * length));
+    mappings = Array.from({ length: 40 }, (_, i) => mapping(i));
+  }
 });

@@ -35,9 +35,21 @@ function line(name: string, kibibytes: number): string {
   return `${`${name}:`.padEnd(16)}${String(Math.floor(kibibytes)).padStart(8)} kB\n`;
 }
 
+/** What nothing here has, and what every page is, told alike of every mapping: there may be 65,530 of them. */
+const HUGE = [
+  "KSM",
+  "LazyFree",
+  "AnonHugePages",
+  "ShmemPmdMapped",
+  "FilePmdMapped",
+  "Shared_Hugetlb",
+  "Private_Hugetlb",
+];
+const ZEROS = [...HUGE, "Swap", "SwapPss", "Locked"].map((name) => line(name, 0)).join("");
+const PAGE_SIZES = line("KernelPageSize", PAGE_KIB) + line("MMUPageSize", PAGE_KIB);
+
 /** From "Rss" to "Locked", as show_smap() orders them. */
 function accounts({ size, proportional, shared, own, anonymous }: Sizes): string {
-  const zeros = (...names: string[]): string => names.map((name) => line(name, 0)).join("");
   return [
     line("Rss", size),
     line("Pss", proportional),
@@ -48,8 +60,7 @@ function accounts({ size, proportional, shared, own, anonymous }: Sizes): string
     line("Private_Dirty", own),
     line("Referenced", size),
     line("Anonymous", anonymous),
-    zeros("KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb"),
-    zeros("Swap", "SwapPss", "Locked"),
+    ZEROS,
   ].join("");
 }
 
@@ -59,13 +70,10 @@ function flags({ protection, shared }: MappingFacts): string {
   return [...words, shared ? "sh" : "", "mr", "mw", "me", shared ? "ms" : ""].filter((word) => word !== "").join(" ");
 }
 
-export function smapsText({ mappings }: ProcessFacts): string {
-  const of = (one: MappingFacts): string => {
-    const sizes = sizesOf(one);
-    const head = line("Size", sizes.size) + line("KernelPageSize", PAGE_KIB) + line("MMUPageSize", PAGE_KIB);
-    return `${mapLine(one)}${head}${accounts(sizes)}THPeligible:           0\nVmFlags: ${flags(one)} \n`;
-  };
-  return mappings.map(of).join("");
+/** What smaps says of one mapping. */
+export function smapsPart(mapping: MappingFacts): string {
+  const sizes = sizesOf(mapping);
+  return `${mapLine(mapping)}${line("Size", sizes.size)}${PAGE_SIZES}${accounts(sizes)}THPeligible:           0\nVmFlags: ${flags(mapping)} \n`;
 }
 
 export function smapsRollupText({ mappings }: ProcessFacts): string {

@@ -7,6 +7,7 @@ import { PROC_KEPT_BYTES } from "../../limits.ts";
 import type { DirectoryEntry, Inode } from "../../vfs/contracts.ts";
 import { OpenedDirectory } from "../../vfs/opened-directory.ts";
 import { OpenedFile } from "../../vfs/opened-file.ts";
+import type { MappingFacts } from "./facts.ts";
 
 /** What all open files of one /proc keep. */
 export interface KeptTexts {
@@ -55,6 +56,50 @@ export class TextFile extends OpenedFile {
 
   override close(): void {
     this.#keep(undefined);
+  }
+}
+
+/**
+ * A text with a part for each mapping, of which only what is read is made: all of it may be 40 MB. Read on, it goes on behind the
+ * mapping that was told last, whatever has become of the others, as Linux's does.
+ */
+export class MappingsFile extends OpenedFile {
+  readonly #mappings: () => readonly MappingFacts[] | number;
+  readonly #tell: (mapping: MappingFacts) => string;
+  /** The first mapping that stands at or above this address is told at #at. */
+  #from = 0;
+  #at = 0;
+
+  constructor(inode: Inode, mappings: () => readonly MappingFacts[] | number, tell: (mapping: MappingFacts) => string) {
+    super(inode);
+    this.#mappings = mappings;
+    this.#tell = tell;
+  }
+
+  read(position: number, into: Uint8Array, at: number, length: number): number {
+    const mappings = this.#mappings();
+    if (typeof mappings === "number") return mappings;
+    if (position < this.#at) {
+      this.#from = 0;
+      this.#at = 0;
+    }
+    let count = 0;
+    for (const mapping of mappings) {
+      if (mapping.start < this.#from) continue;
+      const text = this.#tell(mapping);
+      const skipped = position + count - this.#at;
+      const taken = Math.min(length - count, Math.max(0, text.length - skipped));
+      for (let i = 0; i < taken; i++) into[at + count + i] = text.charCodeAt(skipped + i);
+      count += taken;
+      if (count === length) break;
+      this.#at += text.length;
+      this.#from = mapping.end;
+    }
+    return count;
+  }
+
+  write(): number {
+    return -EINVAL;
   }
 }
 

@@ -140,6 +140,7 @@ export function stringsText(strings: readonly string[]): string {
   return strings.map((one) => `${one}\0`).join("");
 }
 
+/** What maps says of one mapping. */
 export function mapLine(one: MappingFacts): string {
   const { protection, inode } = one;
   const bits = `${protection & 1 ? "r" : "-"}${protection & 2 ? "w" : "-"}${protection & 4 ? "x" : "-"}`;
@@ -147,10 +148,6 @@ export function mapLine(one: MappingFacts): string {
   const head = `${hex(one.start, 8)}-${hex(one.end, 8)} ${bits}${one.shared ? "s" : "p"} ${hex(one.offset, 8)} ${device}`;
   const line = `${head} ${inode?.ino ?? 0} `;
   return one.label === "" ? `${line}\n` : `${line.padEnd(73)}${one.label.replace(/\n/g, "\\012")}\n`;
-}
-
-export function mapsText({ mappings }: ProcessFacts): string {
-  return mappings.map(mapLine).join("");
 }
 
 /** include/uapi/asm-generic/resource.h */

@@ -14,10 +14,10 @@ import type {
   Stat,
 } from "../../vfs/contracts.ts";
 import { FixedFileSystem } from "../../vfs/fixed-file-system.ts";
-import type { KernelFacts, ProcessFacts } from "./facts.ts";
+import type { KernelFacts, MappingFacts, ProcessFacts } from "./facts.ts";
 import { ProcInode } from "./inode.ts";
 import { MACHINE_FILES } from "./machine-files.ts";
-import { oomScore, smapsRollupText, smapsText } from "./memory-files.ts";
+import { oomScore, smapsPart, smapsRollupText } from "./memory-files.ts";
 import { mountInfoText, mountsText } from "./mount-files.ts";
 import {
   FD_INFO,
@@ -32,12 +32,12 @@ import {
   processEntry,
   ROOT_LINKS,
 } from "./nodes.ts";
-import { type KeptTexts, ListedDirectory, TextFile } from "./open-files.ts";
+import { type KeptTexts, ListedDirectory, MappingsFile, TextFile } from "./open-files.ts";
 import {
   fdinfoText,
   idMapText,
   limitsText,
-  mapsText,
+  mapLine,
   statmText,
   statText,
   statusText,
@@ -252,9 +252,9 @@ export class ProcFileSystem extends FixedFileSystem implements KeptTexts {
       case "environ":
         return tell(({ env }) => stringsText(env));
       case "maps":
-        return tell(mapsText);
+        return this.#openMappings(inode, node, mapLine);
       case "smaps":
-        return tell(smapsText);
+        return this.#openMappings(inode, node, smapsPart);
       case "smaps_rollup":
         return tell(smapsRollupText);
       case "oom_score":
@@ -282,6 +282,10 @@ export class ProcFileSystem extends FixedFileSystem implements KeptTexts {
       default:
         return tell(idMapText);
     }
+  }
+
+  #openMappings(inode: ProcInode, node: ProcessNode, tell: (mapping: MappingFacts) => string): OpenFile {
+    return new MappingsFile(inode, () => this.#process(node)?.mappings ?? -ESRCH, tell);
   }
 
   /** A number on a line of its own, which the out-of-memory killer would look at; nothing here does. */

@@ -8,7 +8,7 @@ import { EAGAIN, EDEADLOCK, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ESRCH } from 
 import * as abi from "../../abi/futex.ts";
 import { FUTEX_WORDS, WAITING_BYTES } from "../../limits.ts";
 import type { Outcome } from "../contracts.ts";
-import { type FutexWord, isAwaited, waitersAt, wakeAt, wordAt } from "../futexes.ts";
+import { CROWD, type FutexWord, isAwaited, waitersIn, wakeAt, wordAt } from "../futexes.ts";
 import { handOn, leadsTo, OwnedFutex, ownedAt, ownedWord } from "../owned-futexes.ts";
 import { type PendingFutex, parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
@@ -71,7 +71,7 @@ function mayAwait({ process }: Thread, words: readonly AwaitedWord[]): boolean {
   const { scheduler } = process.kernel;
   if (scheduler.waitingBytes + words.length * WORD_BYTES > WAITING_BYTES) return false;
   return words.every(({ address, own }) => {
-    return waitersAt(process, wordAt(process, address, own)).size + words.length <= FUTEX_WORDS;
+    return waitersIn(process, wordAt(process, address, own)).size + words.length <= FUTEX_WORDS;
   });
 }
 
@@ -106,15 +106,16 @@ export function futexRequeue(
   if (ownedAt(process, from) !== undefined) return -EINVAL;
   const woken = wakeAt(process, from, most, -1);
   let rest = moved;
-  const waiters = waitersAt(process, from);
+  const all = waitersIn(process, from);
+  const waiters = all.at(from.address);
+  if (waiters.size > CROWD) process.kernel.scheduler.laboured();
   // Those that are put at the end of the same set are not met again: the count is of those that were there.
   for (const waiter of [...waiters]) {
     if (rest === 0) break;
-    if (waiter.address !== from.address) continue;
-    waiters.delete(waiter);
+    all.delete(waiter);
     waiter.file = target.file;
     waiter.address = target.address;
-    waitersAt(waiter.call.thread.process, target).add(waiter);
+    waitersIn(waiter.call.thread.process, target).add(waiter);
     rest -= 1;
   }
   return expected === undefined ? woken : woken + moved - rest;
