@@ -169,7 +169,7 @@ export const HOST_HANDLES = 1024;
 export const HOST_DESCRIPTORS = 24;
 /** Inodes one hostfs remembers; the least used is forgotten first. Enforced by hostfs. */
 export const HOST_INODES = 16_384;
-/** Entries of one open host directory kept for seeking back. Enforced by hostfs. */
+/** Entries of open host directories that one hostfs keeps for seeking back; what each was told last stays beyond. Enforced by hostfs. */
 export const HOST_ENTRIES = 16_384;
 /** Milliseconds a name, an attribute or a small file's contents from the host may be old. Enforced by hostfs. */
 export const HOST_COHERENCE_MS = 1000;

@@ -55,6 +55,8 @@ export class HostFileSystem implements FileSystem {
   readonly type = "hostfs";
   readonly dev: number;
   readonly root: HostInode;
+  /** Entries that all open directories keep (HOST_ENTRIES). */
+  entriesKept = 0;
   readonly #host: HostDirectory;
   readonly #clock: Clock;
   readonly #inodes: InodeTable;

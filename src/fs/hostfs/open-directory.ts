@@ -16,7 +16,7 @@ export class HostListing extends OpenedDirectory<HostInode> {
   readonly #fs: HostFileSystem;
   readonly #host: HostDirectory;
   readonly #handle: number;
-  /** Entries kept, the first of them being number #base of the listing. */
+  /** Entries kept, the first of them being number #base of the listing. What all open directories keep is counted. */
   #entries: DirectoryEntry[] = [];
   #base = 0;
   #begun = false;
@@ -38,12 +38,11 @@ export class HostListing extends OpenedDirectory<HostInode> {
   entries(from: number, limit: number): readonly DirectoryEntry[] | number {
     if (this.inode.parent === undefined && this.inode !== this.#fs.root) return -ENOENT;
     if (from === 0 || from < this.#base) {
-      this.#entries = [];
+      this.#keep([]);
       this.#base = 0;
       this.#ended = false;
       const error = this.#more(this.#begun);
       if (error < 0) return error;
-      this.#begun = true;
     }
     while (!this.#ended && from >= this.#base + this.#entries.length) {
       const error = this.#more(false);
@@ -62,6 +61,7 @@ export class HostListing extends OpenedDirectory<HostInode> {
   }
 
   override close(): void {
+    this.#keep([]);
     this.inode.handles.delete(this.#handle);
     this.#host.close(this.#handle);
   }
@@ -69,17 +69,26 @@ export class HostListing extends OpenedDirectory<HostInode> {
   #more(restart: boolean): number {
     const batch = this.#host.list(this.#handle, restart);
     if (typeof batch === "number") return batch;
-    if (batch.length === 0) this.#ended = true;
+    this.#begun = true;
+    if (batch.length === 0) {
+      this.#ended = true;
+      return 0;
+    }
     const now = this.#fs.now();
     let next = this.#base + this.#entries.length;
-    for (const entry of batch) this.#entries.push(this.#entry(entry, ++next, now));
-    const excess = this.#entries.length - HOST_ENTRIES;
-    if (excess > 0 && this.#entries.length > batch.length) {
-      const dropped = Math.min(excess, this.#entries.length - batch.length);
-      this.#entries.splice(0, dropped);
-      this.#base += dropped;
+    const told = batch.map((entry) => this.#entry(entry, ++next, now));
+    // What was told last stays in any case: it has not been read yet.
+    if (this.#fs.entriesKept + told.length <= HOST_ENTRIES) this.#keep([...this.#entries, ...told]);
+    else {
+      this.#base += this.#entries.length;
+      this.#keep(told);
     }
     return 0;
+  }
+
+  #keep(entries: DirectoryEntry[]): void {
+    this.#fs.entriesKept += entries.length - this.#entries.length;
+    this.#entries = entries;
   }
 
   #entry({ name, attributes }: HostEntry, next: number, now: number): DirectoryEntry {
