@@ -94,9 +94,18 @@ async function buildAll(hash) {
 
 const hash = sourceHash();
 const started = new Date();
-if (previousHash() !== hash) await buildAll(hash);
-// A source changed while the build ran is newer than this and is seen at the next start.
-utimesSync(stamp, started, started);
+try {
+  if (previousHash() !== hash) await buildAll(hash);
+  // A source changed while the build ran is newer than this and is seen at the next start.
+  utimesSync(stamp, started, started);
+} catch (error) {
+  // What is built already serves who may not write it.
+  if (previousHash() !== hash) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    process.stderr.write(`linden: ${dist} is out of date and cannot be built anew: ${error.message}\n`);
+    process.exit(1);
+  }
+}
 
 if (process.argv.includes("--types")) {
   const tsc = spawnSync(

@@ -2,10 +2,12 @@
  * Layer: cli. The subcommands: picks one, prints errors, answers the exit status. Each is loaded when it is asked for.
  */
 
+import { isUtf8 } from "node:buffer";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { LaunchedAhead } from "../sandbox/services.ts";
 import { print, say, statusOf } from "./output.ts";
-import { HELP, MAIN_HELP, UsageError } from "./usage.ts";
+import { HELP, MAIN_HELP, parseMessage, UsageError } from "./usage.ts";
 
 /** docker's: the command itself failed. */
 const EXIT_LINDEN = 125;
@@ -50,10 +52,11 @@ function version(): number {
 
 /** The exit status. `launched` is what was launched ahead for "run". */
 export function main(argv: readonly string[], launched: LaunchedAhead | undefined): Promise<number> {
-  return command(argv, launched).catch(fail);
+  return command(argv, launched).catch((error: unknown) => fail(error, argv[0] ?? ""));
 }
 
 async function command(argv: readonly string[], launched: LaunchedAhead | undefined): Promise<number> {
+  checkEncoding(argv);
   const [word, ...rest] = argv;
   if (word === undefined) {
     print(2, MAIN_HELP);
@@ -66,15 +69,41 @@ async function command(argv: readonly string[], launched: LaunchedAhead | undefi
   return (await load())(rest, launched);
 }
 
-function fail(error: unknown): number {
+/** Node reads words as UTF-8 and puts U+FFFD for what is none: a file would not be found, a guest would get another word. */
+function checkEncoding(argv: readonly string[]): void {
+  if (!argv.some((word) => word.includes("\ufffd"))) return;
+  const raw = readFileSync("/proc/self/cmdline");
+  if (isUtf8(raw)) return;
+  const word =
+    raw
+      .toString("latin1")
+      .split("\0")
+      .find((each) => !isUtf8(Buffer.from(each, "latin1"))) ?? "";
+  const shown = word.replace(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`);
+  throw new UsageError("", `${shown}: words and names of files must be UTF-8 here`);
+}
+
+/** Prints what went wrong in one line. `word`: the command. The exit status. */
+function fail(error: unknown, word: string): number {
   if (error instanceof UsageError || isParseError(error)) {
-    say(error.message);
-    const command = error instanceof UsageError && error.command !== "" ? `${error.command} ` : "";
-    say(`see linden ${command}--help`);
+    say(error instanceof UsageError ? error.message : parseMessage(error));
+    const command = error instanceof UsageError ? error.command : COMMANDS.has(word) ? word : "";
+    say(`see linden ${command === "" ? "" : `${command} `}--help`);
     return EXIT_LINDEN;
   }
-  say(error instanceof Error ? error.message : String(error));
+  say(isSystemError(error) ? systemMessage(error) : error instanceof Error ? error.message : String(error));
   return statusOf(error);
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error && "code" in error;
+}
+
+/** The file first, as in every message of ours. */
+function systemMessage({ message, syscall, path, code }: NodeJS.ErrnoException): string {
+  if (syscall === "uv_cwd") return "the current directory is not there any more: change into another one";
+  const [, what] = /^\w+: ([^,]+), /.exec(message) ?? [];
+  return path === undefined || what === undefined ? message : `${path}: ${what} (${code})`;
 }
 
 function isParseError(error: unknown): error is TypeError {

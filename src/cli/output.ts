@@ -10,16 +10,30 @@ export function say(message: string): void {
   print(2, `linden: ${escapeText(message, 4000)}\n`);
 }
 
-/** Text of our own making, as it is. */
+/**
+ * Text of our own making, as it is. Throws OutputLost where it is an answer that cannot be written; a reader that left wants no
+ * more of it.
+ */
 export function print(descriptor: 1 | 2, text: string): void {
   const bytes = Buffer.from(text, "utf8");
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "EAGAIN") continue;
-      return;
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code === "EAGAIN") continue;
+      if (descriptor === 2 || code === "EPIPE") return;
+      throw new OutputLost(String(code));
     }
+  }
+}
+
+/** Standard output takes no more: a full disk, say. */
+export class OutputLost extends Error {
+  override readonly name = "OutputLost";
+
+  constructor(code: string) {
+    super(`output cannot be written (${code})`);
   }
 }
 

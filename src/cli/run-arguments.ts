@@ -5,9 +5,10 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { LimitOptions, Mount, SandboxOptions } from "../sandbox/options.ts";
+import { OptionError } from "../sandbox/errors.ts";
+import { type LimitOptions, type Mount, parseSandboxOptions, type SandboxOptions } from "../sandbox/options.ts";
 import { absoluteImage } from "../store/image-names.ts";
-import { HELP, UsageError } from "./usage.ts";
+import { HELP, parseMessage, UsageError } from "./usage.ts";
 
 export interface RunRequest {
   readonly program: string;
@@ -55,7 +56,12 @@ export function parseRun(argv: readonly string[], env: NodeJS.ProcessEnv): RunRe
 
   const policy = values.policy === undefined ? {} : readPolicy(values.policy);
   const mounts: Record<string, Mount> = { ...policy.mounts };
-  const add = (at: string, mount: Mount) => Object.defineProperty(mounts, at, { value: mount, enumerable: true });
+  const named = new Set<string>();
+  const add = (at: string, mount: Mount) => {
+    if (named.has(at)) throw new UsageError("run", `${at}: two mounts here, by -v, --dir or --tmpfs`);
+    named.add(at);
+    Object.defineProperty(mounts, at, { value: mount, enumerable: true, configurable: true });
+  };
   for (const volume of values.volume ?? []) add(...parseVolume(volume));
   for (const directory of values.dir ?? []) add(...parseDirectory(directory));
   for (const tmpfs of values.tmpfs ?? []) add(...parseTmpfs(tmpfs));
@@ -105,8 +111,7 @@ function strictly<T>(work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    // Node's own advice about "--" is for other kinds of commands.
-    throw new UsageError("run", error.message.split(". To specify")[0] ?? error.message);
+    throw new UsageError("run", parseMessage(error));
   }
 }
 
@@ -139,9 +144,9 @@ function parseTmpfs(text: string): [string, Mount] {
 }
 
 /** NAME=VALUE, or NAME for the caller's own value; a name that is not set there is left out, as docker does. */
-function parseVariable(text: string, env: NodeJS.ProcessEnv): [string, string][] {
+function parseVariable(text: string, env: NodeJS.ProcessEnv, where = `-e ${text}`): [string, string][] {
   const equals = text.indexOf("=");
-  if (equals === 0 || text === "") throw new UsageError("run", `-e ${text}: expected NAME=VALUE or NAME`);
+  if (equals === 0 || text === "") throw new UsageError("run", `${where}: expected NAME=VALUE or NAME`);
   if (equals > 0) return [[text.slice(0, equals), text.slice(equals + 1)]];
   const value = env[text];
   return value === undefined ? [] : [[text, value]];
@@ -151,8 +156,9 @@ function readEnvFile(path: string, env: NodeJS.ProcessEnv): [string, string][] {
   return readText("--env-file", path)
     .split("\n")
     .map((line) => line.replace(/\r$/, "").trimStart())
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .flatMap((line) => parseVariable(line, env));
+    .flatMap((line, index) =>
+      line === "" || line.startsWith("#") ? [] : parseVariable(line, env, `--env-file ${path}, line ${index + 1}`),
+    );
 }
 
 /** A policy's host paths are relative to its own place, so that it means the same wherever it is used. */
@@ -168,6 +174,12 @@ function readPolicy(path: string): SandboxOptions {
     throw new UsageError("run", `--policy ${path}: expected an object with the options of Sandbox.create`);
   }
   const base = dirname(resolve(path));
+  try {
+    parseSandboxOptions(policy, base);
+  } catch (error) {
+    if (error instanceof OptionError) throw new UsageError("run", `--policy ${path}: ${error.message}`);
+    throw error;
+  }
   const given = policy as SandboxOptions;
   const { image } = given;
   const place = (each: unknown) => (typeof each === "string" ? absoluteImage(each, base) : each);

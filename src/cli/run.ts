@@ -12,7 +12,7 @@ import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
 import { defaultServices, type LaunchedAhead } from "../sandbox/services.ts";
 import { escapeText } from "../sandbox/text.ts";
 import { imageNames, isImageName } from "../store/image-names.ts";
-import { print, say } from "./output.ts";
+import { OutputLost, print, say } from "./output.ts";
 import { OwnTerminal } from "./own-terminal.ts";
 import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
 import { onSignal } from "./signals.ts";
@@ -52,9 +52,11 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
   stdin.on("error", () => child.stdin.end());
   terminal?.lend(child, () => forwarding.kill());
   let exit: ExitResult | undefined;
+  let lost: NodeJS.ErrnoException | undefined;
   try {
     stdin.pipe(child.stdin);
-    await Promise.all([copy(child.stdout, stdout, child), copy(child.stderr, stderr, child)]);
+    const copies = await Promise.all([copy(child.stdout, stdout, child), copy(child.stderr, stderr, child)]);
+    lost = copies.find((error) => error !== undefined && error.code !== "EPIPE");
     exit = await child.exited.catch((error: unknown) => {
       // A guest that did not yield took the sandbox with it: asked for.
       if (forwarding.status === undefined) throw error;
@@ -64,6 +66,7 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
     terminal?.takeBack();
   }
   if (exit !== undefined) report(request, exit);
+  if (lost !== undefined) throw new OutputLost(lost.code ?? lost.message);
   return exit?.timedOut ? EXIT_TIMEOUT : (forwarding.status ?? exit?.exitCode ?? EXIT_KILLED);
 }
 
@@ -129,21 +132,21 @@ function forwardSignals(child: SandboxProcess): Forwarding {
   };
 }
 
-/** Everything the guest writes, at the speed of our own reader; resolves at the end. A reader that left is SIGPIPE. */
-function copy(from: Readable, to: Writable, child: SandboxProcess): Promise<void> {
+/** Everything the guest writes, at the speed of our own reader, until the end or an error. A reader that left is SIGPIPE. */
+function copy(from: Readable, to: Writable, child: SandboxProcess): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
-    to.on("error", () => {
+    to.on("error", (error) => {
       child.kill("SIGPIPE");
       from.destroy();
-      resolve();
+      resolve(error);
     });
     from.on("data", (chunk: Uint8Array) => {
       if (to.write(chunk)) return;
       from.pause();
       to.once("drain", () => from.resume());
     });
-    // Writes are carried out in their order: this one after all of the guest's.
-    from.once("end", () => to.write(NOTHING, () => resolve()));
+    // Writes are carried out in their order: this one after all of the guest's. An error has been, or will be, told above.
+    from.once("end", () => to.write(NOTHING, (error) => error ?? resolve(undefined)));
   });
 }
 

@@ -11,6 +11,11 @@ export class UsageError extends Error {
   }
 }
 
+/** What Node's parser of options says, in one line, without its advice about "--", which is for other kinds of commands. */
+export function parseMessage(error: TypeError): string {
+  return error.message.replace(/\. To specify a positional.*$/s, "").replaceAll("\n", " ");
+}
+
 export const MAIN_HELP = `linden: run programs nobody trusts, in two layers
 
 Usage: linden COMMAND [OPTIONS] …
@@ -56,7 +61,7 @@ Files:
       --dir HOST[::GUEST]        the same in wasmtime's words
       --tmpfs DIR[:SIZE]         an empty directory in memory
       --read-only                the sandbox's own file system cannot be written; mounts can
-  -w, --workdir DIR              where the program starts (default /); it must be there
+  -w, --workdir DIR              where the program starts (default /); made where it is missing
 
 Environment (nothing of yours is handed in by itself):
   -e, --env NAME=VALUE           set a variable; NAME alone takes your value of it

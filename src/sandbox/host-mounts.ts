@@ -7,6 +7,7 @@ import { open, stat } from "node:fs/promises";
 import { OptionError } from "./errors.ts";
 import { overlaps } from "./module-cache.ts";
 import type { HostMount, Policy } from "./options.ts";
+import { codeOf } from "./programs.ts";
 
 export function hostMounts({ mounts }: Policy): readonly HostMount[] {
   return mounts.filter((mount) => mount.kind === "host");
@@ -28,18 +29,25 @@ export async function checkHostMounts(
   const files: HostMount[] = [];
   for (const mount of mounts) {
     const { host, readOnly } = mount;
-    const found = await stat(host).catch(() => undefined);
+    const option = optionOf(mount.at);
+    const found = await stat(host).catch((error: unknown) => {
+      const missing = codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+      const expected = missing
+        ? "a host directory, or a file, that exists"
+        : `a host directory that can be looked at (${codeOf(error)})`;
+      throw new OptionError(option, expected, host);
+    });
     const cache = readOnly ? undefined : await overlapping(host, caches);
-    if (found?.isFile()) {
+    if (found.isFile()) {
       if (!readOnly)
-        throw new OptionError("mounts", "read-only for a single file, which is copied in at the start", host);
-      if (mount.overlay !== undefined) throw new OptionError("mounts", "a directory below an overlay", host);
+        throw new OptionError(option, "read-only for a single file, which is copied in at the start", host);
+      if (mount.overlay !== undefined) throw new OptionError(option, "a directory below an overlay", host);
       files.push(mount);
-    } else if (!found?.isDirectory()) {
-      throw new OptionError("mounts", "a host directory that exists", host);
+    } else if (!found.isDirectory()) {
+      throw new OptionError(option, "a host directory, or a regular file", host);
     } else if (cache !== undefined) {
       throw new OptionError(
-        "mounts",
+        option,
         `no writable mount over Linden's cache ${cache}, which every sandbox's programs come from: make it read-only or set XDG_CACHE_HOME elsewhere`,
         host,
       );
@@ -48,11 +56,18 @@ export async function checkHostMounts(
   return files;
 }
 
-/** The contents of a single file that is mounted. OptionError when something else has its name by now. */
-export async function contentsOf(host: string): Promise<ReadStream> {
+/** The contents of a single file that is mounted. OptionError when it cannot be read, or something else has its name by now. */
+export async function contentsOf({ host, at }: HostMount): Promise<ReadStream> {
+  const refused = (why: string) => new OptionError(optionOf(at), `a file that can be read${why}`, host);
   // A pipe that nobody writes to would hold its reader for ever.
-  const file = await open(host, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
-  if (file !== undefined && (await file.stat()).isFile()) return file.createReadStream();
-  await file?.close();
-  throw new OptionError("mounts", "a file or a directory that can be read", host);
+  const file = await open(host, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw refused(` (${codeOf(error)})`);
+  });
+  if ((await file.stat()).isFile()) return file.createReadStream();
+  await file.close();
+  throw refused("");
+}
+
+function optionOf(at: string): string {
+  return `mounts[${JSON.stringify(at)}]`;
 }

@@ -11,9 +11,9 @@
  */
 import { type BigIntStats, constants } from "node:fs";
 import { lstat, mkdir, open, readdir, realpath, rename, stat, unlink } from "node:fs/promises";
-import { homedir } from "node:os";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CACHE_BYTES } from "../limits.ts";
+import { cacheRoot } from "../store/cache.ts";
 import type { Entry } from "../wire/frames.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -25,9 +25,7 @@ const RACY_MS = 2000;
 
 /** Where the cache would be; it need not exist. */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const base = env.XDG_CACHE_HOME;
-  const root = base !== undefined && isAbsolute(base) ? base : join(homedir(), ".cache");
-  return join(root, "linden", "modules");
+  return join(cacheRoot(env), "modules");
 }
 
 export class ModuleCache {

@@ -129,7 +129,8 @@ export async function sendModule(link: CellLink, loaded: LoadedProgram, cache: M
   const fresh = link.takeFresh();
   const giveBack = fresh && !loaded.rewritten && (await cache.problem()) === undefined;
   const { bytes, rewritten, program } = loaded;
-  const transfer = new ModuleTransfer(link, giveBack ? rewrittenLimit(bytes.byteLength) : 0);
+  const name = escapeText(basename(program.name), 200);
+  const transfer = new ModuleTransfer(link, name, giveBack ? rewrittenLimit(bytes.byteLength) : 0);
   const patience = setTimeout(() => {
     link.fail(new SandboxDied(`${escapeText(program.name)} was not compiled within ${COMPILE_MS / 1000} s`));
   }, COMPILE_MS);
@@ -138,7 +139,6 @@ export async function sendModule(link: CellLink, loaded: LoadedProgram, cache: M
     link.send({ type: DOWN.MODULE_DATA, channel: transfer.channel, payload: bytes.subarray(at, at + STEP) });
     await link.drained();
   }
-  const name = escapeText(basename(program.name), 200);
   const payload = { name, entry: program.entry, rewritten, giveBack };
   link.send({ type: DOWN.MODULE_END, channel: transfer.channel, payload });
   const back = await transfer.done;
@@ -154,12 +154,14 @@ class ModuleTransfer implements ChannelOwner {
   /** The rewritten bytes, if they were asked for. */
   readonly done: Promise<Uint8Array | undefined>;
   readonly #link: CellLink;
+  readonly #name: string;
   readonly #limit: number;
   readonly #back = new Collector();
   readonly #settle = Promise.withResolvers<Uint8Array | undefined>();
 
-  constructor(link: CellLink, limit: number) {
+  constructor(link: CellLink, name: string, limit: number) {
     this.#link = link;
+    this.#name = name;
     this.#limit = limit;
     this.done = this.#settle.promise;
     this.done.catch(() => {});
@@ -181,7 +183,7 @@ class ModuleTransfer implements ChannelOwner {
         return;
       case UP.REFUSED:
         this.#link.release(this.channel);
-        this.#settle.reject(new ModuleRefused(escapeText(frame.payload.message)));
+        this.#settle.reject(new ModuleRefused(`${this.#name}: ${escapeText(frame.payload.message)}`));
         return;
       default:
         throw new CellViolation(`frame ${frame.type} on a module`);

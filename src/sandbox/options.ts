@@ -257,11 +257,11 @@ const EXECUTION_RULES = hostExecution.rules.map((rule) => rule.name);
 
 function parseRuleNames(value: unknown, option: string): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  const known = (name: unknown): name is string => typeof name === "string" && EXECUTION_RULES.includes(name);
-  if (!Array.isArray(value) || !value.every(known)) {
-    throw new OptionError(option, `a list of rules, each one of ${EXECUTION_RULES.join(", ")}`, value);
-  }
-  return value;
+  if (!Array.isArray(value)) throw new OptionError(option, "a list of rules", value);
+  return value.map((name: unknown) => {
+    if (typeof name === "string" && EXECUTION_RULES.includes(name)) return name;
+    throw new OptionError(option, `rules out of ${EXECUTION_RULES.join(", ")}`, name);
+  });
 }
 
 function hostPath(value: unknown, option: string, base: string): string {

@@ -56,7 +56,7 @@ const GUEST_NAME = /^[a-z0-9][a-z0-9._+-]{0,63}$/;
 /** Find a program, at last in an image. ProgramNotFound, NotRunnable or OptionError say why not. */
 export async function findProgram(name: string, cwd: string, image?: Image): Promise<Program> {
   if (typeof name !== "string" || name === "") throw new OptionError("program", "a .wasm file or a guest's name", name);
-  if (name.includes("/") || name.endsWith(".wasm")) {
+  if (name.includes("/") || name.endsWith(".wasm") || name === "." || name === "..") {
     const path = resolve(cwd, name);
     await checkModule(path, name);
     return plainProgram(name, path);
@@ -206,7 +206,10 @@ async function checkModule(path: string, name: string): Promise<void> {
     // A named pipe that nobody writes to must not hold the caller for ever.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      if (!(await file.stat()).isFile()) throw new NotRunnable(`${shown}: is no regular file`);
+      const found = await file.stat();
+      if (!found.isFile()) {
+        throw new NotRunnable(`${shown}: is ${found.isDirectory() ? "a directory" : "no regular file"}, not a program`);
+      }
       const head = Buffer.alloc(MAGIC.length);
       const { bytesRead } = await file.read(head, 0, MAGIC.length, 0);
       if (bytesRead < MAGIC.length || !head.equals(MAGIC)) {

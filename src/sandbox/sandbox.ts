@@ -370,7 +370,7 @@ export async function bootSandbox(
       server = await link.cell.serve(served.map(({ kind, at, overlay, ...directory }) => directory));
     await (booting ?? sendBoot(link, policy, served));
     const sandbox = new Sandbox(services, policy, link, server, modules, image);
-    for (const { host, at } of files) await sandbox.files.write(at, await contentsOf(host), { mode: 0o444 });
+    for (const mount of files) await sandbox.files.write(mount.at, await contentsOf(mount), { mode: 0o444 });
     await sandbox.layImage();
     if (policy.cwd !== "/") await makeWorkingDirectory(sandbox.files, policy.cwd);
     if (policy.readOnly && image !== undefined) await sandbox.files.seal("/");

@@ -3,14 +3,26 @@
  * know what is built.
  */
 import { chmod, lstat, mkdir, mkdtemp, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { StoreError } from "./errors.ts";
 
+/** Where the cache is, or would be. */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
   const base = env.XDG_CACHE_HOME;
-  return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), ".cache"), "linden");
+  return join(base !== undefined && isAbsolute(base) ? base : join(home(), ".cache"), "linden");
+}
+
+/** A HOME that is empty or relative would be another place in every directory. Who has none at all can keep nothing. */
+function home(): string {
+  for (const ask of [homedir, () => userInfo().homedir]) {
+    try {
+      const found = ask();
+      if (isAbsolute(found)) return found;
+    } catch {} // no user of this number is known here
+  }
+  return "/nonexistent";
 }
 
 async function privateDirectory(directory: string): Promise<void> {
@@ -31,13 +43,29 @@ async function exists(path: string): Promise<boolean> {
 /**
  * The directory `kind/key` of the cache, built by `build` into a fresh directory when it is not there. Two processes that
  * need it at once build it once; what a killed one left behind is taken over. Nothing half built is ever seen. Throws
- * StoreError where the cache is not the caller's alone to write.
+ * StoreError where the cache is not the caller's alone to write, or cannot be written.
  */
 export async function cached(
   kind: string,
   key: string,
   build: (directory: string) => Promise<void>,
   root: string = cacheRoot(),
+): Promise<string> {
+  try {
+    return await keep(kind, key, build, root);
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new StoreError(
+      `nothing can be kept in Linden's cache: ${error.message} (XDG_CACHE_HOME names another place)`,
+    );
+  }
+}
+
+async function keep(
+  kind: string,
+  key: string,
+  build: (directory: string) => Promise<void>,
+  root: string,
 ): Promise<string> {
   const parent = join(root, kind);
   const final = join(parent, key);

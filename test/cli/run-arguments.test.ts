@@ -116,10 +116,42 @@ test("a policy file is what Sandbox.create takes; options win; its paths are rel
   assert.throws(() => parse("--policy", file, "p"), /expected an object/);
 });
 
+test("a policy file with a wrong value is named, and the value", () => {
+  const file = join(home, "wrong.json");
+  const cases: readonly (readonly [unknown, RegExp])[] = [
+    [{ limts: {} }, /limts: expected one of mounts, env, .*got "limts"$/],
+    [{ mounts: [] }, /mounts: expected an object, got a list$/],
+    [{ limits: [] }, /limits: expected an object, got a list$/],
+    [{ limits: { memory: true } }, /limits\.memory: expected a size .*got true$/],
+    [{ image: 7 }, /image: expected a name, .*got 7$/],
+    [{ env: { A: 1 } }, /env\.A: expected a string, got 1$/],
+    [{ mounts: { "/x": { host: ".", allow: ["git-hooks", "nope"] } } }, /mounts\["\/x"\]\.allow: .*got "nope"$/],
+  ];
+  for (const [policy, says] of cases) {
+    writeFileSync(file, JSON.stringify(policy));
+    assert.throws(
+      () => parse("--policy", file, "p"),
+      (error) =>
+        error instanceof UsageError && error.message.startsWith(`--policy ${file}: `) && says.test(error.message),
+      JSON.stringify(policy),
+    );
+  }
+});
+
 test("wrong words say so", () => {
   assert.throws(() => parse(), /which PROGRAM/);
   assert.throws(() => parse("--frob", "p"), /Unknown option '--frob'/);
   assert.throws(() => parse("-m"), UsageError);
+  assert.throws(() => parse("--memory", "-1", "p"), /^UsageError: Option '--memory' argument is ambiguous\. [^\n]+$/);
+  for (const twice of [
+    ["-v", "a:/x", "-v", "b:/x"],
+    ["-v", "a:/x", "--tmpfs", "/x"],
+  ]) {
+    assert.throws(() => parse(...twice, "p"), /\/x: two mounts here/);
+  }
+  const file = join(home, "wrong.env");
+  writeFileSync(file, "A=1\n# a comment\n=x\n");
+  assert.throws(() => parse("--env-file", file, "p"), /--env-file .*wrong\.env, line 3: expected NAME=VALUE/);
   assert.equal(parseRun(["--help"], {}), "help");
   assert.equal(parseRun(["-v", "a:/b", "-h", "p"], {}), "help");
 });

@@ -470,7 +470,15 @@ describe("the rest", () => {
     assert.equal(await of("--", "/etc/passwd"), 126);
     const script = join(scratch, "broken");
     writeFileSync(script, "#!/no/such/interpreter\n", { mode: 0o755 });
-    assert.equal(await of("--", script), 126);
+    for (const file of [script, scratch]) {
+      const { status, stderr } = await jailed(["--", file]);
+      assert.equal(status, 126);
+      assert.match(
+        stderr,
+        /^linden: \/.*: it cannot be executed: [^\n]+\n$/,
+        "an ordinary user's access(2), or the kernel, says why",
+      );
+    }
     assert.equal(await of("--no-such-option"), 125);
     assert.equal(await of("-v"), 125);
     if (skip === false)

@@ -57,12 +57,13 @@ test("what took a program's place after it was found is not read: pipes, devices
 
 test("what took a mounted file's place after it was looked at is not read", { timeout: 10_000 }, async () => {
   const path = join(home, "mounted");
+  const mounted = (host: string) => ({ kind: "host", at: "/x", host, readOnly: true }) as const;
   writeFileSync(path, "contents");
-  assert.deepEqual(await (await contentsOf(path)).toArray(), [Buffer.from("contents")]);
+  assert.deepEqual(await (await contentsOf(mounted(path))).toArray(), [Buffer.from("contents")]);
   rmSync(path);
   assert.equal(spawnSync("mkfifo", [path]).status, 0);
   for (const instead of [path, home, "/dev/zero", join(home, "nothing")]) {
-    await assert.rejects(contentsOf(instead), OptionError, instead);
+    await assert.rejects(contentsOf(mounted(instead)), OptionError, instead);
   }
 });
 

@@ -10,11 +10,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { cached } from "../../src/store/cache.ts";
+import { cached, cacheRoot } from "../../src/store/cache.ts";
+import { StoreError } from "../../src/store/errors.ts";
 
 let root: string;
 beforeEach(() => {
@@ -68,4 +69,29 @@ test("a cache that others can write is refused", async () => {
   mkdirSync(join(root, "kind"), { recursive: true });
   chmodSync(join(root, "kind"), 0o777);
   await assert.rejects(cached("kind", "key", write("x"), root), /nobody else can write/);
+});
+
+test("a cache that cannot be written is named, with what to do", async () => {
+  writeFileSync(root, "no directory");
+  await assert.rejects(
+    cached("kind", "key", write("x"), root),
+    (error) => error instanceof StoreError && error.message.includes(root) && /XDG_CACHE_HOME/.test(error.message),
+  );
+});
+
+test("a home that is no absolute path is not taken for one", () => {
+  const before = process.env.HOME;
+  try {
+    for (const home of ["", "relative"]) {
+      process.env.HOME = home;
+      assert.equal(cacheRoot({}), join(userInfo().homedir, ".cache/linden"));
+    }
+    process.env.HOME = "/some/where";
+    assert.equal(cacheRoot({}), "/some/where/.cache/linden");
+    assert.equal(cacheRoot({ XDG_CACHE_HOME: "relative" }), "/some/where/.cache/linden");
+    assert.equal(cacheRoot({ XDG_CACHE_HOME: "/else" }), "/else/linden");
+  } finally {
+    if (before === undefined) delete process.env.HOME;
+    else process.env.HOME = before;
+  }
 });

@@ -94,7 +94,7 @@ export async function startJail(
     throw error;
   }
   line.end(JSON.stringify(plan));
-  const ready = await Promise.race([news.next(), exit.then(() => news.next())]);
+  const ready = await news.next();
   if (ready?.kind !== "ready") throw failureOf(ready, await exit, plan);
   const stop = forwardSignals ? handOn(here.pid) : () => {};
   const ended = exit.then(async (status) => {

@@ -1,0 +1,130 @@
+/**
+ * Wrong words, and a machine that is in a bad way: each gives one message that names the culprit, with the status that the README's
+ * table says. dist/ must be built (./linden test does that).
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { goodProgram } from "../security/world.ts";
+
+const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
+const home = mkdtempSync(join(tmpdir(), "linden-surroundings-"));
+after(() => rmSync(home, { recursive: true, force: true }));
+writeFileSync(join(home, "good.wasm"), goodProgram());
+
+/** What goodProgram ends with. */
+const GOOD = 42;
+
+/** By a shell, whose own words lay out descriptors and bytes; "$@" is Linden. */
+function shell(script: string, env: NodeJS.ProcessEnv = {}) {
+  const own = [process.execPath, "--disable-warning=ExperimentalWarning", CLI];
+  return spawnSync("sh", ["-c", script, "sh", ...own], {
+    cwd: home,
+    encoding: "utf8",
+    timeout: 30_000,
+    env: { ...process.env, ...env },
+  });
+}
+
+describe("wrong words", () => {
+  const USAGE: readonly (readonly [words: string, message: RegExp, see: string])[] = [
+    ["nope", /^there is no command nope$/, ""],
+    ["guests --nope", /^Unknown option '--nope'$/, "guests "],
+    ["doctor x", /^Unexpected argument 'x'\. /, "doctor "],
+    ["explain --tree --nope", /^Unknown option '--nope'$/, "explain "],
+    ["run --memory -1 x.wasm", /^Option '--memory' argument is ambiguous\. /, "run "],
+    [String.raw`run "$(printf 'caf\351.wasm')"`, /^caf\\xe9\.wasm: words .* must be UTF-8 here$/, ""],
+    [String.raw`run good.wasm "$(printf '\351')"`, /^\\xe9: words .* must be UTF-8 here$/, ""],
+  ];
+  for (const [words, message, see] of USAGE) {
+    test(words, () => {
+      const { status, stdout, stderr } = shell(`"$@" ${words}`);
+      const [first = "", ...rest] = stderr.split("\n");
+      assert.match(first.replace(/^linden: /, ""), message);
+      assert.deepEqual([rest, status, stdout], [[`linden: see linden ${see}--help`, ""], 125, ""]);
+    });
+  }
+
+  test("a replacement character that was meant is taken", () => {
+    assert.equal(shell(String.raw`"$@" run good.wasm "$(printf '\357\277\275')"`).status, GOOD);
+  });
+});
+
+describe("files", () => {
+  const FILES: readonly (readonly [words: string, message: RegExp, status: number])[] = [
+    ["run .", /^\.: is a directory, not a program$/, 126],
+    ["run -v /nowhere:/x good.wasm", /^mounts\["\/x"\]: expected a host directory, .*got "\/nowhere"$/, 125],
+    ["run -v /dev/null:/x:ro good.wasm", /^mounts\["\/x"\]: expected .*regular file, got "\/dev\/null"$/, 125],
+    [
+      "image pack busybox -o /nowhere/x.tar",
+      /^(\/nowhere\/x\.tar: no such file or directory|busybox: it is not built)/,
+      125,
+    ],
+    ["learn -o /nowhere/x -- true", /^\/nowhere: no such file or directory \(ENOENT\)$/, 125],
+    ["jail --gen-config /nowhere/x -- true", /^\/nowhere\/x: no such file or directory \(ENOENT\)$/, 125],
+  ];
+  for (const [words, message, expected] of FILES) {
+    test(words, () => {
+      const { status, stdout, stderr } = shell(`"$@" ${words}`);
+      assert.match(stderr.split("\n")[0]?.replace(/^linden: /, "") ?? "", message);
+      assert.deepEqual([status, stdout], [expected, ""]);
+    });
+  }
+
+  test("a refused module is named", () => {
+    writeFileSync(join(home, "cut.wasm"), goodProgram().subarray(0, 60));
+    assert.match(shell('"$@" run cut.wasm').stderr, /^linden: cut\.wasm: module refused: [^\n]+\n$/);
+  });
+});
+
+describe("the surroundings", () => {
+  test("standard output that takes no more is told, whoever writes; a reader that left is not", () => {
+    for (const words of ["help", "run good.wasm"]) {
+      const { status, stderr } = shell(`"$@" ${words} >/dev/full`);
+      assert.deepEqual([status, stderr], [125, "linden: output cannot be written (ENOSPC)\n"], words);
+    }
+    const { status, stderr } = shell('"$@" help | true');
+    assert.deepEqual([status, stderr], [0, ""]);
+  });
+
+  test("closed standard streams are no obstacle", () => {
+    for (const closed of ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+      assert.equal(shell(`"$@" run good.wasm ${closed}`).status, GOOD);
+  });
+
+  test("a current directory that is gone is told in one line", () => {
+    const gone = join(home, "gone");
+    mkdirSync(gone);
+    const { status, stderr } = shell('cd gone && rmdir ../gone && "$@" guests');
+    assert.deepEqual(
+      [status, stderr],
+      [125, "linden: the current directory is not there any more: change into another one\n"],
+    );
+    assert.throws(() => rmdirSync(gone), /ENOENT/);
+  });
+
+  test("a home that is empty, relative, a file, or not to be written, stands in no program's way", () => {
+    writeFileSync(join(home, "file"), "");
+    for (const HOME of ["", "relative", join(home, "file"), "/proc"]) {
+      const { status, stdout, stderr } = shell(
+        '"$@" run good.wasm; status=$?; ls -d relative .cache 2>/dev/null; exit $status',
+        {
+          HOME,
+          XDG_CACHE_HOME: "",
+        },
+      );
+      assert.deepEqual([status, stdout, stderr], [GOOD, "good", ""], HOME);
+    }
+  });
+
+  test("a long list of words arrives whole, through a link and another directory", () => {
+    const { status, stdout } = shell(
+      'cd / && "$@" run python -c "import sys; print(len(sys.argv[1]))" "$(head -c 131000 /dev/zero | tr "\\0" a)"',
+    );
+    assert.deepEqual([status, stdout], [0, "131000\n"]);
+  });
+});
