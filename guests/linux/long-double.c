@@ -43,7 +43,8 @@ static const struct {
 } functions[] = {{"exp", expl}, {"expm1", expm1l}, {"exp2", exp2l}, {"log", logl}, {"log1p", log1pl}, {"log2", log2l},
                  {"log10", log10l}, {"sin", sinl}, {"cos", cosl}, {"tan", tanl}, {"asin", asinl}, {"acos", acosl},
                  {"atan", atanl}, {"sinh", sinhl}, {"cosh", coshl}, {"tanh", tanhl}, {"asinh", asinhl}, {"acosh", acoshl},
-                 {"atanh", atanhl}, {"cbrt", cbrtl}, {"sqrt", sqrtl}};
+                 {"atanh", atanhl}, {"cbrt", cbrtl}, {"sqrt", sqrtl}, {"erf", erfl},
+                 {"erfc", erfcl}, {"tgamma", tgammal}, {"lgamma", lgammal}};
 
 /* Digits that both sizes agree in; NaN without its sign. */
 static void show(long double value) {
@@ -71,5 +72,13 @@ int main(void) {
     for (unsigned j = 0; j < sizeof powers / sizeof *powers; j++) show(powl(bases[i] * one, powers[j] * one));
     putchar('\n');
   }
+  /* The sign of gamma(x) stands beside the logarithm of its size. */
+  static const long double gammas[] = {0, -0.0L, 0.25L, -0.5L, -1.5L, -2, -2.25L, 3, 171.625L, -171.625L, 1e10L};
+  for (unsigned i = 0; i < sizeof gammas / sizeof *gammas; i++) {
+    int sign = 7;
+    show(lgammal_r(gammas[i] * one, &sign));
+    printf(" %d", sign);
+  }
+  putchar('\n');
   return 0;
 }

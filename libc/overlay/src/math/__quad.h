@@ -14,3 +14,14 @@ hidden long double __expm1_series(long double x);
 
 /* ln(1+x) for x between sqrt(1/2)-1 and sqrt(2)-1, given it as a double. */
 hidden long double __log1p_near(long double x, double guess);
+
+#define PI 0x1.921fb54442d18469898cc51701b8p1L
+
+/* ln(gamma(x)) for x of at least 24, without (x-1/2)*(ln(x)-1)+(ln(2*pi)-1)/2: the sum of Stirling's formula. */
+hidden long double __gamma_rest(long double x);
+
+/* ln(gamma(2+t)) for |t| of at most 1/2. */
+hidden long double __log_gamma_near(long double t);
+
+/* sin(pi*x), whose argument is reduced exactly. */
+hidden long double __sin_pi(long double x);
