@@ -1,7 +1,8 @@
 /**
  * Layer: kernel. What a parent learns of its children: wait4(2), waitid(2). It must not know encodings.
  */
-import { P_ALL, P_PGID, P_PID, WCONTINUED, WEXITED, WNOWAIT, WUNTRACED } from "../abi/wait.ts";
+import { SIGCHLD } from "../abi/signal.ts";
+import { P_ALL, P_PGID, P_PID, WALL, WCLONE, WCONTINUED, WEXITED, WNOWAIT, WUNTRACED } from "../abi/wait.ts";
 import type { ExitStatus } from "./contracts.ts";
 import type { Process } from "./process.ts";
 
@@ -9,7 +10,7 @@ import type { Process } from "./process.ts";
 export interface ChildSelection {
   readonly type: number;
   readonly id: number;
-  /** WEXITED, WUNTRACED, WCONTINUED, WNOWAIT. */
+  /** WEXITED, WUNTRACED, WCONTINUED, WNOWAIT, WALL, WCLONE. */
   readonly options: number;
 }
 
@@ -39,15 +40,20 @@ export function takeChild(parent: Process, selection: ChildSelection): ChildEven
   return any ? "none" : "no child";
 }
 
-function* candidates(parent: Process, { type, id }: ChildSelection): Iterable<Process> {
+function* candidates(parent: Process, { type, id, options }: ChildSelection): Iterable<Process> {
   if (type === P_PID) {
     const child = parent.kernel.process(id);
-    if (child?.parent === parent) yield child;
+    if (child?.parent === parent && isMeant(child, options)) yield child;
     return;
   }
   for (const child of parent.children) {
-    if (type === P_ALL || (type === P_PGID && child.group === id)) yield child;
+    if ((type === P_ALL || (type === P_PGID && child.group === id)) && isMeant(child, options)) yield child;
   }
+}
+
+/** wait(2): __WCLONE asks for those alone whose end another signal than SIGCHLD tells. */
+function isMeant({ exitSignal }: Process, options: number): boolean {
+  return (options & WALL) !== 0 || (exitSignal !== SIGCHLD) === ((options & WCLONE) !== 0);
 }
 
 function newsOf(child: Process, options: number): ChildEvent | undefined {

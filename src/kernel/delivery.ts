@@ -26,6 +26,7 @@ import {
   DISPOSITION_HANDLER,
   DISPOSITION_IGNORE,
   defaultAction,
+  SIGNALS,
   type SignalAction,
   type SignalInfo,
   STOP_SIGNALS,
@@ -146,12 +147,13 @@ export function takeFrom(thread: Thread, set: SignalSet): SignalInfo | undefined
   return signal === 0 ? undefined : dequeue(thread, signal);
 }
 
-/** Tell a parent that a child ended, stopped or continued: SIGCHLD, and its waits are woken. */
+/** Tell a parent that a child ended, stopped or continued: by a signal, and its waits are woken. */
 export function tellParent(child: Process, news: ExitStatus | "stopped" | "continued"): void {
   const { parent } = child;
   if (parent === undefined) return;
   const ended = typeof news !== "string";
-  if (ended || (parent.childFlags & SA_NOCLDSTOP) === 0) {
+  const signal = ended ? child.exitSignal : SIGCHLD;
+  if (ended ? signal > 0 && signal <= SIGNALS : (parent.childFlags & SA_NOCLDSTOP) === 0) {
     let code = news === "stopped" ? CLD_STOPPED : CLD_CONTINUED;
     let status = news === "stopped" ? child.stopped : SIGCONT;
     if (ended) {
@@ -160,7 +162,7 @@ export function tellParent(child: Process, news: ExitStatus | "stopped" | "conti
       status = news.signal === 0 ? news.code : news.signal;
     }
     const { real: uid } = child.userIdentity;
-    generate(parent, { signal: SIGCHLD, code, pid: child.pid, uid, value: 0, status });
+    generate(parent, { signal, code, pid: child.pid, uid, value: 0, status });
   }
   parent.childEvents.wakeAll();
 }

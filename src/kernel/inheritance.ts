@@ -1,6 +1,7 @@
 /**
  * Layer: kernel. What a child has of its parent: fork(2) and execve(2) each say what stays. It must not know programs.
  */
+import { SIGCHLD } from "../abi/signal.ts";
 import { AddressSpace } from "./address-space.ts";
 import { Process, Thread } from "./process.ts";
 import { DISPOSITION_DEFAULT, DISPOSITION_HANDLER } from "./signals.ts";
@@ -61,6 +62,8 @@ export function forgetProgram(process: Process): void {
   process.space = new AddressSpace();
   process.offersEnvironment = false;
   process.childFlags = 0;
+  process.exitSignal = SIGCHLD;
+  for (const child of process.children) child.exitSignal = SIGCHLD;
   saveIdentities(process);
   const { userIdentity: user, groupIdentity: group } = process;
   process.dumpable = user.real === user.effective && group.real === group.effective;

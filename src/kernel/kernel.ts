@@ -3,7 +3,7 @@
  * Nothing here is global; a host may have many. It must not know calling conventions, WebAssembly, or Node.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { E2BIG, EAGAIN, EINVAL, ENOSYS, ENOTDIR, ESRCH } from "../abi/errno.ts";
+import { E2BIG, EAGAIN, EINVAL, EMFILE, ENOSYS, ENOTDIR, ESRCH } from "../abi/errno.ts";
 import { SIGCONT, SIGHUP } from "../abi/signal.ts";
 import { S_IFDIR } from "../abi/stat.ts";
 import { ARGUMENT_BYTES, DESCRIPTORS, MEMORY_BYTES, PIPE_BUF, PROCESSES } from "../limits.ts";
@@ -12,6 +12,7 @@ import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials } from "../vfs/permissions.ts";
 import { FOLLOW, walk } from "../vfs/walk.ts";
 import { WaitQueue } from "../wait/wait-queue.ts";
+import { type CloneWish, FORK, fulfil } from "./cloning.ts";
 import type { ExitStatus, ForkDriver, Host, Outcome, ProgramLoader, SpawnOptions } from "./contracts.ts";
 import { generate, settleAll, tellParent } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
@@ -227,11 +228,12 @@ export class Kernel {
     this.scheduler.start(process);
   }
 
-  /** Copy the process of a thread whose stack is down: the child's number, -EAGAIN, or what the driver answers. */
-  forkNow(thread: Thread): Outcome {
+  /** Copy the process of a thread whose stack is down: the child's number, -EAGAIN, -EMFILE, or what the driver answers. */
+  forkNow(thread: Thread, wish: CloneWish = FORK): Outcome {
     const { process } = thread;
     if (process.program?.forkable !== true || this.loader.fork === undefined) return -ENOSYS;
     if (this.crowded) return -EAGAIN;
+    if (wish.descriptorAt !== 0 && process.descriptors.vacancy() < 0) return -EMFILE;
     const { process: child, thread: childThread } = copyOf(thread, this.nextPid);
     const program = this.loader.fork(child, thread, process.program);
     if (typeof program === "number") return program;
@@ -240,6 +242,7 @@ export class Kernel {
     this.shared.inherit(child, process);
     settleAll(child);
     childThread.killed = false;
+    fulfil(wish, process, childThread);
     this.enlist(child);
     return child.pid;
   }
@@ -349,7 +352,7 @@ export class Kernel {
     if (parent === undefined || parent.status !== undefined) this.#remove(process);
     else {
       tellParent(process, process.status);
-      if (reapsItself(parent)) this.#remove(process);
+      if (reapsItself(parent, process)) this.#remove(process);
     }
     for (const one of watched) this.#hangUpIfOrphaned(one);
     if (process.session === process.pid) this.terminals.get(process.pid)?.leaderEnded();
@@ -390,7 +393,10 @@ export class Kernel {
       thread.pending = undefined;
       if (pending !== undefined) this.scheduler.unpark(pending);
     }
-    for (const thread of process.threads) handOnAll(thread);
+    for (const thread of process.threads) {
+      handOnAll(thread);
+      this.ends.ended(thread.tid);
+    }
   }
 
   #remove(process: Process): void {

@@ -11,8 +11,9 @@ import { DISPOSITION_HANDLER, DISPOSITION_IGNORE } from "./signals.ts";
 /** The number under which those that belong to nobody know their parent. */
 const KERNEL_PID = 1;
 
-/** Whether a parent's children go without being waited for. */
-export function reapsItself(parent: Process): boolean {
+/** Whether a child goes without being waited for. */
+export function reapsItself(parent: Process, child: Process): boolean {
+  if (child.exitSignal !== SIGCHLD) return false;
   const disposition = parent.dispositions[SIGCHLD];
   if (disposition === DISPOSITION_IGNORE) return true;
   return disposition === DISPOSITION_HANDLER && (parent.childFlags & SA_NOCLDWAIT) !== 0;
@@ -25,6 +26,7 @@ export function leaveOrphans(process: Process, forget: (child: Process) => void)
   process.children.clear();
   for (const child of children) {
     child.parent = heir;
+    child.exitSignal = SIGCHLD;
     child.parentPid = heir?.pid ?? KERNEL_PID;
     heir?.children.add(child);
     if (child.status === undefined) {
@@ -32,7 +34,7 @@ export function leaveOrphans(process: Process, forget: (child: Process) => void)
       continue;
     }
     tellParent(child, child.status);
-    if (heir === undefined || reapsItself(heir)) forget(child);
+    if (heir === undefined || reapsItself(heir, child)) forget(child);
   }
 }
 

@@ -2,6 +2,7 @@
  * Layer: kernel. What a snapshot says of blocked calls: plain data. It must not know how it is taken.
  */
 import type { ChildSelection } from "./children.ts";
+import type { CloneWish } from "./cloning.ts";
 import type { Outcome } from "./contracts.ts";
 import type { Message, MessageWish } from "./ipc/messages.ts";
 import type { PosixMessage } from "./ipc/posix-queues.ts";
@@ -130,4 +131,4 @@ export type PendingSnapshot =
       readonly message: PosixMessage | undefined;
       readonly remainingNs: number | undefined;
     }
-  | { readonly kind: "fork" };
+  | { readonly kind: "fork"; readonly wish: CloneWish };

@@ -11,6 +11,7 @@ import { sameInode } from "../vfs/mounts.ts";
 import type { Timed } from "../wait/deadlines.ts";
 import type { Waiter } from "../wait/wait-queue.ts";
 import { type ChildSelection, takeChild } from "./children.ts";
+import type { CloneWish } from "./cloning.ts";
 import { BLOCKED, GONE, type Outcome, RESTART } from "./contracts.ts";
 import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
@@ -185,6 +186,7 @@ export interface PendingPause extends PendingCall {
 /** fork, while the engine takes the stack down. `unwound` once it is: then the process is copied, once. */
 export interface PendingFork extends PendingCall {
   readonly kind: "fork";
+  readonly wish: CloneWish;
   unwound: boolean;
 }
 
@@ -352,7 +354,7 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       }
       return pending.timedOut ? -ETIMEDOUT : BLOCKED;
     case "fork":
-      return pending.unwound ? kernel.forkNow(pending.thread) : BLOCKED;
+      return pending.unwound ? kernel.forkNow(pending.thread, pending.wish) : BLOCKED;
   }
 }
 

@@ -3,6 +3,7 @@
  * programs run.
  */
 import type { ByteString } from "../abi/byte-string.ts";
+import { SIGCHLD } from "../abi/signal.ts";
 import { GuestMemory } from "../mem/guest-memory.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Credentials, WalkContext } from "../vfs/permissions.ts";
@@ -98,6 +99,8 @@ export class Process implements WalkContext, DescriptorOwner {
   childrenCpuNs = 0;
   /** It has taken record locks, and may hold some. */
   holdsRecords = false;
+  /** Sent to its parent as it ends; another than SIGCHLD makes it a child that only __WCLONE and __WALL wait for. */
+  exitSignal = SIGCHLD;
   /** prctl(2): sent when its parent ends (0: nothing); orphans below it become its children; others may look into it. */
   parentDeathSignal = 0;
   subreaper = false;

@@ -107,6 +107,8 @@ class Restorer {
       systemV.restore(snapshot.systemV, (index) => this.#numbered(index)),
       "has two objects of one number",
     );
+    const told = kernel.queues.restoreWishes(snapshot.queues, (index) => this.#numbered(index));
+    check(told, "tells of messages where nothing counts them");
     this.#shared = snapshot.shared.map((described) => this.#sharedFile(described));
     for (const [pipe, [readers, writers]] of this.#seen) {
       pipe.readersSeen = readers;
@@ -143,10 +145,10 @@ class Restorer {
     const identities = [userIdentity, groupIdentity].flatMap(({ real, effective, saved }) => [real, effective, saved]);
     check([...identities, ageNs, cpuNs, childrenCpuNs, nice].every(Number.isFinite), "has nobody's process");
     Object.assign(process, { userIdentity: { ...userIdentity }, groupIdentity: { ...groupIdentity } });
-    const { oomAdjustment, leastOomAdjustment, parentDeathSignal, subreaper, dumpable } = described;
+    const { oomAdjustment, leastOomAdjustment, parentDeathSignal, subreaper, dumpable, exitSignal } = described;
     const told = parentDeathSignal >= 0 && parentDeathSignal <= SIGNALS;
-    check(told && [oomAdjustment, leastOomAdjustment].every(Number.isSafeInteger), "has nobody's process");
-    Object.assign(process, { oomAdjustment, leastOomAdjustment, parentDeathSignal, subreaper, dumpable });
+    check(told && [oomAdjustment, leastOomAdjustment, exitSignal].every(Number.isSafeInteger), "has nobody's process");
+    Object.assign(process, { oomAdjustment, leastOomAdjustment, parentDeathSignal, subreaper, dumpable, exitSignal });
     Object.assign(process, { startNs: this.#now - ageNs, cpuNs, childrenCpuNs, lastName, nice });
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
@@ -378,7 +380,7 @@ class Restorer {
         return { ...parked(thread, this.#deadline(described.remainingNs)), kind, description, epoll, most };
       }
       case "fork":
-        return { ...parked(thread), kind: "fork", unwound: true };
+        return { ...parked(thread), kind: "fork", wish: { ...described.wish }, unwound: true };
     }
   }
 

@@ -55,7 +55,7 @@ export interface SignalAction {
   readonly maskHigh: number;
 }
 
-/** What siginfo_t tells. `value` is sigval's 32 bits; of SIGCHLD `status` is the exit code or signal. */
+/** What siginfo_t tells. `value` is sigval's 32 bits; of a child's end `status` is the exit code or signal, else 0. */
 export interface SignalInfo {
   readonly signal: number;
   readonly code: number;

@@ -164,6 +164,7 @@ export interface ProcessSnapshot {
   readonly umask: number;
   readonly parentDeathSignal: number;
   readonly subreaper: boolean;
+  readonly exitSignal: number;
   readonly dumpable: boolean;
   readonly oomAdjustment: number;
   readonly leastOomAdjustment: number;
@@ -227,7 +228,7 @@ export function takeSnapshot(kernel: Kernel): KernelSnapshot {
     descriptions,
     shared,
     systemV: taker.systemV,
-    queues: kernel.queues.state(),
+    queues: taker.queues,
     processes,
     locks,
   };
@@ -241,6 +242,7 @@ class Taker {
   readonly descriptions: DescriptionSnapshot[] = [];
   readonly shared: SharedFileSnapshot[] = [];
   readonly systemV: SystemVState;
+  readonly queues: readonly PosixQueueState[];
   readonly #numbers = new Map<object, number>();
   readonly #queues: PosixQueues;
   readonly #now: number;
@@ -254,6 +256,7 @@ class Taker {
     if (kernel.shared.mount !== undefined) this.#numbers.set(kernel.shared.mount, HIDDEN_MOUNT);
     for (const file of kernel.shared.files()) this.#sharedFile(file);
     this.systemV = kernel.systemV.state((description) => this.#description(description));
+    this.queues = kernel.queues.state((description) => this.#description(description));
   }
 
   process(process: Process): ProcessSnapshot {
@@ -285,6 +288,7 @@ class Taker {
       parentDeathSignal: process.parentDeathSignal,
       subreaper: process.subreaper,
       dumpable: process.dumpable,
+      exitSignal: process.exitSignal,
       oomAdjustment: process.oomAdjustment,
       leastOomAdjustment: process.leastOomAdjustment,
       dispositions: [...process.dispositions],
@@ -431,7 +435,7 @@ class Taker {
         return { kind, description: this.#description(pending.description), most, remainingNs };
       }
       case "fork":
-        return { kind: "fork" };
+        return { kind: "fork", wish: { ...pending.wish } };
     }
   }
 

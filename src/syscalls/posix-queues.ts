@@ -2,13 +2,14 @@
  * Layer: syscalls. POSIX message queues: mq_open, mq_unlink, mq_timedsend, mq_timedreceive, mq_notify, mq_getsetattr. A name
  * comes without the slash the C library takes off.
  */
-import { EBADF, EFAULT, EINVAL } from "../abi/errno.ts";
+import { EFAULT, EINVAL } from "../abi/errno.ts";
 import * as abi from "../abi/mqueue.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import type { QueueSize } from "../kernel/ipc/posix-queues.ts";
 import {
   ignoreQueue,
   maySend,
+  notifyByCounter,
   notifyOfQueue,
   openNamedQueue,
   queueAttributes,
@@ -80,7 +81,7 @@ export function sys_mq_timedreceive(
   return receiveFromQueue(thread, fd, textAt >>> 0, length >>> 0, priorityAt >>> 0, deadline);
 }
 
-/** mq_notify(3). Deviation: SIGEV_THREAD is -EBADF, because the C library wants to hear of it by a socket. */
+/** mq_notify(3). Deviation: SIGEV_THREAD names an event counter where Linux wants a socket of AF_NETLINK (decision 44). */
 export function sys_mq_notify(thread: Thread, fd: number, eventAt: number): Outcome {
   const { memory } = thread.process;
   const at = eventAt >>> 0;
@@ -93,7 +94,7 @@ export function sys_mq_notify(thread: Thread, fd: number, eventAt: number): Outc
     case abi.SIGEV_SIGNAL:
       return notifyOfQueue(thread, fd, view.getInt32(at + 4, true), view.getInt32(at, true));
     case abi.SIGEV_THREAD:
-      return -EBADF;
+      return notifyByCounter(thread, fd, view.getInt32(at + 4, true));
     default:
       return -EINVAL;
   }

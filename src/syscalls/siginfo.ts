@@ -2,7 +2,6 @@
  * Layer: syscalls. siginfo_t in a guest's memory: for handlers, waitid(2), sigtimedwait(2).
  */
 import { SI_CODE, SI_PID, SI_SIGNO, SI_STATUS, SI_UID, SI_VALUE, SIGINFO_BYTES } from "../abi/siginfo.ts";
-import { SIGCHLD } from "../abi/signal.ts";
 import type { SignalInfo } from "../kernel/signals.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
 
@@ -14,6 +13,7 @@ export function putSignalInfo(memory: GuestMemory, address: number, info: Signal
   view.setInt32(address + SI_CODE, info.code, true);
   view.setInt32(address + SI_PID, info.pid, true);
   view.setUint32(address + SI_UID, info.uid, true);
-  if (info.signal === SIGCHLD && info.code > 0) view.setInt32(address + SI_STATUS, info.status, true);
+  // Of a child's end, by whatever signal it is told, and of none other.
+  if (info.status !== 0) view.setInt32(address + SI_STATUS, info.status, true);
   else view.setInt32(address + SI_VALUE, info.value, true);
 }

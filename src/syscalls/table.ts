@@ -6,6 +6,7 @@ import { callNames, callOf, IMPORT_ALIASES, importName, signatureOf } from "../a
 import { EPERM } from "../abi/errno.ts";
 import type { GuestCall } from "../kernel/contracts.ts";
 import * as children from "./children.ts";
+import * as cloning from "./cloning.ts";
 import * as descriptors from "./descriptors.ts";
 import * as directories from "./directories.ts";
 import * as events from "./events.ts";
@@ -214,7 +215,7 @@ const QUEUES = [
   full("mq_unlink", queues.sys_mq_unlink),
   full("mq_timedsend", queues.sys_mq_timedsend),
   full("mq_timedreceive", queues.sys_mq_timedreceive),
-  partial("mq_notify", "SIGEV_THREAD is EBADF: it needs a netlink socket", queues.sys_mq_notify),
+  partial("mq_notify", "SIGEV_THREAD names an eventfd, where Linux has a netlink socket", queues.sys_mq_notify),
   full("mq_getsetattr", queues.sys_mq_getsetattr),
 ];
 
@@ -233,6 +234,9 @@ const SYSTEM_V = [
   partial("msgctl", "no queue may hold more than MSGMNB", systemV.sys_msgctl),
 ];
 
+const CLONING =
+  "as fork, with CLONE_PIDFD, CLONE_*_SETTID, CLONE_CHILD_CLEARTID, CLONE_CLEAR_SIGHAND and any signal at the end; a stack, and what " +
+  "two processes would share, is ENOSYS, namespaces are EPERM";
 const PROCESSES = [
   full("getpid", processes.sys_getpid),
   full("gettid", processes.sys_gettid),
@@ -246,12 +250,14 @@ const PROCESSES = [
   full("execve", children.sys_execve),
   full("execveat", children.sys_execveat),
   partial("vfork", "as fork", children.sys_fork),
+  partial("clone", CLONING, cloning.sys_clone),
+  partial("clone3", CLONING, cloning.sys_clone3),
   partial("waitid", "of usage CPU time and memory", children.sys_waitid, children.finishWaitid),
   partial("wait4", "of usage CPU time and memory", children.sys_wait4, children.finishWait4),
   full("exit_group", processes.sys_exit_group),
   full("exit", processes.sys_exit),
   full("set_tid_address", futex.sys_set_tid_address),
-  partial("pidfd_open", "PIDFD_THREAD is EINVAL", processFiles.sys_pidfd_open),
+  full("pidfd_open", processFiles.sys_pidfd_open),
   full("pidfd_getfd", processFiles.sys_pidfd_getfd),
   full("set_robust_list", futex.sys_set_robust_list),
   partial("get_robust_list", "another process's is EPERM", futex.sys_get_robust_list),
@@ -408,11 +414,9 @@ const REFUSED = (
   ] as const
 ).map((name) => refused(name, EPERM, PRIVILEGED));
 
-const NO_CLONE = "processes are made by fork and posix_spawn, threads by __wasm_thread_spawn";
 const NO_RING = "would be a second way into the kernel";
 const NO_NUMA = "one node of memory";
 const ABSENT = [
-  ...absent(NO_CLONE, "clone", "clone3"),
   ...absent("the engine returns from handlers and restarts calls by itself", "rt_sigreturn", "restart_syscall"),
   ...absent("not yet", "name_to_handle_at"),
   ...absent(NO_RING, "io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "io_destroy"),

@@ -33,8 +33,8 @@ export function posixCalls(said: Said): readonly GuestCall[] {
     /** The first argument; a blank in it counts as 00. */
     call("argument", "", "i", (thread) => Number((thread.process.argv[1] ?? "-1").replace(" ", "00"))),
     call("getpid", "", "i", (thread) => thread.process.pid),
-    call("fork", "", "i", fork),
-    call("fork64", "", "I", fork),
+    call("fork", "", "i", (thread) => fork(thread)),
+    call("fork64", "", "I", (thread) => fork(thread)),
     /** Waits for any child: its code, and its signal times 256. */
     call(
       "wait",

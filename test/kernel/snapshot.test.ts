@@ -32,6 +32,7 @@ import { S_IFIFO } from "../../src/abi/stat.ts";
 import { WNOHANG } from "../../src/abi/wait.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import { restoreSnapshot as restoreFiles, takeSnapshot as takeFiles } from "../../src/fs/memfs/snapshot.ts";
+import { FORK } from "../../src/kernel/cloning.ts";
 import { BLOCKED, RESTART } from "../../src/kernel/contracts.ts";
 import { takeHandler } from "../../src/kernel/delivery.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
@@ -568,8 +569,14 @@ test("a wait for a signal, a pause and a fork that is under way come back", () =
   changeMask(one.thread, SIG_SETMASK, set);
   waitForSignal(one.thread, set, from.made.host.now + 50);
   pause(two.thread);
-  three.thread.pending = { ...parked(three.thread), kind: "fork", unwound: false };
+  const wish = { ...FORK, exitSignal: SIGUSR2, descriptorAt: 16, parentAt: 24, clearsHandlers: true };
+  three.thread.pending = { ...parked(three.thread), kind: "fork", wish, unwound: false };
+  one.process.exitSignal = SIGUSR2;
   const to = copyOf(from);
+  assert.equal(to.process(one.process.pid)?.process.exitSignal, SIGUSR2);
+  const { pending: forks } = to.process(three.process.pid)?.thread ?? {};
+  assert.ok(forks?.kind === "fork");
+  assert.deepEqual(forks.wish, wish);
   to.host.run(to.kernel);
   const [first, second, third] = [one, two, three].map(({ process }) => to.process(process.pid));
   // Nothing here can copy a program.

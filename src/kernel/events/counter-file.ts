@@ -43,6 +43,12 @@ export class CounterFile extends StreamFile {
     return COUNTER_BYTES;
   }
 
+  /** As a write that never waits. */
+  add(value: bigint): void {
+    this.#value = this.#value + value > MOST ? MOST : this.#value + value;
+    this.waiters.wakeAll();
+  }
+
   override readiness(): number {
     return (this.#value > 0n ? POLLIN : 0) | (this.#value < MOST ? POLLOUT : 0);
   }

@@ -1,5 +1,5 @@
 /**
- * Layer: kernel. Descriptors of processes: pidfd_open(2). One holds the process's number, which no other ever gets, so that it
+ * Layer: kernel. Descriptors of processes and threads: pidfd_open(2). One holds the process's number, which no other ever gets, so that it
  * keeps nothing of a process that is gone. It must not know how processes end.
  */
 import { EINVAL } from "../../abi/errno.ts";
@@ -7,12 +7,12 @@ import { POLLHUP, POLLIN } from "../../abi/poll.ts";
 import { WaitQueue } from "../../wait/wait-queue.ts";
 import type { Kernel } from "../kernel.ts";
 import { StreamFile } from "../pipefs.ts";
-import type { Process } from "../process.ts";
+import type { Process, Thread } from "../process.ts";
 
-/** Who waits for the ends of processes that somebody has open. */
+/** Who waits for the ends of processes and threads that somebody has open. */
 export class ProcessEnds {
   readonly #kernel: Kernel;
-  /** By the process's number, which the kernel gave. */
+  /** By number, which the kernel gave; a first thread has its process's. */
   readonly #open = new Map<number, { readonly queue: WaitQueue; files: number }>();
 
   constructor(kernel: Kernel) {
@@ -44,20 +44,28 @@ export class ProcessEnds {
 }
 
 export class ProcessFile extends StreamFile {
+  /** Of the process or, with PIDFD_THREAD, of the thread. */
   readonly pid: number;
+  readonly ofThread: boolean;
   readonly #kernel: Kernel;
 
-  constructor(kernel: Kernel, pid: number) {
+  constructor(kernel: Kernel, pid: number, ofThread: boolean) {
     const inode = kernel.pipes.inode(0, 0o600, 0, { uid: 0, gid: 0 });
     inode.label = "anon_inode:[pidfd]";
     super(inode, kernel.ends.queueOf(pid));
     this.#kernel = kernel;
     this.pid = pid;
+    this.ofThread = ofThread;
   }
 
-  /** undefined once it was waited for. */
+  /** undefined once it was waited for. Of a thread that is not the first, its process as long as it runs. */
   get process(): Process | undefined {
-    return this.#kernel.process(this.pid);
+    return this.ofThread ? this.#kernel.threadOwner(this.pid) : this.#kernel.process(this.pid);
+  }
+
+  /** The thread, while it runs. */
+  get thread(): Thread | undefined {
+    return this.ofThread ? this.#kernel.thread(this.pid) : undefined;
   }
 
   override read(): number {
@@ -71,7 +79,8 @@ export class ProcessFile extends StreamFile {
   override readiness(): number {
     const { process } = this;
     if (process === undefined) return POLLIN | POLLHUP;
-    return process.status === undefined ? 0 : POLLIN;
+    const runs = process.status === undefined && (!this.ofThread || this.thread !== undefined);
+    return runs ? 0 : POLLIN;
   }
 
   override available(): number {

@@ -30,7 +30,7 @@ export type EventFileState =
       readonly intervalNs: number;
       readonly expirations: number;
     }
-  | { readonly is: "process"; readonly pid: number }
+  | { readonly is: "process"; readonly pid: number; readonly ofThread: boolean }
   | { readonly is: "signals"; readonly low: number; readonly high: number }
   | { readonly is: "epoll"; readonly watches: readonly WatchState[] };
 
@@ -49,7 +49,7 @@ export function eventState(
     const remainingNs = timer.deadlineNs === Infinity ? undefined : Math.max(0, timer.deadlineNs - nowNs);
     return { is: "timer", clock, remainingNs, intervalNs, expirations };
   }
-  if (file instanceof ProcessFile) return { is: "process", pid: file.pid };
+  if (file instanceof ProcessFile) return { is: "process", pid: file.pid, ofThread: file.ofThread };
   if (file instanceof SignalFile) return { is: "signals", low: file.mask.low, high: file.mask.high };
   if (!(file instanceof EpollFile)) return undefined;
   const watches = [...file.watches()].map(({ description, fd, process, events, low, high }) => {
@@ -70,7 +70,7 @@ export function restoreEvent(kernel: Kernel, state: EventFileState, nowNs: numbe
       return file;
     }
     case "process":
-      return new ProcessFile(kernel, state.pid);
+      return new ProcessFile(kernel, state.pid, state.ofThread);
     case "signals":
       return new SignalFile(kernel, new SignalSet(state.low, state.high));
     case "epoll":

@@ -10,6 +10,8 @@ import { S_IFREG } from "../../abi/stat.ts";
 import { POSIX_QUEUE_BYTES, POSIX_QUEUES } from "../../limits.ts";
 import type { Owner } from "../../vfs/contracts.ts";
 import type { WaitQueue } from "../../wait/wait-queue.ts";
+import type { OpenDescription } from "../descriptors.ts";
+import { CounterFile } from "../events/counter-file.ts";
 import type { Kernel } from "../kernel.ts";
 import type { PendingQueueReceive, PendingQueueSend } from "../pending.ts";
 import { StreamFile, type StreamInode } from "../pipefs.ts";
@@ -33,6 +35,20 @@ export interface Notification {
   /** 0: nothing is sent. */
   readonly signal: number;
   readonly value: number;
+  /** An event counter that is told instead: MESSAGE_CAME or NOTHING_COMES is added, once. It is held open until then. */
+  readonly counter?: OpenDescription | undefined;
+}
+
+/** What a thread of the C library reads from its counter (libc/overlay/src/mq/mq_notify.c). */
+const MESSAGE_CAME = 1n;
+const NOTHING_COMES = 2n;
+
+export interface NotificationState {
+  readonly pid: number;
+  readonly signal: number;
+  readonly value: number;
+  /** A description by number. */
+  readonly counter: number | undefined;
 }
 
 export interface PosixQueueState {
@@ -42,7 +58,7 @@ export interface PosixQueueState {
   readonly uid: number;
   readonly gid: number;
   readonly messages: readonly PosixMessage[];
-  readonly notification: Notification | undefined;
+  readonly notification: NotificationState | undefined;
 }
 
 const NAME_BYTES = 255;
@@ -52,7 +68,7 @@ export class PosixQueue {
   readonly size: QueueSize;
   /** undefined once it was unlinked. */
   name: string | undefined;
-  notification: Notification | undefined = undefined;
+  #notification: Notification | undefined = undefined;
   /** Open file descriptions of it. */
   files = 0;
   /** Whoever polls. */
@@ -79,6 +95,29 @@ export class PosixQueue {
   /** What it may hold, with what the kernel keeps beside each message. */
   get reserved(): number {
     return reservation(this.size);
+  }
+
+  get notification(): Notification | undefined {
+    return this.#notification;
+  }
+
+  /** Tell this one from now on; nobody else may have wished it. */
+  tell(wish: Notification): void {
+    this.#notification = wish;
+    wish.counter?.acquire();
+  }
+
+  /** The wish of a process ends. */
+  ignore(pid: number): void {
+    if (this.#notification?.pid === pid) this.#settle(NOTHING_COMES);
+  }
+
+  /** There is no wish from now on; a counter learns why. */
+  #settle(why: bigint): void {
+    const counter = this.#notification?.counter;
+    this.#notification = undefined;
+    if (counter?.file instanceof CounterFile) counter.file.add(why);
+    counter?.release();
   }
 
   /** Give a message to who waits longest, or keep it: there must be room. Whoever wanted to be told of one is. */
@@ -122,8 +161,8 @@ export class PosixQueue {
   }
 
   #notify(from: Process): void {
-    const { notification } = this;
-    this.notification = undefined;
+    const notification = this.#notification;
+    this.#settle(MESSAGE_CAME);
     const target = notification === undefined ? undefined : this.#kernel.process(notification.pid);
     if (notification === undefined || target === undefined || notification.signal === 0) return;
     const { signal, value } = notification;
@@ -163,7 +202,7 @@ export class QueueFile extends StreamFile {
 
   /** Closing any descriptor of it ends a process's wish to be told. */
   flush(pid: number): void {
-    if (this.queue.notification?.pid === pid) this.queue.notification = undefined;
+    this.queue.ignore(pid);
   }
 
   override close(): void {
@@ -229,22 +268,34 @@ export class PosixQueues {
     return [...this.#all][index];
   }
 
-  state(): PosixQueueState[] {
-    return [...this.#all].map(({ name, size, inode: { mode, uid, gid }, messages, notification }) => {
+  state(numberOf: (description: OpenDescription) => number): PosixQueueState[] {
+    return [...this.#all].map(({ name, size, inode: { mode, uid, gid }, messages, notification: wish }) => {
       const copies = messages.map(({ priority, bytes }) => ({ priority, bytes: bytes.slice() }));
+      const counter = wish?.counter === undefined ? undefined : numberOf(wish.counter);
+      const notification = wish === undefined ? undefined : { ...wish, counter };
       return { name, size: { ...size }, mode, uid, gid, messages: copies, notification };
     });
   }
 
-  /** Take on what `state` told, before anybody has any of them open. False where that cannot be. */
+  /** Take on what `state` told but for wishes to be told, before anybody has any of them open. False where that cannot be. */
   restore(states: readonly PosixQueueState[]): boolean {
-    return states.every(({ name, size, mode, uid, gid, messages, notification }) => {
+    return states.every(({ name, size, mode, uid, gid, messages }) => {
       if (name !== undefined && (queueName(name) < 0 || this.#named.has(name))) return false;
       if (messages.length > size.messages || messages.some(({ bytes }) => bytes.length > size.bytes)) return false;
       const queue = this.#add(new PosixQueue(this.#kernel, name, { ...size }, mode, { uid, gid }));
       queue.messages.push(...messages.map(({ priority, bytes }) => ({ priority, bytes: bytes.slice() })));
-      queue.notification = notification === undefined ? undefined : { ...notification };
       return true;
+    });
+  }
+
+  /** The wishes `state` told of, in the same order. False where a counter is none. */
+  restoreWishes(states: readonly PosixQueueState[], numbered: (index: number) => OpenDescription): boolean {
+    return [...this.#all].every((queue, index) => {
+      const wish = states[index]?.notification;
+      if (wish === undefined) return true;
+      const counter = wish.counter === undefined ? undefined : numbered(wish.counter);
+      queue.tell({ ...wish, counter });
+      return counter === undefined || counter.file instanceof CounterFile;
     });
   }
 }

@@ -6,6 +6,7 @@ import { EACCES, EBADF, ENOENT, ENOSYS, ENOTDIR, ENXIO } from "../../abi/errno.t
 import { AT_FDCWD, O_CLOEXEC } from "../../abi/fcntl.ts";
 import { S_IFDIR } from "../../abi/stat.ts";
 import { FOLLOW, walk } from "../../vfs/walk.ts";
+import { type CloneWish, FORK } from "../cloning.ts";
 import { GONE, type Outcome, UNWIND } from "../contracts.ts";
 import { setMask, settleAll } from "../delivery.ts";
 import { copyOf, forgetProgram } from "../inheritance.ts";
@@ -93,13 +94,13 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   return GONE;
 }
 
-/** fork(2): UNWIND, after which the outcome is the child's number, and 0 in the child. -EAGAIN, -ENOSYS. */
-export function fork(thread: Thread): Outcome {
+/** fork(2), clone(2): UNWIND, after which the outcome is the child's number, and 0 in the child. -EAGAIN, -ENOSYS, -EMFILE. */
+export function fork(thread: Thread, wish: CloneWish = FORK): Outcome {
   const { process } = thread;
   if (process.program?.forkable !== true) return -ENOSYS;
   const crowded = mayFork(process);
   if (crowded < 0) return crowded;
-  thread.pending = { ...parked(thread), kind: "fork", unwound: false };
+  thread.pending = { ...parked(thread), kind: "fork", wish, unwound: false };
   return UNWIND;
 }
 

@@ -10,7 +10,8 @@ import { QUEUE_MESSAGE_BYTES, QUEUE_MESSAGES, WAITING_BYTES } from "../../limits
 import { mayAccess } from "../../vfs/permissions.ts";
 import type { Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
-import { type PosixQueue, QueueFile, type QueueSize, queueName } from "../ipc/posix-queues.ts";
+import { CounterFile } from "../events/counter-file.ts";
+import { type Notification, type PosixQueue, QueueFile, type QueueSize, queueName } from "../ipc/posix-queues.ts";
 import { parked, receivedMessage } from "../pending.ts";
 import type { Process, Thread } from "../process.ts";
 import { resourceLimit } from "../resource-limits.ts";
@@ -160,10 +161,25 @@ export function receiveFromQueue(
 /** mq_notify(3): `signal` 0 tells nobody, but takes the place. -EBADF, -EINVAL (no such signal), -EBUSY (somebody's already). */
 export function notifyOfQueue(thread: Thread, fd: number, signal: number, value: number): Outcome {
   if (!(signal >= 0 && signal <= SIGNALS)) return -EINVAL;
+  return notify(thread, fd, { pid: thread.process.pid, signal, value });
+}
+
+/**
+ * mq_notify(3) with SIGEV_THREAD, of which the kernel knows an event counter: 1 is added when a message came, 2 when the wish
+ * has ended. -EBADF, -EINVAL (no counter), -EBUSY.
+ */
+export function notifyByCounter(thread: Thread, fd: number, counterFd: number): Outcome {
+  const counter = thread.process.descriptors.get(counterFd)?.description;
+  if (counter === undefined) return -EBADF;
+  if (!(counter.file instanceof CounterFile)) return -EINVAL;
+  return notify(thread, fd, { pid: thread.process.pid, signal: 0, value: 0, counter });
+}
+
+function notify(thread: Thread, fd: number, wish: Notification): Outcome {
   const open = openQueue(thread, fd);
   if (typeof open === "number") return open;
   if (open.queue.notification !== undefined) return -EBUSY;
-  open.queue.notification = { pid: thread.process.pid, signal, value };
+  open.queue.tell(wish);
   return 0;
 }
 
@@ -171,7 +187,7 @@ export function notifyOfQueue(thread: Thread, fd: number, signal: number, value:
 export function ignoreQueue(thread: Thread, fd: number): Outcome {
   const open = openQueue(thread, fd);
   if (typeof open === "number") return open;
-  if (open.queue.notification?.pid === thread.process.pid) open.queue.notification = undefined;
+  open.queue.ignore(thread.process.pid);
   return 0;
 }
 

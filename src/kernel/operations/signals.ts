@@ -110,10 +110,17 @@ export function kill(thread: Thread, pid: number, signal: number): Outcome {
     const target = process.kernel.process(pid);
     return target === undefined ? -ESRCH : done(thread, send(process, target, info));
   }
+  if (pid === -1) return sendToEach(thread, (target) => target !== process, info);
   const group = pid === 0 ? process.group : -pid;
+  return sendToEach(thread, (target) => target.group === group, info);
+}
+
+/** 0 where one of them got it, else what the first answered; -ESRCH without any. */
+function sendToEach(thread: Thread, isMeant: (target: Process) => boolean, info: SignalInfo): Outcome {
+  const { process } = thread;
   let outcome = -ESRCH;
   for (const target of process.kernel.processes) {
-    if (pid === -1 ? target === process : target.group !== group) continue;
+    if (!isMeant(target)) continue;
     const sent = send(process, target, info);
     if (sent === 0 || outcome === -ESRCH) outcome = sent;
   }
@@ -175,6 +182,13 @@ export function sendTo(
 ): Outcome {
   if (signal !== 0 && !isSignal(signal)) return -EINVAL;
   return done(thread, send(thread.process, target, { signal, code, pid, uid, value, status: 0 }, only));
+}
+
+/** The same to every process of a group. -ESRCH where it has none. */
+export function sendToGroup(thread: Thread, group: number, signal: number, queued: QueuedSignal): Outcome {
+  if (signal !== 0 && !isSignal(signal)) return -EINVAL;
+  const { code, pid, uid, value } = queued;
+  return sendToEach(thread, (target) => target.group === group, { signal, code, pid, uid, value, status: 0 });
 }
 
 /** Whether a signal would look as if kill(2), tkill(2) or the kernel had sent it. */

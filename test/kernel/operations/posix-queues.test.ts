@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EFAULT, EMFILE, ENOSPC, ETIMEDOUT } from "../../../src/abi/errno.ts";
+import { EBADF, EBUSY, EFAULT, EINVAL, EMFILE, ENOSPC, ETIMEDOUT } from "../../../src/abi/errno.ts";
 import { O_CREAT, O_RDWR } from "../../../src/abi/fcntl.ts";
 import { HARD_MSGMAX } from "../../../src/abi/mqueue.ts";
 import { RLIMIT_MSGQUEUE } from "../../../src/abi/resource.ts";
 import { SIGUSR1 } from "../../../src/abi/signal.ts";
 import { BLOCKED } from "../../../src/kernel/contracts.ts";
+import { CounterFile } from "../../../src/kernel/events/counter-file.ts";
 import type { PosixQueue } from "../../../src/kernel/ipc/posix-queues.ts";
-import { close } from "../../../src/kernel/operations/io.ts";
+import { openCounter } from "../../../src/kernel/operations/events.ts";
+import { close, duplicate } from "../../../src/kernel/operations/io.ts";
 import {
+  notifyByCounter,
   notifyOfQueue,
   openNamedQueue,
   queueAttributes,
@@ -74,7 +77,7 @@ test("queues, what they hold, who waits and who is to be told come back from a s
   const [a, b, c, d] = [one, two, three, four].map(({ pid }) => copy.kernel.process(pid));
   assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined);
   assert.equal(copy.kernel.queues.count, 3);
-  assert.deepEqual(queueOf(a, "empty").notification, { pid: a.pid, signal: SIGUSR1, value: 7 });
+  assert.deepEqual(queueOf(a, "empty").notification, { pid: a.pid, signal: SIGUSR1, value: 7, counter: undefined });
   const told = ["first", "third", "second"].map((expected) =>
     copy.as(a, (thread) => {
       const length = receive(thread, full);
@@ -96,6 +99,41 @@ test("queues, what they hold, who waits and who is to be told come back from a s
   copy.as(a, (thread) => assert.equal(receiveFromQueue(thread, nameless, TEXT, 8, 0, Infinity), 4));
   for (const process of [a, b, c, d]) copy.end(process);
   assert.equal(copy.kernel.queues.count, 2);
+});
+
+test("a counter that is told of a message, or that none will be told, is kept open and comes back from a snapshot", () => {
+  const world = new SharedWorld();
+  const one = world.process();
+  const [queue, told, given] = world.as(one, (thread) => {
+    const fds = [make(thread, "told", 2, 32), openCounter(thread, 0, 0, false), openCounter(thread, 0, 0, false)];
+    assert.equal(notifyByCounter(thread, fds[0] ?? -1, fds[1] ?? -1), 0);
+    return fds;
+  }) as [number, number, number];
+  const copy = world.restored().restored();
+  const a = copy.kernel.process(one.pid);
+  assert.ok(a !== undefined);
+  /** What a counter has; nobody has it open where it has no number. */
+  const count = (fd: number): bigint | undefined => {
+    const file = a.descriptors.get(fd)?.description.file;
+    return file instanceof CounterFile ? file.value : undefined;
+  };
+  copy.as(a, (thread) => {
+    assert.equal(notifyByCounter(thread, queue, given), -EBUSY);
+    assert.equal(notifyByCounter(thread, queue, 99), -EBADF);
+    assert.equal(notifyByCounter(thread, queue, queue), -EINVAL);
+    send(thread, queue, "one", 0);
+    assert.deepEqual([count(told), queueOf(a, "told").notification], [1n, undefined]);
+    receive(thread, queue);
+    assert.equal(notifyByCounter(thread, queue, given), 0);
+    const kept = queueOf(a, "told").notification?.counter;
+    const other = duplicate(thread, queue, 0, false);
+    close(thread, given);
+    // Any descriptor of the queue that is closed ends the wish.
+    close(thread, other);
+    assert.ok(kept?.file instanceof CounterFile);
+    assert.equal(kept.file.value, 2n);
+    assert.equal(queueOf(a, "told").notification, undefined);
+  });
 });
 
 test("a message that is handed over before a snapshot is not lost, nor one that was let in", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EBADF, EMFILE, EPERM, ESRCH } from "../../../src/abi/errno.ts";
+import { PIDFD_THREAD } from "../../../src/abi/fcntl.ts";
 import { POLLHUP, POLLIN } from "../../../src/abi/poll.ts";
 import { SIGKILL } from "../../../src/abi/signal.ts";
 import { P_PID, WEXITED } from "../../../src/abi/wait.ts";
@@ -10,7 +11,8 @@ import { close } from "../../../src/kernel/operations/io.ts";
 import { type PollItem, poll } from "../../../src/kernel/operations/poll.ts";
 import { openProcess, signalProcessFile, takeDescriptor } from "../../../src/kernel/operations/process-files.ts";
 import { waitForChild } from "../../../src/kernel/operations/processes.ts";
-import type { Process } from "../../../src/kernel/process.ts";
+import { exitThread } from "../../../src/kernel/operations/threads.ts";
+import { type Process, Thread } from "../../../src/kernel/process.ts";
 import { type GrowingProgram, SharedWorld } from "../shared-world.ts";
 
 const NOT_THERE = 99;
@@ -40,14 +42,26 @@ test("a descriptor of a process, and who waits for its end, come back from a sna
   assert.deepEqual([readiness(a, fd), readiness(a, other)], [POLLIN, 0]);
   copy.as(a, (thread) => waitForChild(thread, { type: P_PID, id: b.pid, options: WEXITED }));
   assert.equal(readiness(a, fd), POLLIN | POLLHUP);
+  // Of a thread: its first one's ends with the process, or before it.
+  const first = copy.as(a, (thread) => openProcess(thread, a.pid, PIDFD_THREAD));
+  const restored = copy.restored();
+  const twin = restored.kernel.process(a.pid);
+  assert.ok(twin !== undefined);
+  const file = twin.descriptors.get(first)?.description.file;
+  assert.ok(file instanceof ProcessFile && file.ofThread && file.thread?.tid === a.pid);
+  assert.equal(file.readiness(), 0);
+  new Thread(twin, 1234);
+  restored.as(twin, (thread) => exitThread(thread, 0));
+  assert.equal(file.readiness(), POLLIN);
+  copy.as(a, (thread) => close(thread, first));
   // Of one that was waited for as well.
   const again = copy.restored();
   const [c] = again.kernel.processes;
   assert.ok(c !== undefined);
   assert.equal(readiness(c, fd), POLLIN | POLLHUP);
   again.as(c, (thread) => {
-    assert.equal(signalProcessFile(thread, fd, SIGKILL), -ESRCH);
-    assert.equal(signalProcessFile(thread, other, SIGKILL), 0);
+    assert.equal(signalProcessFile(thread, fd, SIGKILL, undefined), -ESRCH);
+    assert.equal(signalProcessFile(thread, other, SIGKILL, undefined), 0);
     for (const number of [fd, other]) assert.equal(close(thread, number), 0);
   });
   assert.equal(again.kernel.ends.size, 0);
