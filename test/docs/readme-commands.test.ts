@@ -6,11 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { builtImage } from "../../src/store/index.ts";
+import { DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+import { whyNoCompiler } from "../toolchain/compiler.ts";
 
 const home = fileURLToPath(new URL("../..", import.meta.url));
 
+const noImage = (await builtImage(DEFAULT_IMAGE)) === undefined && "the image is not built: ./linden image build";
+
 /** What each documented command prints and how it ends. A command that is missing here, or there, is a failure. */
-const EXPECTED: Record<string, { status: number; stdout: RegExp }> = {
+const EXPECTED: Record<string, { status: number; stdout: RegExp; skip?: string | false }> = {
   "./linden run python -c 'print(sum(range(10)))'": { status: 0, stdout: /^45\n$/ },
   "./linden run python -c 'import sys; sys.exit(7)'": { status: 7, stdout: /^$/ },
   "echo '3 4' | ./linden run python -c 'print(sum(map(int, input().split())))'": { status: 0, stdout: /^7\n$/ },
@@ -24,6 +29,14 @@ const EXPECTED: Record<string, { status: number; stdout: RegExp }> = {
   "./linden run ./program.wasm --its-own-flags": { status: 3, stdout: /^$/ },
   "./linden doctor": { status: 0, stdout: /seccomp/ },
   "./linden explain": { status: 0, stdout: /futex/ },
+  "./linden cc -O2 hello.c -o hello.wasm && ./linden run ./hello.wasm": {
+    status: 0,
+    stdout: /^hello from C\n$/,
+    skip: whyNoCompiler(),
+  },
+  // Its input ends at once.
+  "./linden shell": { status: 0, stdout: /^$/, skip: noImage },
+  "./linden run sh -c 'seq 1 1000 | sort -rn | head -3'": { status: 0, stdout: /^1000\n999\n998\n$/, skip: noImage },
 };
 /** README's own test command would start itself. */
 const NOT_HERE = new Set(["./linden test"]);
@@ -50,13 +63,15 @@ test("the README's commands", async (t) => {
     writeFileSync(join(scratch, "script.py"), "import os; print(os.getcwd())\n");
     writeFileSync(join(scratch, "notes.txt"), "notes\n");
     writeFileSync(join(scratch, "program.wasm"), EXIT_3);
+    writeFileSync(join(scratch, "hello.c"), '#include <stdio.h>\nint main(void) { puts("hello from C"); }\n');
     for (const command of documented) {
-      await t.test(command, () => {
+      await t.test(command, { skip: EXPECTED[command]?.skip ?? false }, () => {
         const there = command.replaceAll("./linden ", `${home}linden `);
         const { status, stdout, stderr } = spawnSync("sh", ["-c", there], {
           cwd: scratch,
+          input: "",
           encoding: "utf8",
-          timeout: 60_000,
+          timeout: 120_000,
         });
         const expected = EXPECTED[command];
         assert.equal(status, expected?.status, stderr);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -65,6 +65,19 @@ test("what took a mounted file's place after it was looked at is not read", { ti
   for (const instead of [path, home, "/dev/zero", join(home, "nothing")]) {
     await assert.rejects(contentsOf(mounted(instead)), OptionError, instead);
   }
+});
+
+test("the package of docs/guests.md declares a guest", () => {
+  const page = readFileSync(new URL("../../docs/guests.md", import.meta.url), "utf8");
+  const example: unknown = JSON.parse(/```json\n([\s\S]*?)```/.exec(page)?.[1] ?? "");
+  const root = project("documented", { "my-tool": example as object });
+  const guest = installedGuests(root).find(({ name }) => name === "my-tool");
+  assert.equal(guest?.path, join(realpathSync(root), "node_modules/my-tool/dist/my-tool.wasm"));
+  assert.deepEqual([...(guest?.env ?? [])], [["MY_TOOL_HOME", "/usr/local"]]);
+  assert.deepEqual([...(guest?.files ?? [])], [["defaults.ini", "colour = off\n"]]);
+  const fields = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, field]) => field);
+  const known = ["module", "description", "env", "files", "args", "entry", "script"];
+  assert.deepEqual(fields, known);
 });
 
 test("a package declares a guest", async () => {
