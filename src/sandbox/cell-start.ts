@@ -29,6 +29,8 @@ export async function startCell(launcher: CellLauncher, { lock, cpuSeconds, ahea
     await locked;
     ready = true;
     await link.cell.verify();
+    // Killed meanwhile, for what it said.
+    if (link.error !== undefined) throw link.error;
     return link;
   } catch (error) {
     const earlier = link.error;

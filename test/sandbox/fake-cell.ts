@@ -21,6 +21,8 @@ export class FakeCell implements CellProcess {
   killed = false;
   verified = false;
   lockProblem: Error | undefined;
+  /** How long verifying takes, where a test wants to be in the midst of it. */
+  verifying: Promise<void> | undefined;
   /** RLIMIT_CPU it was given after its start; "refused" when the kernel does not let it have one. */
   cpuLimit: number | "refused" | undefined;
   /** And the one it was launched with. */
@@ -71,6 +73,7 @@ export class FakeCell implements CellProcess {
   }
 
   async verify(): Promise<void> {
+    await this.verifying;
     if (this.lockProblem !== undefined) throw this.lockProblem;
     this.verified = true;
   }
