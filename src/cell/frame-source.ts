@@ -8,17 +8,36 @@ import { Socket } from "node:net";
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Hands every chunk of a descriptor to `take`, then calls `end`, also when reading fails. All chunks come in one buffer,
- * which is filled anew when `take` has returned.
+ * The caller's bytes on a descriptor. It is opened at once, which a locked process could not do, and read when somebody
+ * listens: the event loop brings nothing before the code that made it has returned.
  */
-export function readChunks(descriptor: number, take: (chunk: Uint8Array) => void, end: () => void): void {
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  const callback = (length: number): boolean => {
-    take(buffer.subarray(0, length));
-    return true;
-  };
-  const source = new Socket({ fd: descriptor, readable: true, writable: false, onread: { buffer, callback } });
-  source.on("end", end);
-  source.on("error", end);
-  source.resume();
+export class FrameSource {
+  readonly #buffer = new Uint8Array(CHUNK_BYTES);
+  readonly #socket: Socket;
+  #take: ((chunk: Uint8Array) => void) | undefined;
+
+  constructor(descriptor: number) {
+    const callback = (length: number): boolean => {
+      if (this.#take === undefined) throw new Error("bytes of the caller came before anybody listened");
+      this.#take(this.#buffer.subarray(0, length));
+      return true;
+    };
+    this.#socket = new Socket({
+      fd: descriptor,
+      readable: true,
+      writable: false,
+      onread: { buffer: this.#buffer, callback },
+    });
+  }
+
+  /**
+   * Hands every chunk to `take`, then calls `end`, also when reading fails. All chunks come in one buffer, which is filled
+   * anew when `take` has returned.
+   */
+  listen(take: (chunk: Uint8Array) => void, end: () => void): void {
+    this.#take = take;
+    this.#socket.on("end", end);
+    this.#socket.on("error", end);
+    this.#socket.resume();
+  }
 }

@@ -19,10 +19,11 @@ const STACK_KIB = 7168;
 const STACK_HEADROOM_KIB = 768;
 
 setEngineFlags([NO_CODE_FROM_STRINGS.replace("--", "--no-")]);
+/** Asked for now: a locked process may not ask. */
+const stack = stackKiB();
 
-/** Before the lock, when every module is loaded and nothing has been suspended. Throws LockFailed. */
+/** When every module is loaded and nothing has been suspended, before or after the lock. Throws LockFailed. */
 export function settleEngineFlags(): void {
-  const stack = stackKiB();
   // Both sizes, or the smaller one rules.
   setEngineFlags([NO_CODE_FROM_STRINGS, `--stack-size=${stack}`, `--wasm-stack-switching-stack-size=${stack}`]);
   if (makesCode()) throw new LockFailed("code from strings", "the engine still makes code from strings");
