@@ -8,6 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, uti
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { writeCommandCache } from "../src/cli/code-cache.ts";
 import { writeCodeCache } from "../src/lockdown/launch/code-cache.ts";
 
 const home = fileURLToPath(new URL("..", import.meta.url));
@@ -18,22 +19,26 @@ const shared = { bundle: true, platform: "node", target: "node26", legalComments
 /** What stands behind the locks may open nothing later: one file, no import left to resolve. */
 const lockedPrograms = { ...shared, format: "cjs", outExtension: { ".js": ".cjs" }, minifyWhitespace: true };
 
+const command = {
+  ...lockedPrograms,
+  define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
+  supported: { "dynamic-import": false },
+};
+const HASHBANG = "#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --";
+
 const outputs = [
   { ...shared, format: "esm", entryPoints: { index: "src/sandbox/index.ts" } },
-  // What a command does not need is not loaded.
   {
-    ...shared,
-    format: "esm",
-    splitting: true,
-    chunkNames: "cli-[hash]",
-    entryPoints: { commands: "src/cli/commands.ts" },
-  },
-  {
-    ...lockedPrograms,
-    entryPoints: { cli: "src/cli/main.ts", "command-thread": "src/cli/command-thread.ts" },
-    define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
+    ...command,
+    entryPoints: {
+      "cli.bundle": "src/cli/main.ts",
+      "commands.bundle": "src/cli/commands.ts",
+      "command-thread": "src/cli/command-thread.ts",
+    },
     plugins: [{ name: "commands apart", setup: keepCommandsApart }],
   },
+  { ...command, entryPoints: { cli: "src/cli/cached.ts" }, banner: { js: HASHBANG } },
+  { ...command, entryPoints: { commands: "src/cli/cached.ts" } },
   { ...shared, format: "esm", entryPoints: { lockdown: "src/lockdown/index.ts" } },
   { ...shared, format: "esm", entryPoints: { "lockdown-boot": "src/lockdown/boot.ts" } },
   { ...shared, format: "esm", entryPoints: { "lockdown-worker": "src/lockdown/context/worker-main.ts" } },
@@ -45,8 +50,11 @@ const outputs = [
   { ...lockedPrograms, entryPoints: { fileserver: "src/fileserver/main.ts" } },
 ];
 
+/** Two mains load them, and each only when it is time to. */
 function keepCommandsApart({ onResolve }) {
-  onResolve({ filter: /^\.\/commands\.ts$/ }, () => ({ path: "./commands.js", external: true }));
+  onResolve({ filter: /^\.\/commands\.ts$/ }, ({ kind }) =>
+    kind === "entry-point" ? undefined : { path: "./commands.cjs", external: true },
+  );
 }
 
 function filesOf(path) {
@@ -84,6 +92,7 @@ async function buildAll(hash) {
       await build({ ...output, absWorkingDir: home, outdir: fresh });
     }
     for (const bundle of ["cell.cjs", "fileserver.cjs"]) writeCodeCache(join(fresh, bundle));
+    for (const bundle of ["cli.bundle.cjs", "commands.bundle.cjs"]) writeCommandCache(join(fresh, bundle));
     writeFileSync(join(fresh, ".built"), hash);
     rmSync(dist, { recursive: true, force: true });
     renameSync(fresh, dist);

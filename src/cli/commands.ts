@@ -42,9 +42,8 @@ function help([command]: readonly string[]): number {
 }
 
 function version(): number {
-  const manifest: unknown = createRequire(import.meta.url)(
-    import.meta.url.endsWith(".ts") ? "../../package.json" : "../package.json",
-  );
+  const here = import.meta.filename;
+  const manifest: unknown = createRequire(here)(here.endsWith(".ts") ? "../../package.json" : "../package.json");
   const found = typeof manifest === "object" && manifest !== null && "version" in manifest ? manifest.version : "";
   print(1, `linden ${found} (node ${process.version})\n`);
   return 0;

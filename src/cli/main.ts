@@ -1,4 +1,3 @@
-#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --
 /**
  * Layer: cli. The command `linden`. What takes longest to start a program is booting its cell, so a command that wants one
  * launches it from here, before anything else is loaded, and is carried out by a second thread meanwhile. This file is built

@@ -79,7 +79,7 @@ export function bindToParent(parent: number, calls: HostCalls = hostCalls): void
  * Locks this process for ever, on all of its threads. Throws LockFailed naming the step; the caller must then exit
  * without touching guest bytes.
  *
- * Precondition: descriptors, thread pools and modules this process will need are open, started and loaded.
+ * Precondition: descriptors and thread pools this process will need are open and started, and the text of all code read.
  */
 export function lockProcess(options: LockOptions, calls: HostCalls = hostCalls): void {
   bindToParent(options.parent, calls);

@@ -1,7 +1,6 @@
 /** Layer: lockdown. The files a restarted Node needs to come up again and load the program. It must not know the kernel. */
 import { closeSync, existsSync, openSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ENGINE, engineFiles } from "../launch/engine-files.ts";
 import type { LandlockWishes } from "./landlock-plan.ts";
 import { type FileRight, LandlockRule } from "./landlock-rule.ts";
@@ -33,7 +32,7 @@ export function engineRules(wishes: LandlockWishes): LandlockWishes["files"] {
   grant("/proc/self/fd", "readDir");
   // Without a program (-e, standard input) the current directory counts.
   grant(packageOf(process.argv[1] ?? join(process.cwd(), "-")), "readFile", "readDir");
-  grant(packageOf(fileURLToPath(import.meta.url)), "readFile", "readDir");
+  grant(packageOf(import.meta.filename), "readFile", "readDir");
   const granted = new Map(wishes.files.map(({ rule }) => [rule.path, rule] as const));
   const rules: { origin: string; rule: LandlockRule }[] = [];
   for (const [path, rights] of found) {

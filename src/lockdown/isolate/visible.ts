@@ -5,7 +5,6 @@
 import { closeSync, existsSync, lstatSync, openSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { IsolateFailed } from "../context/errors.ts";
 import { ENGINE, engineFiles } from "../launch/engine-files.ts";
 
@@ -46,7 +45,7 @@ export function visibleFiles(entry: string): Visible {
   } catch {
     throw new IsolateFailed(`the program ${entry} is not there; name another one by the option "entry"`);
   }
-  for (const path of [...packageDirectories(main), ...packageDirectories(fileURLToPath(import.meta.url))]) show(path);
+  for (const path of [...packageDirectories(main), ...packageDirectories(import.meta.filename)]) show(path);
   return { binds: withoutNested(binds), links, engine, entry: main };
 }
 
