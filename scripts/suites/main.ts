@@ -60,12 +60,26 @@ function helpers(name: string, suite: Suite, source: string, work: string): void
   }
 }
 
+/** Builds by this machine's compiler, or by ours. */
+async function built(directory: string, recipe: Recipe, by: "gcc" | "linden"): Promise<void> {
+  const gcc = ["sh", "-c", 'shift; exec gcc -static "$@" -lm', "sh"];
+  const tools = by === "gcc" ? { ...findTools(), ar: "ar", ranlib: "ranlib" } : findTools();
+  await buildRecipe(directory, recipe, { linden: by === "gcc" ? gcc : [linden], tools, uses: new Map() }, () => {});
+}
+
 /** An image as its recipe says, but with this machine's compiler; its configuration beside its programs. */
 async function nativeImage(recipe: Recipe, directory: string): Promise<void> {
-  const kept = [...(recipe.data ?? []), { from: ".config", to: "suite.config" }];
-  const compiler = ["sh", "-c", 'shift; exec gcc -static "$@" -lm', "sh"];
-  const tools = { ...findTools(), ar: "ar", ranlib: "ranlib" };
-  await buildRecipe(directory, { ...recipe, data: kept }, { linden: compiler, tools, uses: new Map() }, () => {});
+  await built(directory, { ...recipe, data: [...(recipe.data ?? []), { from: ".config", to: "suite.config" }] }, "gcc");
+}
+
+/** What the source's own makefiles build for its tests alone, for both sides. */
+async function testPrograms(recipe: Recipe, { build, programs }: NonNullable<Suite["made"]>, work: string) {
+  const kept = programs.map((from) => ({ from, to: basename(from) }));
+  for (const [by, place] of [
+    ["gcc", "native-tools"],
+    ["linden", "linden-tools"],
+  ] as const)
+    await built(join(work, place), { ...recipe, build, programs: kept, data: [], files: {}, aliases: {} }, by);
 }
 
 function native(name: string, suite: Suite, source: string, work: string, words: readonly string[]): string {
@@ -93,7 +107,8 @@ function guest(name: string, suite: Suite, source: string, work: string, words: 
   const variables = ["HOME=/tmp", `TELL=${TELL}`, "TOOLS=/driver/linden-tools", config].flatMap((word) => ["-e", word]);
   const shell = suite.script === "run.sh" ? "bash" : "sh";
   const command = [shell, `/driver/${suite.script}`, name, "/suite", ...words];
-  return run(linden, ["run", "--image", suite.images, ...mounts, ...variables, ...command], work);
+  const disk = suite.disk === undefined ? [] : ["--disk", suite.disk];
+  return run(linden, ["run", ...disk, "--image", suite.images, ...mounts, ...variables, ...command], work);
 }
 
 async function compare(name: string, suite: Suite): Promise<void> {
@@ -106,9 +121,10 @@ async function compare(name: string, suite: Suite): Promise<void> {
     if (archive === undefined) throw new Error(`${suite.recipe} has no source`);
     await unpackSource(archive, source, () => {});
     writeFileSync(join(source, "built"), programNames(suite.recipe));
+    if (suite.made !== undefined) await testPrograms(recipe, suite.made, work);
     helpers(name, suite, source, work);
     if (suite.ownRoot === true) await nativeImage(recipe, join(work, "root"));
-    cpSync(join(here, suite.script), join(work, suite.script));
+    for (const file of [suite.script, "dejagnu.tcl"]) cpSync(join(here, file), join(work, file));
     const words = [String(suite.seconds), ...suite.tests(source)];
     const machine = results(native(name, suite, source, work, words));
     print(name, machine, results(guest(name, suite, source, work, words)));

@@ -6,7 +6,7 @@ shift 3
 LC_ALL=C PATH=$TOOLS:$PATH
 export LC_ALL PATH
 export SHELL=/bin/sh AWK=awk GREP=grep EGREP='grep -E' MAKE=make PERL=no-perl CC=no-compiler EXEEXT= LOCALE_FR=none LOCALE_FR_UTF8=none LOCALE_JA=none
-export host_os=linux-gnu host_triplet=x86_64-pc-linux-gnu MALLOC_PERTURB_= TZ=UTC0 PCRE_WORKS=0 fail=0
+export host_os=linux-gnu host_triplet=x86_64-pc-linux-gnu MALLOC_PERTURB_= TZ=UTC0 PCRE_WORKS=1 fail=0
 export abs_top_builddir=$PWD abs_top_srcdir=$source top_srcdir=$source VERBOSE=no CONFIG_HEADER=$PWD/config.h
 : > config.h
 mkdir -p src sed logs
@@ -52,7 +52,25 @@ jq_file() {
     END { tell() }' "logs/$1"
 }
 
+# All of tar's are one script, which autotest wrote.
+if [ "$suite" = tar ]; then
+  grep -v '^PATH=' "$source/tests/atlocal.in" > atlocal
+  export TEST_NAMES="$*"
+  AUTOTEST_PATH=$TOOLS timeout -k 2 "$seconds" bash "$source/tests/testsuite" "${@%%:*}" 2>&1 < /dev/null |
+    awk 'BEGIN { split(ENVIRON["TEST_NAMES"], names, " "); for (i in names) { split(names[i], at, ":"); of[at[1]] = names[i] } }
+      /^ *[0-9]+: / { number = $1 + 0
+        print "RESULT", of[number], / ok *$|expected failure/ ? 0 : / skipped/ ? 77 : 1; fflush() }'
+  if [ -n "$TELL" ]; then for log in testsuite.dir/*/testsuite.log; do tail -n "$TELL" "$log"; done; fi
+  set --
+fi
+
 for test; do
+  if [ "${test##*.}" = exp ]; then
+    timeout -k 2 "$seconds" tclsh "${0%/*}/dejagnu.tcl" "$source" "$test" > "logs/${test//\//-}" 2>&1 < /dev/null || echo "RESULT $test: $?"
+    grep '^RESULT ' "logs/${test//\//-}"
+    if [ -n "$TELL" ]; then grep -v '^RESULT ' "logs/${test//\//-}" | tail -n "$TELL"; fi
+    continue
+  fi
   if [ "$suite" = jq ]; then jq_file "$test"; continue; fi
   export CU_TEST_NAME=$test GREP_TEST_NAME=$test DIFFUTILS_TEST_NAME=$test GZIP_TEST_NAME=$test
   one "$test" > "logs/${test//\//-}" 2>&1 9>&2 < /dev/null

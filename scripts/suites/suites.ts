@@ -4,7 +4,7 @@
  */
 import { globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { readRecipe } from "../../src/toolchain/recipe.ts";
+import { type Recipe, readRecipe } from "../../src/toolchain/recipe.ts";
 
 export type Suite = {
   /** The recipe whose source has the tests. */
@@ -14,10 +14,14 @@ export type Suite = {
   readonly script: "run.sh" | "busybox.sh";
   /** What each test may take. */
   readonly seconds: number;
+  /** What the files of a sandbox may take in memory, where the usual is too little. */
+  readonly disk?: string;
   readonly tests: (source: string) => readonly string[];
   /** C files of the source that the tests call, with the flags they want. */
   readonly helpers?: readonly string[];
   readonly flags?: (source: string) => readonly string[];
+  /** What the source builds for its tests: how, and the programs they call. */
+  readonly made?: { readonly build: Recipe["build"]; readonly programs: readonly string[] };
   /** Natively in a root of its own that holds busybox and nothing else. */
   readonly ownRoot?: boolean;
 };
@@ -68,10 +72,22 @@ const shellSuite = (images: string): Suite => ({
 
 export const SUITES: ReadonlyMap<string, Suite> = new Map<string, Suite>([
   ["sed", gnulib("sed", "testsuite/*.sh")],
-  ["grep", gnulib("grep", "tests/*")],
+  ["grep", { ...gnulib("grep", "tests/*"), images: `${TOOLS},gzip` }],
   ["diffutils", gnulib("diffutils", "tests/*")],
   ["gzip", gnulib("gzip", "tests/*", 60)],
-  ["findutils", gnulib("findutils", "tests/*/*.sh", 60)],
+  [
+    "findutils",
+    {
+      ...gnulib("findutils", "tests/*/*.sh", 300),
+      images: `${TOOLS},tcl`,
+      tests: (source) => [
+        ...scripts(source, "tests/*/*.sh"),
+        ...globSync("{find,xargs}/testsuite/*.*/*.exp", { cwd: source })
+          .map((file) => file.replace(/^\w+\/testsuite\//, ""))
+          .sort(),
+      ],
+    },
+  ],
   ["coreutils", { ...gnulib("coreutils", "tests/**/*.sh", 120), images: `${TOOLS},xz` }],
   [
     "bash",
@@ -106,6 +122,29 @@ export const SUITES: ReadonlyMap<string, Suite> = new Map<string, Suite>([
         );
         const words = ["BASIC_TESTS", "UNIX_TESTS", "GAWK_EXT_TESTS"].flatMap((name) => listed(makefile, name));
         return [...new Set(words)].sort();
+      },
+    },
+  ],
+  [
+    "tar",
+    {
+      recipe: "tar",
+      images: `${TOOLS},tar,gzip,bzip2,xz,zstd`,
+      script: "run.sh",
+      seconds: 1200,
+      disk: "1g",
+      made: {
+        build: [
+          ["make", "-j{jobs}", "-C", "gnu"],
+          ["make", "-C", "tests", "genfile", "checkseekhole", "ckmtime"],
+        ],
+        programs: ["tests/genfile", "tests/checkseekhole", "tests/ckmtime"],
+      },
+      tests: (source) => {
+        const text = readFileSync(join(source, "tests/testsuite"), "latin1");
+        return [...text.matchAll(/^(?:at_help_all=")?(\d+);[\w./-]+:\d+;([^;]*);/gm)].map(
+          ([, number = "", title = ""]) => `${number}:${title.replace(/[^\w-]+/g, "-")}`,
+        );
       },
     },
   ],

@@ -79,7 +79,8 @@ const WORK: ReadonlyMap<string, Work | "library"> = new Map<string, Work | "libr
   ["ncurses", "library"],
   ["libonig", "library"],
   ["sed", { program: "sed", args: ["-E", "s/(.)(.)/\\2\\1/;y/abc/xyz/"], stdin: "abc\n", says: "yxz\n" }],
-  ["grep", { program: "grep", args: ["-noE", "([a-z])\\1"], stdin: "aabcc\nx\nzz\n", says: "1:aa\n1:cc\n3:zz\n" }],
+  ["pcre2", { program: "pcre2grep", args: ["-o2", "(?<!x)(\\d)(?=(b+))"], stdin: "x1bb\n2bbb\n", says: "bbb\n" }],
+  ["grep", { program: "grep", args: ["-noP", "([a-z])\\1(?!x)"], stdin: "aaxbcc\nx\nzz\n", says: "1:cc\n3:zz\n" }],
   [
     "mawk",
     {
