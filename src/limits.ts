@@ -97,7 +97,7 @@ export const TRANSFER_BYTES = 1024 * 1024;
 /** Bytes of a guest module; refused beyond. Enforced by the caller before sending and by the rewriter. */
 export const MODULE_BYTES = 128 * 1024 * 1024;
 /** Functions of a guest module. Enforced by the rewriter. */
-export const MODULE_FUNCTIONS = 100_000;
+export const MODULE_FUNCTIONS = 200_000;
 /** Locals of one function, parameters included. Enforced by the rewriter. */
 export const MODULE_LOCALS = 10_000;
 /** Sum over all functions of their locals. Enforced by the rewriter. */

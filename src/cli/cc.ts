@@ -3,37 +3,40 @@
  * scripts can name them. It must not know what a compiler's words mean.
  */
 import { StoreError } from "../store/index.ts";
-import { compile, findTools, startTool, ToolchainError } from "../toolchain/index.ts";
+import { type BinaryTool, binaryTool, compile, type LockUp, ToolchainError } from "../toolchain/index.ts";
 import { print } from "./output.ts";
 import { progressLine } from "./progress-line.ts";
 
-export function compiler(language: "c" | "c++"): (argv: readonly string[]) => Promise<number> {
-  return async (argv) => {
-    const line = progressLine();
-    try {
-      return await compile(argv, language, line.show, (text) => {
+type Command = (argv: readonly string[]) => Promise<number>;
+
+/** The sandbox is loaded only where the machine has no compiler of its own. */
+const lockUp: LockUp = async (module, directories) => (await import("./lock-up.ts")).lockUp(module, directories);
+
+export function compiler(language: "c" | "c++"): Command {
+  return (argv) =>
+    withProgress((line) => {
+      const warn = (text: string) => {
         line.end();
         print(2, `linden ${language === "c" ? "cc" : "c++"}: warning: ${text}\n`);
-      });
-    } catch (error) {
-      if (!(error instanceof ToolchainError || error instanceof StoreError)) throw error;
-      line.end();
-      if (error.message !== "") print(2, `${error.message}\n`);
-      return error.exitCode;
-    } finally {
-      line.end();
-    }
-  };
+      };
+      return compile(argv, language, { progress: line.show, warn, lockUp });
+    });
 }
 
-export function binaryTool(name: "ar" | "ranlib" | "nm" | "strip"): (argv: readonly string[]) => Promise<number> {
-  return async (argv) => {
-    try {
-      return (await startTool(findTools()[name], argv, true)).status;
-    } catch (error) {
-      if (!(error instanceof ToolchainError)) throw error;
-      print(2, `${error.message}\n`);
-      return error.exitCode;
-    }
-  };
+export function binary(tool: BinaryTool): Command {
+  return (argv) => withProgress((line) => binaryTool(tool, argv, { progress: line.show, lockUp }));
+}
+
+async function withProgress(carryOut: (line: ReturnType<typeof progressLine>) => Promise<number>): Promise<number> {
+  const line = progressLine();
+  try {
+    return await carryOut(line);
+  } catch (error) {
+    if (!(error instanceof ToolchainError || error instanceof StoreError)) throw error;
+    line.end();
+    if (error.message !== "") print(2, `${error.message}\n`);
+    return error.exitCode;
+  } finally {
+    line.end();
+  }
 }

@@ -2,37 +2,47 @@
 import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { runTool } from "./run-tool.ts";
+import { type Llvm, runJob } from "./llvm.ts";
 
-/** One source of a tree, and the whole command that makes its object but for `-c -o OBJECT SOURCE`. */
-export type Unit = { readonly source: string; readonly command: readonly [file: string, ...words: string[]] };
+/** One source of a tree, and the compiler with every word that makes its object but for `-c -o OBJECT SOURCE`. */
+export type Unit = { readonly source: string; readonly tool: "clang" | "clang++"; readonly words: readonly string[] };
 
 /** Where the object of a source lies, relative to the tree. */
 export function objectOf(source: string): string {
   return join("obj", source.replace(/\.\w+$/, ".o"));
 }
 
-/** Compiles every unit. `report` hears which part is done, 0 to 1. Throws ToolchainError with the compiler's words. */
+/**
+ * Compiles every unit. `directories`: what they read beside the tree. `report` hears which part is done, 0 to 1. Throws
+ * ToolchainError with the compiler's words.
+ */
 export async function compileEach(
+  llvm: Llvm,
   tree: string,
   units: readonly Unit[],
+  directories: readonly string[],
   report: (done: number) => void,
 ): Promise<string[]> {
   const left = [...units];
   let done = 0;
-  const compileNext = async (): Promise<void> => {
-    for (let unit = left.pop(); unit !== undefined; unit = left.pop()) {
-      const object = objectOf(unit.source);
-      mkdirSync(dirname(join(tree, object)), { recursive: true });
-      const [file, ...words] = unit.command;
-      await runTool(file, [...words, "-c", "-o", object, unit.source], tree).catch((error: unknown) => {
-        left.length = 0;
-        throw error;
-      });
-      done += 1;
-      report(done / units.length);
+  const compileRest = async (): Promise<void> => {
+    const session = await llvm.open([tree, ...directories]);
+    try {
+      for (let unit = left.pop(); unit !== undefined; unit = left.pop()) {
+        const object = join(tree, objectOf(unit.source));
+        mkdirSync(dirname(object), { recursive: true });
+        const args = [...unit.words, "-c", "-o", object, unit.source];
+        await runJob(session, { tool: unit.tool, args, cwd: tree, writes: [object] });
+        done += 1;
+        report(done / units.length);
+      }
+    } catch (error) {
+      left.length = 0;
+      throw error;
+    } finally {
+      await session.close();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), 8) }, compileNext));
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), 8) }, compileRest));
   return units.map(({ source }) => objectOf(source));
 }

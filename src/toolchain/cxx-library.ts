@@ -9,8 +9,8 @@ import { cached, cacheRoot } from "../store/index.ts";
 import { missingPrograms } from "./build.ts";
 import { compileEach, type Unit } from "./compile-each.ts";
 import { ToolchainError } from "./errors.ts";
+import { runJob } from "./llvm.ts";
 import { libcDirectory } from "./musl-source.ts";
-import { runTool } from "./run-tool.ts";
 import { type SourceArchive, unpackSource } from "./source-archive.ts";
 import { type Progress, type Sysroot, TARGET_FLAGS } from "./sysroot.ts";
 import { lacking } from "./tools.ts";
@@ -80,10 +80,19 @@ async function build(fresh: string, home: string, root: Sysroot, recipe: CxxReci
 
   const sources = globSync([...recipe.sources], { cwd: tree }).sort();
   const units = sources.filter((name) => !(name in recipe.leftOut)).map((name) => unit(name, include, root, recipe));
-  const objects = await compileEach(tree, units, (done) => progress("building the C++ library", done));
+  const { llvm } = root;
+  const readable = [fresh, root.directory];
+  const objects = await compileEach(llvm, tree, units, readable, (done) => progress("building the C++ library", done));
   const library = join(fresh, "lib");
   mkdirSync(library);
-  await runTool(root.tools.ar, ["rcs", join(library, "libc++.a"), ...objects], tree);
+  const archive = join(library, "libc++.a");
+  const session = await llvm.open([tree]);
+  try {
+    const members = objects.map((object) => join(tree, object));
+    await runJob(session, { tool: "ar", args: ["rcs", archive, ...members], writes: [archive] });
+  } finally {
+    await session.close();
+  }
   for (const name of OTHER_NAMES) symlinkSync("libc++.a", join(library, `lib${name}.a`));
   cpSync(join(tree, "libcxx/LICENSE.TXT"), join(fresh, "COPYRIGHT"));
   rmSync(tree, { recursive: true });
@@ -101,12 +110,12 @@ export function cxxIncludes(library: string): string[] {
   return ["-isystem", join(library, "include/c++/v1")];
 }
 
-function unit(source: string, include: string, { directory, tools }: Sysroot, recipe: CxxRecipe): Unit {
+function unit(source: string, include: string, { directory, llvm }: Sysroot, recipe: CxxRecipe): Unit {
   const isC = source.endsWith(".c");
   return {
     source,
-    command: [
-      isC ? tools.clang : tools.clangxx,
+    tool: isC ? "clang" : "clang++",
+    words: [
       ...TARGET_FLAGS,
       ...EXCEPTION_FLAGS,
       ...recipe.flags,
@@ -121,7 +130,7 @@ function unit(source: string, include: string, { directory, tools }: Sysroot, re
       "-isystem",
       join(directory, "include"),
       "-isystem",
-      tools.headers,
+      llvm.headers,
       "-idirafter",
       join(directory, "kernel"),
     ],

@@ -15,12 +15,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE } from "../abi/futex.ts";
 import { cached, cacheRoot } from "../store/index.ts";
 import { compileEach } from "./compile-each.ts";
+import { type Llvm, runJob } from "./llvm.ts";
 import { applyOverlay, type MuslRecipe, muslRecipe, overlayHash, writeHeaders } from "./musl-source.ts";
-import { runTool } from "./run-tool.ts";
 import { unpackSource } from "./source-archive.ts";
-import { findTools, type Tools } from "./tools.ts";
 
 /** WALI's C ABI: pointers of 32 bits, a long of 64. */
 export const TARGET = "wasm32-unknown-linux-muslwali";
@@ -33,7 +33,7 @@ export const TARGET_FLAGS = [`--target=${TARGET}`, "-matomics", "-mbulk-memory"]
 
 export type Sysroot = {
   readonly directory: string;
-  readonly tools: Tools;
+  readonly llvm: Llvm;
   /** Names what it was built from. */
   readonly key: string;
 };
@@ -42,21 +42,20 @@ export type Sysroot = {
 export type Progress = (text: string, done?: number) => void;
 
 /**
- * The library, from the cache or built now (20 to 60 s on two cores). Throws ToolchainError when tools or source are
- * missing.
+ * The library, from the cache or built now (20 to 60 s on two cores; locked tools take some three minutes). Throws
+ * ToolchainError when the source is missing.
  */
-export async function sysroot(progress: Progress = () => {}, root: string = cacheRoot()): Promise<Sysroot> {
-  const tools = findTools();
+export async function sysroot(llvm: Llvm, progress: Progress = () => {}, root: string = cacheRoot()): Promise<Sysroot> {
   const recipe = muslRecipe();
-  const key = sysrootKey(tools, recipe);
-  const directory = await cached("sysroot", key, (fresh) => build(fresh, tools, recipe, progress), root);
-  return { directory, tools, key };
+  const key = sysrootKey(llvm, recipe);
+  const directory = await cached("sysroot", key, (fresh) => build(fresh, llvm, recipe, progress), root);
+  return { directory, llvm, key };
 }
 
 /** Names the library that these tools build: another one when any of its inputs changes. */
-export function sysrootKey(tools: Tools, recipe: MuslRecipe = muslRecipe()): string {
+export function sysrootKey({ identity }: { readonly identity: string }, recipe: MuslRecipe = muslRecipe()): string {
   return createHash("sha256")
-    .update([RECIPE, recipe.source.sha256, overlayHash(), tools.identity, COMPILE_FLAGS.join(" ")].join("\0"))
+    .update([RECIPE, recipe.source.sha256, overlayHash(), identity, COMPILE_FLAGS.join(" ")].join("\0"))
     .digest("hex")
     .slice(0, 32);
 }
@@ -92,36 +91,49 @@ const INCLUDE_ORDER = [
 /** Libraries whose functions stand in libc.a: a program may still name them. */
 const EMPTY_LIBRARIES = ["m", "rt", "pthread", "crypt", "util", "xnet", "resolv", "dl"];
 
-async function build(fresh: string, tools: Tools, recipe: MuslRecipe, progress: Progress): Promise<void> {
+async function build(fresh: string, llvm: Llvm, recipe: MuslRecipe, progress: Progress): Promise<void> {
   const tree = join(fresh, ".musl");
   mkdirSync(tree);
   await unpackSource(recipe.source, tree, progress);
   applyOverlay(tree, recipe);
   writeHeaders(tree, recipe);
-  await compileLibrary(tree, tools, progress);
+  await compileLibrary(tree, llvm, progress);
 
   const library = join(fresh, "lib");
   mkdirSync(library);
   const objects = globSync("obj/src/**/*.o", { cwd: tree }).sort();
-  writeFileSync(join(tree, "objects"), objects.join("\n"));
-  await runTool(tools.ar, ["rcs", join(library, "libc.a"), "@objects"], tree);
-  for (const name of EMPTY_LIBRARIES) await runTool(tools.ar, ["rcs", join(library, `lib${name}.a`)]);
+  const list = join(tree, "objects");
+  writeFileSync(list, objects.map((object) => join(tree, object)).join("\n"));
+  const session = await llvm.open([tree]);
+  try {
+    const archive = (name: string, ...members: string[]) => {
+      const file = join(library, `lib${name}.a`);
+      return runJob(session, { tool: "ar", args: ["rcs", file, ...members], writes: [file] });
+    };
+    await archive("c", `@${list}`);
+    for (const name of EMPTY_LIBRARIES) await archive(name);
+  } finally {
+    await session.close();
+  }
   for (const name of ["crt1.o", "single.o"]) copyFileSync(join(tree, "obj/crt", name), join(library, name));
 
   installHeaders(tree, join(fresh, "include"));
-  kernelHeaders(join(fresh, "kernel"));
+  const kernel = join(fresh, "kernel");
+  mkdirSync(join(kernel, "asm"), { recursive: true });
+  if (llvm.kernel !== undefined) kernelHeaders(llvm.kernel, kernel);
+  else futexHeader(kernel);
   copyFileSync(join(tree, "COPYRIGHT"), join(fresh, "COPYRIGHT"));
   rmSync(tree, { recursive: true });
 }
 
-async function compileLibrary(tree: string, tools: Tools, progress: Progress): Promise<void> {
+async function compileLibrary(tree: string, llvm: Llvm, progress: Progress): Promise<void> {
   const sources = globSync(["src/*/*.{c,s}", "src/malloc/mallocng/*.c", "crt/{crt1.c,single.s}"], { cwd: tree }).sort();
   const flags = [...COMPILE_FLAGS, ...INCLUDE_ORDER.flatMap((directory) => ["-I", directory])];
-  await compileEach(
-    tree,
-    sources.map((source) => ({ source, command: [tools.clang, ...flags, ...(SETJMP_FILES.get(source) ?? [])] })),
-    (done) => progress("building the C library", done),
-  );
+  const units = sources.map((source) => {
+    return { source, tool: "clang" as const, words: [...flags, ...(SETJMP_FILES.get(source) ?? [])] };
+  });
+  const title = `building the C library${llvm.confined ? " (once; some minutes)" : ""}`;
+  await compileEach(llvm, tree, units, [], (done) => progress(title, done));
 }
 
 function installHeaders(tree: string, include: string): void {
@@ -136,12 +148,11 @@ function installHeaders(tree: string, include: string): void {
  * Linux's own headers, for programs that talk to the kernel: links into linux-libc-dev's, with the generic asm/ that fits
  * a machine without registers.
  */
-function kernelHeaders(directory: string): void {
-  mkdirSync(join(directory, "asm"), { recursive: true });
+function kernelHeaders(from: string, directory: string): void {
   for (const name of ["linux", "asm-generic", "mtd", "rdma", "scsi", "sound", "video"]) {
-    if (existsSync(join("/usr/include", name))) symlinkSync(join("/usr/include", name), join(directory, name));
+    if (existsSync(join(from, name))) symlinkSync(join(from, name), join(directory, name));
   }
-  for (const name of readdirSync("/usr/include/asm-generic")) {
+  for (const name of readdirSync(join(from, "asm-generic"))) {
     writeFileSync(join(directory, "asm", basename(name)), `#include <asm-generic/${name}>\n`);
   }
   writeFileSync(
@@ -154,4 +165,14 @@ function kernelHeaders(directory: string): void {
     ];
     writeFileSync(join(directory, `asm/${name}.h`), target ?? "");
   }
+}
+
+/** Where linux-libc-dev is not at hand, the one header of it that the C++ library asks for. */
+function futexHeader(directory: string): void {
+  mkdirSync(join(directory, "linux"));
+  const words = { FUTEX_WAIT, FUTEX_WAKE, FUTEX_PRIVATE_FLAG };
+  const lines = Object.entries(words).map(([name, value]) => `#define ${name} ${value}\n`);
+  for (const name of ["FUTEX_WAIT", "FUTEX_WAKE"])
+    lines.push(`#define ${name}_PRIVATE (${name} | FUTEX_PRIVATE_FLAG)\n`);
+  writeFileSync(join(directory, "linux/futex.h"), lines.join(""));
 }

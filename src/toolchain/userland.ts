@@ -5,6 +5,7 @@
 import { builtImage, cacheRoot, imageNames, keepBuilt, keyOf, LOADED, sha256, stacked } from "../store/index.ts";
 import { buildRecipe, type Linden, missingPrograms } from "./build.ts";
 import { CXX_NEEDS } from "./cxx-library.ts";
+import { nativeLlvm } from "./llvm.ts";
 import { configureCache, readRecipe, recipeNames } from "./recipe.ts";
 import { type Progress, sysroot, sysrootKey } from "./sysroot.ts";
 import { findTools, lacking, missingTools } from "./tools.ts";
@@ -92,7 +93,8 @@ export function missingFor(name: string, path?: string): string[] {
 
 async function build(name: string, linden: Linden, progress: Progress, root: string): Promise<string> {
   const { recipe } = readRecipe(name);
-  const { tools } = await sysroot(progress, root);
+  const tools = findTools();
+  await sysroot(nativeLlvm(tools), progress, root);
   const uses = new Map<string, string>();
   for (const used of recipe.uses ?? []) uses.set(used, await build(used, linden, progress, root));
   const key = `${recipeKey(name)}-${toolsKey()}`;

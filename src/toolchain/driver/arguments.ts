@@ -144,7 +144,7 @@ export function parseArguments(argv: readonly string[]): Plan {
     else if (word.startsWith("-Wl,")) linkWords.push(...word.slice(4).split(","));
     else if (["-L", "-l", "-u", "-z", "-e", "-T"].includes(word)) linkWords.push(word, value());
     else if (/^-[Ll]./.test(word)) linkWords.push(word);
-    else if (/^-[uze]./.test(word) && !word.startsWith("-export")) linkWords.push(word);
+    else if (/^-[uze]./.test(word) && !/^-(export|emit-)/.test(word)) linkWords.push(word);
     else if (DROPPED.test(word)) continue;
     else if (word.startsWith("-") && word !== "-") {
       compile.push(word);

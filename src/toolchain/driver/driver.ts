@@ -4,16 +4,19 @@
  */
 
 import { readFileSync } from "node:fs";
-import { chmod, copyFile, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { cxxIncludes, cxxLibrary, EXCEPTION_FLAGS } from "../cxx-library.ts";
 import { ToolchainError } from "../errors.ts";
-import { startTool } from "../run-tool.ts";
+import { findLlvm } from "../find-llvm.ts";
+import type { Llvm, Session } from "../llvm.ts";
+import { publish } from "../publish.ts";
 import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../sysroot.ts";
-import { findTools } from "../tools.ts";
+import type { LockUp } from "../wasm-llvm.ts";
 import { isCxx, type Plan, parseArguments, splitResponse } from "./arguments.ts";
 import { asyncifyStage, FORK_IN_HANDLERS } from "./asyncify.ts";
+import { absoluteLink, type ClangJob, confinedJobs, dependencies, reach } from "./confined.ts";
 import { linkStage, type Stage, stripStage } from "./link.ts";
 
 export type Language = "c" | "c++";
@@ -29,6 +32,25 @@ const LONG_BUILTINS = ["lrint", "lrintf", "lrintl", "lround", "lroundf", "lround
   (name) => `-fno-builtin-${name}`,
 );
 
+/** What a command is carried out with. */
+export type Surroundings = {
+  readonly progress: Progress;
+  /** Told what links but will not work. */
+  readonly warn: (text: string) => void;
+  /** Starts the compiler where the machine has none of its own. */
+  readonly lockUp: LockUp;
+};
+
+/** A command under way. `cxx`: where C++ has its library. */
+type Work = {
+  readonly plan: Plan;
+  readonly language: Language;
+  readonly root: Sysroot;
+  readonly cxx: string | undefined;
+  readonly session: Session;
+  readonly cwd: string;
+};
+
 /**
  * Compiles and links as `cc ARGV…` would. The streams are the caller's. Answers the exit status of the tool that failed,
  * or 0. Throws ToolchainError for what no tool said.
@@ -36,18 +58,30 @@ const LONG_BUILTINS = ["lrint", "lrintf", "lrintl", "lround", "lroundf", "lround
 export async function compile(
   argv: readonly string[],
   language: Language,
-  progress: Progress,
-  warn: (text: string) => void,
+  { progress, warn, lockUp }: Surroundings,
 ): Promise<number> {
   const words = argv.flatMap((word) =>
     word.startsWith("@") && word.length > 1 ? splitResponse(readFileSync(word.slice(1), "utf8")) : [word],
   );
   const plan = parseArguments(words);
-  if (plan.mode === "ask") return ask(plan, language, progress);
-  const root = await sysroot(progress);
+  const llvm = await findLlvm(lockUp, progress);
+  const cwd = process.cwd();
+  if (plan.mode === "ask") return ask(plan, language, llvm, progress);
+  const readable = llvm.confined ? reach(words, cwd) : [];
+  const root = await sysroot(llvm, progress);
   const cxx = needsCxx(plan, language) ? await cxxLibrary(root, progress) : undefined;
-  if (plan.mode === "compile") return compileOnly(plan, language, root, cxx);
-  return link(plan, language, root, cxx, warn);
+  const place = await mkdtemp(join(tmpdir(), "linden-cc-"));
+  try {
+    const session = await llvm.open([...readable, root.directory, ...(cxx === undefined ? [] : [cxx]), place]);
+    try {
+      const work = { plan, language, root, cxx, session, cwd };
+      return await (plan.mode === "compile" ? compileOnly(work) : link(work, place, warn));
+    } finally {
+      await session.close();
+    }
+  } finally {
+    await rm(place, { recursive: true, force: true });
+  }
 }
 
 const CXX_LIBRARY = /^-l(c\+\+|stdc\+\+|c\+\+abi|supc\+\+|unwind)$/;
@@ -64,7 +98,7 @@ function needsCxx(plan: Plan, language: Language): boolean {
 type Flags = { readonly before: readonly string[]; readonly after: readonly string[] };
 
 /** What stands before the user's words, and what after: his directories come first. `cxx`: where C++ has its library. */
-function compilerFlags({ directory, tools }: Sysroot, forCxx: boolean, cxx: string | undefined): Flags {
+function compilerFlags({ directory, llvm }: Sysroot, forCxx: boolean, cxx: string | undefined): Flags {
   return {
     before: [
       ...TARGET_FLAGS,
@@ -80,7 +114,7 @@ function compilerFlags({ directory, tools }: Sysroot, forCxx: boolean, cxx: stri
       "-isystem",
       join(directory, "include"),
       "-isystem",
-      tools.headers,
+      llvm.headers,
       "-idirafter",
       join(directory, "kernel"),
       "--end-no-unused-arguments",
@@ -88,8 +122,8 @@ function compilerFlags({ directory, tools }: Sysroot, forCxx: boolean, cxx: stri
   };
 }
 
-function compilerOf({ tools }: Sysroot, language: Language): string {
-  return language === "c" ? tools.clang : tools.clangxx;
+function compilerOf(language: Language): "clang" | "clang++" {
+  return language === "c" ? "clang" : "clang++";
 }
 
 function sourceWords(plan: Plan): string[] {
@@ -102,94 +136,86 @@ function sourceWords(plan: Plan): string[] {
   });
 }
 
-async function compileOnly(plan: Plan, language: Language, root: Sysroot, cxx: string | undefined): Promise<number> {
-  const output = plan.output === undefined ? [] : ["-o", plan.output];
-  const anyCxx = plan.link.some((item) => item.kind === "source" && isCxx(item, language));
-  const flags = compilerFlags(root, anyCxx, plan.compile.includes("-nostdinc++") ? undefined : cxx);
-  const { status } = await startTool(
-    compilerOf(root, language),
-    [...flags.before, ...plan.compile, ...flags.after, ...output, ...sourceWords(plan)],
-    true,
-  );
-  return status;
+async function compileOnly({ plan, language, root, cxx, session, cwd }: Work): Promise<number> {
+  const library = plan.compile.includes("-nostdinc++") ? undefined : cxx;
+  const flags = (forCxx: boolean) => compilerFlags(root, forCxx, library);
+  let jobs: readonly ClangJob[];
+  if (root.llvm.confined) {
+    jobs = confinedJobs(plan, cwd, (source) => flags(isCxx(source, language)));
+  } else {
+    const { before, after } = flags(plan.link.some((item) => item.kind === "source" && isCxx(item, language)));
+    const output = plan.output === undefined ? [] : ["-o", plan.output];
+    jobs = [{ words: [...before, ...plan.compile, ...after, ...output, ...sourceWords(plan)], writes: [] }];
+  }
+  let failed = 0;
+  for (const { words, writes } of jobs) {
+    const { status } = await session.run({ tool: compilerOf(language), args: words, cwd, inherit: true, writes });
+    failed ||= status;
+  }
+  return failed;
 }
 
 /** Questions configure scripts ask. clang answers all but those about files of the library. */
-async function ask(plan: Plan, language: Language, progress: Progress): Promise<number> {
-  const tools = findTools();
+async function ask(plan: Plan, language: Language, llvm: Llvm, progress: Progress): Promise<number> {
   const aboutFiles = plan.compile.some((word) => /^--?print-file-name=/.test(word));
-  const more = aboutFiles ? [`-B${join((await sysroot(progress)).directory, "lib")}`] : [];
-  const clang = language === "c" ? tools.clang : tools.clangxx;
-  const { status } = await startTool(clang, [`--target=${TARGET}`, ...more, ...plan.compile], true);
-  return status;
-}
-
-async function link(
-  plan: Plan,
-  language: Language,
-  root: Sysroot,
-  cxx: string | undefined,
-  warn: (text: string) => void,
-): Promise<number> {
-  const output = plan.output ?? "a.out";
-  const clang = compilerOf(root, language);
-  const headers = plan.compile.includes("-nostdinc++") ? undefined : cxx;
-  const work = await mkdtemp(join(tmpdir(), "linden-cc-"));
+  const libraries = aboutFiles ? [(await sysroot(llvm, progress)).directory] : [];
+  const more = libraries.map((directory) => `-B${join(directory, "lib")}`);
+  const session = await llvm.open(libraries);
   try {
-    const words: string[] = [];
-    let count = 0;
-    for (const item of plan.link) {
-      if (item.kind === "option") {
-        words.push(...item.words);
-        continue;
-      }
-      const object = join(work, `${count}-${basename(item.file).replace(/[^\w.-]/g, "_")}.o`);
-      count += 1;
-      const source = item.language === undefined ? [item.file] : ["-x", item.language, item.file];
-      const flags = compilerFlags(root, isCxx(item, language), headers);
-      const { status } = await startTool(
-        clang,
-        [...flags.before, ...plan.compile, ...flags.after, "-c", "-o", object, ...source],
-        true,
-      );
-      if (status !== 0) return status;
-      words.push(object);
-    }
-    if (words.every((word) => word.startsWith("-"))) throw new ToolchainError("linden cc: no input files");
-    if (plan.forkInHandlers) {
-      const [source, object] = [join(work, "handlers.c"), join(work, "handlers.o")];
-      await writeFile(source, FORK_IN_HANDLERS);
-      const { before } = compilerFlags(root, false, undefined);
-      const { status } = await startTool(root.tools.clang, [...before, "-c", "-o", object, "-x", "c", source], true);
-      if (status !== 0) return status;
-      words.push(object);
-    }
-    if (plan.mode === "relocatable") {
-      return (await startTool(root.tools.linker, ["-r", ...words, "-o", output], true)).status;
-    }
-    const file = join(work, "program");
-    const { startFiles, libraries, verbose } = plan;
-    if (cxx !== undefined) words.push(`-L${join(cxx, "lib")}`);
-    if (language === "c++" && plan.cxxLibrary && libraries) words.push("-lc++");
-    for (const stage of STAGES) {
-      await stage.run({ sysroot: root, words, startFiles, libraries, verbose, warn, file });
-    }
-    await publish(file, output);
-    return 0;
+    const args = [`--target=${TARGET}`, ...more, ...plan.compile];
+    return (await session.run({ tool: compilerOf(language), args, inherit: true })).status;
   } finally {
-    await rm(work, { recursive: true, force: true });
+    await session.close();
   }
 }
 
-/**
- * A device or pipe is written to, anything else is replaced whole. Never by copyFile: it changes the target's mode, and where
- * it fails it removes it, which as root is the end of /dev/null.
- */
-async function publish(file: string, output: string): Promise<void> {
-  const there = await stat(output).catch(() => undefined);
-  if (there !== undefined && !there.isFile()) return writeFile(output, await readFile(file), { flag: "r+" });
-  const beside = `${output}.linden-${process.pid}`;
-  await copyFile(file, beside);
-  await chmod(beside, 0o777 & ~process.umask());
-  await rename(beside, output);
+async function link(work: Work, place: string, warn: (text: string) => void): Promise<number> {
+  const { plan, language, root, cxx, session, cwd } = work;
+  const output = plan.output ?? "a.out";
+  const headers = plan.compile.includes("-nostdinc++") ? undefined : cxx;
+  const words: string[] = [];
+  const file = join(place, "program");
+  let count = 0;
+  for (const item of plan.link) {
+    if (item.kind === "option") {
+      words.push(...(root.llvm.confined ? absoluteLink(item.words, cwd) : item.words));
+      continue;
+    }
+    const object = join(place, `${count}-${basename(item.file).replace(/[^\w.-]/g, "_")}.o`);
+    count += 1;
+    const source = item.language === undefined ? [item.file] : ["-x", item.language, item.file];
+    const { before, after } = compilerFlags(root, isCxx(item, language), headers);
+    const own = root.llvm.confined
+      ? dependencies(plan.compile, item, object, cwd)
+      : { words: plan.compile, writes: [] };
+    const args = [...before, ...own.words, ...after, "-c", "-o", object, ...source];
+    const writes = [...own.writes, object];
+    const { status } = await session.run({ tool: compilerOf(language), args, cwd, inherit: true, writes });
+    if (status !== 0) return status;
+    words.push(object);
+  }
+  if (words.every((word) => word.startsWith("-"))) throw new ToolchainError("linden cc: no input files");
+  if (plan.forkInHandlers) {
+    const [source, object] = [join(place, "handlers.c"), join(place, "handlers.o")];
+    await writeFile(source, FORK_IN_HANDLERS);
+    const { before } = compilerFlags(root, false, undefined);
+    const args = [...before, "-c", "-o", object, "-x", "c", source];
+    const { status } = await session.run({ tool: "clang", args, cwd, inherit: true, writes: [object] });
+    if (status !== 0) return status;
+    words.push(object);
+  }
+  if (plan.mode === "relocatable") {
+    const args = ["-r", ...words, "-o", file];
+    const { status } = await session.run({ tool: "wasm-ld", args, inherit: true, writes: [file] });
+    if (status === 0) await publish(await readFile(file), output, 0o777);
+    return status;
+  }
+  const { startFiles, libraries, verbose } = plan;
+  if (cxx !== undefined) words.push(`-L${join(cxx, "lib")}`);
+  if (language === "c++" && plan.cxxLibrary && libraries) words.push("-lc++");
+  for (const stage of STAGES) {
+    await stage.run({ sysroot: root, session, words, startFiles, libraries, verbose, warn, file });
+  }
+  await publish(await readFile(file), output, 0o777);
+  return 0;
 }

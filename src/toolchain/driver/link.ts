@@ -6,13 +6,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
-import { runTool, startTool } from "../run-tool.ts";
+import { runJob, type Session } from "../llvm.ts";
 import type { Sysroot } from "../sysroot.ts";
 import { functionImports } from "../wasm/imports.ts";
 import { withoutStartWait } from "../wasm/start-wait.ts";
 
 export type LinkRequest = {
   readonly sysroot: Sysroot;
+  readonly session: Session;
   /** Objects, archives and options for wasm-ld, in order. */
   readonly words: readonly string[];
   readonly startFiles: boolean;
@@ -52,14 +53,16 @@ export function linkerArguments(request: LinkRequest, threads: boolean): string[
     ...words.filter((word) => !STRIP.test(word)),
     ...(startFiles && !threads ? [join(library, "single.o")] : []),
     `-L${library}`,
-    ...(libraries ? ["-lc", sysroot.tools.builtins] : []),
+    ...(libraries ? ["-lc", sysroot.llvm.builtins] : []),
     "-o",
     file,
   ];
 }
 
 async function runLinker(request: LinkRequest, threads: boolean): Promise<void> {
-  const { status } = await startTool(request.sysroot.tools.linker, linkerArguments(request, threads), true);
+  const { session, file } = request;
+  const args = linkerArguments(request, threads);
+  const { status } = await session.run({ tool: "wasm-ld", args, inherit: true, writes: [file] });
   // The linker has said why.
   if (status !== 0) throw new ToolchainError("", status);
 }
@@ -76,7 +79,8 @@ const STRIP = /^(--strip-all|--strip-debug|-s|-S)$/;
 
 async function strip(request: LinkRequest): Promise<void> {
   const wanted = request.words.filter((word) => STRIP.test(word));
-  if (wanted.length > 0) await runTool(request.sysroot.tools.strip, [...wanted, request.file]);
+  if (wanted.length === 0) return;
+  await runJob(request.session, { tool: "strip", args: [...wanted, request.file], changes: [request.file] });
 }
 
 export const stripStage: Stage = { name: "strip", run: strip };
