@@ -1,15 +1,14 @@
 /**
- * Layer: engine. Binds one call of a codec to whoever is calling: the JavaScript function a gate calls. The ordinary answer, an
- * integer, takes the short way; everything else is the program's to decide. It must not know stacks.
+ * Layer: engine. What becomes of a call that is over with no ordinary answer, or that may not pass. A gate hands the thread to a
+ * codec's function and returns the integer it gets by itself; everything else comes here, and most of it is the program's to
+ * decide. It must not know stacks.
  */
 import { BLOCKED, GONE, type GuestCall, UNWIND } from "../kernel/contracts.ts";
 import type { Thread } from "../kernel/process.ts";
 
-/** What a binding needs of the thread that calls. */
+/** What the gate's questions need of the thread that calls. */
 export interface CallSite {
   readonly thread: Thread;
-  /** The program must not run any further, or its stack is being taken down or put up: no call passes as usual. */
-  readonly condemned: boolean;
   /** The finished call's answer is to be given later. What the gate gets for now. */
   giveWay(value: number): number;
   /** Before this answer is given, signals are to be looked after. What the gate gets for now. */
@@ -20,113 +19,49 @@ export interface CallSite {
   unusual(call: GuestCall, value: number, args: readonly number[]): number;
   /** A handler threw: our bug. What the gate gets. */
   fault(error: unknown): number;
+  /** Tell the process what calls it has made. */
+  countCalls(): void;
 }
-
-export interface Callers {
-  /** Whose stack runs. */
-  readonly current: CallSite;
-}
-
-export type Handler = (...words: number[]) => number;
 
 /** Words a gate passes: two for each i64. */
 export function wordsOf(parameters: string): number {
   return parameters.replaceAll("I", "ii").length;
 }
 
-export function bind(call: GuestCall, callers: Callers): Handler {
-  const words = wordsOf(call.parameters);
-  if (words <= 4) return bindUpTo4(call, callers, words);
-  if (words <= 8) return bindUpTo8(call, callers, words);
-  if (words <= 12) return bindUpTo12(call, callers, words);
-  return bindAny(call, callers);
+const NO_WORDS: readonly number[] = [];
+
+/** A call that may not pass. */
+export function refuse(site: CallSite, call: GuestCall): number {
+  try {
+    return site.unusual(call, GONE, NO_WORDS);
+  } catch (error) {
+    return site.fault(error);
+  }
 }
 
-/** Note who calls. */
-function enter(thread: Thread): void {
-  const { process } = thread;
-  process.calls += 1;
-  const { kernel } = process;
-  // A store into an old object costs more than this look at it.
-  if (kernel.caller !== thread) kernel.caller = thread;
-}
-
-/** The short way out, shared by all arities. `undefined` when the answer is not ordinary. */
-function ordinary(wide: boolean, site: CallSite, thread: Thread, value: number): number | undefined {
-  if (value !== (value | 0) || (value <= BLOCKED && value >= UNWIND)) return undefined;
-  if (thread.attention) return site.attend(value);
-  if (thread.process.kernel.shouldYield()) return site.giveWay(value);
-  if (wide) site.putWord(value);
-  return value;
-}
-
-function bindUpTo4(call: GuestCall, callers: Callers, words: number): Handler {
-  const { begin } = call;
-  const wide = call.result === "I";
-  return (a = 0, b = 0, c = 0, d = 0) => {
-    const site = callers.current;
-    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
-    const { thread } = site;
-    enter(thread);
-    try {
-      const value = begin(thread, a, b, c, d);
-      return ordinary(wide, site, thread, value) ?? site.unusual(call, value, [a, b, c, d].slice(0, words));
-    } catch (error) {
-      return site.fault(error);
+/** A call whose codec answered `value`. `words` gives a copy of the call's words: they are wanted only where it is parked. */
+export function ask(site: CallSite, call: GuestCall, value: number, words: (count: number) => number[]): number {
+  try {
+    site.countCalls();
+    if (value !== (value | 0) || (value <= BLOCKED && value >= UNWIND)) {
+      const finishes = value === BLOCKED && call.finish !== undefined;
+      return site.unusual(call, value, finishes ? words(wordsOf(call.parameters)) : NO_WORDS);
     }
-  };
+    const { thread } = site;
+    if (thread.attention) return site.attend(value);
+    if (thread.process.kernel.shouldYield()) return site.giveWay(value);
+    if (call.result === "I") site.putWord(value);
+    return value;
+  } catch (error) {
+    return site.fault(error);
+  }
 }
 
-function bindUpTo8(call: GuestCall, callers: Callers, words: number): Handler {
-  const { begin } = call;
-  const wide = call.result === "I";
-  return (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0) => {
-    const site = callers.current;
-    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
-    const { thread } = site;
-    enter(thread);
-    try {
-      const value = begin(thread, a, b, c, d, e, f, g, h);
-      return ordinary(wide, site, thread, value) ?? site.unusual(call, value, [a, b, c, d, e, f, g, h].slice(0, words));
-    } catch (error) {
-      return site.fault(error);
-    }
-  };
-}
+const INT32_OR_UINT32 = [-0x8000_0000, 0xffff_ffff] as const;
 
-function bindUpTo12(call: GuestCall, callers: Callers, words: number): Handler {
-  const { begin } = call;
-  const wide = call.result === "I";
-  return (a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0, k = 0, l = 0) => {
-    const site = callers.current;
-    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
-    const { thread } = site;
-    enter(thread);
-    try {
-      const value = begin(thread, a, b, c, d, e, f, g, h, i, j, k, l);
-      return (
-        ordinary(wide, site, thread, value) ??
-        site.unusual(call, value, [a, b, c, d, e, f, g, h, i, j, k, l].slice(0, words))
-      );
-    } catch (error) {
-      return site.fault(error);
-    }
-  };
-}
-
-function bindAny(call: GuestCall, callers: Callers): Handler {
-  const { begin } = call;
-  const wide = call.result === "I";
-  return (...args) => {
-    const site = callers.current;
-    if (site.condemned || site.thread.killed) return site.unusual(call, GONE, []);
-    const { thread } = site;
-    enter(thread);
-    try {
-      const value = begin(thread, ...args);
-      return ordinary(wide, site, thread, value) ?? site.unusual(call, value, args);
-    } catch (error) {
-      return site.fault(error);
-    }
-  };
+/** An answer is an integer that the result type carries; anything else is our bug. Throws a TypeError. */
+export function checkAnswer(call: GuestCall, value: number): void {
+  const [least, most] = call.result === "I" ? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] : INT32_OR_UINT32;
+  if (value === GONE || (Number.isInteger(value) && value >= least && value <= most)) return;
+  throw new TypeError(`call ${call.name} answered ${value}`);
 }

@@ -2,18 +2,20 @@
  * Layer: engine. The control memory: how handlers tell a gate what to do without touching a call's result, and which
  * function of the guest's it calls next. It must not know calls or processes.
  */
+import type { Countdown } from "../kernel/contracts.ts";
 import { type WasmFunction, type WasmMemory, type WasmTable, wasm } from "./webassembly.ts";
 
-/** What a gate does when its handler has returned: go on, suspend the stack, trap, or look after signals. */
+/** What a gate does when a call was no ordinary one: go on, suspend the stack, trap, or look after signals. */
 export const PROCEED = 0;
 export const BLOCK = 1;
 export const KILL = 2;
 export const SIGNAL = 3;
 
 /** Bytes of one slot, and where in it things stand. */
-export const SLOT_BYTES = 64;
+export const SLOT_SHIFT = 6;
+export const SLOT_BYTES = 1 << SLOT_SHIFT;
 /** With SIGNAL: whether the call is made again after the handlers: no, yes, or yes because it was no call but a safepoint. */
-export const RESTART_OFFSET = 4;
+export const RESTART_OFFSET = 44;
 export const NO_RESTART = 0;
 export const CALL_AGAIN = 1;
 export const AT_SAFEPOINT = 2;
@@ -22,9 +24,24 @@ export const RESULT_OFFSET = 8;
 /** Of the guest function to call: its table index, three arguments, and what is told when it returns. */
 export const STEP_OFFSET = 16;
 export const STEP_WORDS = 7;
-const SLOTS = 4096;
+/** What is to be asked about before a call, or before its answer is given: bits of the two below. Behind the verdict: one look finds both. */
+export const NOTICE_OFFSET = 4;
+/** No call passes. */
+export const BARRED = 1;
+/** Signals are to be looked after. */
+export const ATTENTION = 2;
+/** Calls made through the slot and not told to their process yet. */
+export const CALLS_OFFSET = 48;
+/** 1 while a handler runs for the slot. */
+export const INSIDE_OFFSET = 52;
+export const SLOTS = 4096;
 /** Where the slot of the stack that runs stands: whoever enters or resumes one writes it. */
 export const CURRENT_OFFSET = SLOTS * SLOT_BYTES;
+/** How many calls may be made before the kernel looks at the clock. */
+export const COUNTDOWN_OFFSET = CURRENT_OFFSET + 4;
+/** The words of the call that is asked about, as many as any call has at most. */
+export const ARGUMENTS_OFFSET = CURRENT_OFFSET + 64;
+export const MOST_WORDS = 32;
 const PAGES = CURRENT_OFFSET / 65_536 + 1;
 
 /** A function of the guest's that the gate calls, between a call of its and the return from it. */
@@ -39,14 +56,20 @@ export interface Step {
 }
 
 /** One memory for all programs of a kernel; a slot for each stack. No guest ever imports it. */
-export class ControlMemory {
+export class ControlMemory implements Countdown {
   readonly memory: WasmMemory = new wasm.Memory({ initial: PAGES, maximum: PAGES });
   /** One place, for the function a gate is about to call. */
   readonly table: WasmTable = new wasm.Table({ element: "anyfunc", initial: 1, maximum: 1 });
+  /** The kernel's thread of each slot: what handlers are given first. */
+  readonly threads: WasmTable = new wasm.Table({ element: "externref", initial: SLOTS, maximum: SLOTS });
   readonly #words = new Int32Array(this.memory.buffer);
   readonly #free: number[] = Array.from({ length: SLOTS }, (_, i) => (SLOTS - 1 - i) * SLOT_BYTES);
 
-  /** A slot's address, its verdict PROCEED; undefined when all are taken. */
+  constructor() {
+    for (const slot of this.#free) this.setNotice(slot, BARRED);
+  }
+
+  /** A slot's address, its verdict PROCEED, no call passing before it has a thread; undefined when all are taken. */
   take(): number | undefined {
     const slot = this.#free.pop();
     if (slot !== undefined) this.setVerdict(slot, PROCEED);
@@ -54,7 +77,51 @@ export class ControlMemory {
   }
 
   give(slot: number): void {
+    this.bar(slot);
     this.#free.push(slot);
+  }
+
+  /** Calls through a slot are this thread's from now on, once its notice lets them pass. */
+  seat(slot: number, thread: object): void {
+    this.threads.set(slot >>> SLOT_SHIFT, thread);
+    this.#words[(slot + CALLS_OFFSET) >> 2] = 0;
+    this.#words[(slot + INSIDE_OFFSET) >> 2] = 0;
+  }
+
+  /** Let no call pass, and forget whose they were. */
+  bar(slot: number): void {
+    this.threads.set(slot >>> SLOT_SHIFT, null);
+    this.setNotice(slot, BARRED);
+  }
+
+  setNotice(slot: number, notice: number): void {
+    this.#words[(slot + NOTICE_OFFSET) >> 2] = notice;
+  }
+
+  /** Calls made through a slot since this was asked last. */
+  takeCalls(slot: number): number {
+    const at = (slot + CALLS_OFFSET) >> 2;
+    const calls = this.#words[at] ?? 0;
+    this.#words[at] = 0;
+    return calls >>> 0;
+  }
+
+  /** Whether a handler was left without returning to its gate. */
+  isInside(slot: number): boolean {
+    return this.#words[(slot + INSIDE_OFFSET) >> 2] !== 0;
+  }
+
+  get left(): number {
+    return this.#words[COUNTDOWN_OFFSET >> 2] ?? 0;
+  }
+
+  set left(calls: number) {
+    this.#words[COUNTDOWN_OFFSET >> 2] = calls;
+  }
+
+  /** A copy of the words of the call that is asked about. */
+  arguments(count: number): number[] {
+    return Array.from(this.#words.subarray(ARGUMENTS_OFFSET >> 2, (ARGUMENTS_OFFSET >> 2) + count));
   }
 
   /** The slot of the stack that runs, or ran last. */

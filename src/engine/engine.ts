@@ -4,7 +4,7 @@
  */
 import type { ByteString } from "../abi/byte-string.ts";
 import { EAGAIN, ENOEXEC, ENOMEM, ENOSYS } from "../abi/errno.ts";
-import type { ForkDriver, Program, ProgramImage, ProgramLoader } from "../kernel/contracts.ts";
+import type { Countdown, ForkDriver, Program, ProgramImage, ProgramLoader } from "../kernel/contracts.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import { MEMORY_BYTES } from "../limits.ts";
 import { CompiledFiles } from "./compiled-files.ts";
@@ -71,6 +71,14 @@ export class Engine implements ProgramLoader, ForkDriver {
     this.#pages = Math.min(MOST_PAGES, Math.floor(bytes / PAGE_BYTES));
     this.#pool = new MemoryPool(bytes * IDLE_SHARE);
     this.#compiled = new CompiledFiles((name, rewritten) => this.image(name, rewritten));
+  }
+
+  get countdown(): Countdown {
+    return this.#gates.control;
+  }
+
+  get caller(): Thread | undefined {
+    return this.#gates.thread;
   }
 
   /** Programs that were loaded and have not ended. */

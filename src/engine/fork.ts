@@ -51,6 +51,26 @@ export interface Rewinding {
   readonly passed: PassedStep[];
 }
 
+/** A stack that is down, in the middle of the forking call. */
+export interface Down {
+  readonly phase: "down";
+  readonly call: GuestCall;
+  readonly passed: readonly PassedStep[];
+  readonly place: Place;
+}
+
+/** Where a stack stands between being up and being up again. */
+export type Fork =
+  | { readonly phase: "unwinding"; readonly call: GuestCall; readonly passed: PassedStep[] }
+  | Down
+  | ({ readonly phase: "rewinding" } & Rewinding);
+
+/**
+ * What the gate calls at the bottom of a stack: next the place the guest is entered by, or what came back last. A stack
+ * that was taken down is "down" until its process is copied.
+ */
+export type Stage = "next" | "in" | "stopping" | "down" | "rewinding";
+
 /** Whether a module was built to be taken down and put up: what `linden cc` adds, and tables that stay as they began. */
 export function isForkable(report: ModuleReport): boolean {
   const has = (name: string, parameters: string): boolean =>

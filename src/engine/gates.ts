@@ -3,9 +3,11 @@
  * as much as making a program. Which thread is calling, the control memory says: a slot is a thread's own while it lives.
  * It must not know what any call means.
  */
-import { bind, type Callers, type CallSite } from "./binding.ts";
+import type { GuestCall } from "../kernel/contracts.ts";
+import type { Thread } from "../kernel/process.ts";
+import { ask, type CallSite, refuse } from "./binding.ts";
 import { Carriers } from "./carriers.ts";
-import { ControlMemory, KILL, SLOT_BYTES } from "./control.ts";
+import { ControlMemory, KILL, SLOT_SHIFT } from "./control.ts";
 import { ENDED, GATE_MODULE, HANDLERS, NO_STEP } from "./gate.ts";
 import type { GuestImage } from "./image.ts";
 import { FUEL_EXPORT, MEMORY_MODULE, MEMORY_NAME, SAFEPOINT_EXPORT } from "./rewriter/report.ts";
@@ -42,7 +44,7 @@ interface Gate {
   readonly safepoint: WasmFunction | undefined;
 }
 
-export class Gates implements Callers {
+export class Gates {
   readonly control = new ControlMemory();
   readonly #callers: (Caller | undefined)[] = [];
   readonly #gates = new WeakMap<GuestImage, Gate>();
@@ -56,7 +58,12 @@ export class Gates implements Callers {
 
   /** Whose stack runs. */
   get current(): Caller {
-    return this.#callers[this.control.current / SLOT_BYTES] ?? this.#nobody;
+    return this.#callers[this.control.current >>> SLOT_SHIFT] ?? this.#nobody;
+  }
+
+  /** The thread whose stack runs, or ran last; undefined where it is gone. */
+  get thread(): Thread | undefined {
+    return this.#callers[this.control.current >>> SLOT_SHIFT]?.thread;
   }
 
   /** A slot for a thread; undefined when all are taken. */
@@ -66,11 +73,11 @@ export class Gates implements Callers {
 
   /** Whose calls come through a slot from now on. */
   seat(slot: number, caller: Caller): void {
-    this.#callers[slot / SLOT_BYTES] = caller;
+    this.#callers[slot >>> SLOT_SHIFT] = caller;
   }
 
   give(slot: number): void {
-    this.#callers[slot / SLOT_BYTES] = undefined;
+    this.#callers[slot >>> SLOT_SHIFT] = undefined;
     this.control.give(slot);
   }
 
@@ -125,16 +132,27 @@ export class Gates implements Callers {
   #imports(image: GuestImage): Record<string, Record<string, unknown>> {
     const handlers: Record<string, unknown> = Object.create(null);
     image.imports.forEach(({ call }, i) => {
-      if (call !== undefined) handlers[i] = bind(call, this);
+      if (call !== undefined) handlers[i] = call.begin;
     });
+    const called = (index: number): GuestCall => {
+      const call = image.imports[index]?.call;
+      if (call === undefined) throw new Error(`an import ${index} that nobody calls`);
+      return call;
+    };
+    const words = (count: number): number[] => this.control.arguments(count);
     handlers[image.imports.length] = (): number => this.current.safepoint();
     const gate: Record<string, unknown> = Object.create(null);
     gate.trapped = (index: number): void => this.current.calledTrap(index);
+    gate.refuse = (index: number): number => refuse(this.current, called(index));
+    gate.ask = (index: number, value: number): number => ask(this.current, called(index), value, words);
+    gate.fault = (error: unknown): number => this.current.fault(error);
     gate.suspend = new wasm.Suspending(() => this.current.suspend());
     gate.next = (): number => this.current.nextStep();
     gate.done = (...words: number[]): number => this.current.stepDone(words);
     gate.control = this.control.memory;
     gate.table = this.control.table;
+    gate.threads = this.control.threads;
+    gate.exception = wasm.JSTag;
     if (!image.report.catchesAll) gate[ENDED] = this.#carriers.tag;
     const imports: Record<string, Record<string, unknown>> = Object.create(null);
     imports[GATE_MODULE] = Object.freeze(gate);
@@ -160,12 +178,12 @@ function nobody(control: ControlMemory, fatal: (error: unknown) => void): Caller
     get thread(): never {
       throw new Error("a call from a slot that no thread has");
     },
-    condemned: true,
     giveWay: refuse,
     attend: refuse,
     putWord: () => {},
     unusual: refuse,
     fault: refuse,
+    countCalls: () => {},
     suspend: () => Promise.resolve(refuse()),
     nextStep: () => refuse() + NO_STEP,
     stepDone: refuse,

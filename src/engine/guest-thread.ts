@@ -9,26 +9,49 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { EAGAIN, ENOMEM, ENOSYS } from "../abi/errno.ts";
 import { SIGKILL, SIGSEGV, SIGSYS } from "../abi/signal.ts";
-import { BLOCKED, type ExitStatus, GONE, type GuestCall, type Outcome, RESTART, UNWIND } from "../kernel/contracts.ts";
+import {
+  type Attendant,
+  BLOCKED,
+  type ExitStatus,
+  GONE,
+  type GuestCall,
+  type Outcome,
+  RESTART,
+  UNWIND,
+} from "../kernel/contracts.ts";
 import { endHandler, takeHandler } from "../kernel/delivery.ts";
 import type { Thread } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
-import { AT_SAFEPOINT, BLOCK, CALL_AGAIN, KILL, NO_RESTART, PROCEED, SIGNAL, type Step } from "./control.ts";
+import { checkAnswer } from "./binding.ts";
+import {
+  AT_SAFEPOINT,
+  ATTENTION,
+  BARRED,
+  BLOCK,
+  CALL_AGAIN,
+  KILL,
+  NO_RESTART,
+  PROCEED,
+  SIGNAL,
+  type Step,
+} from "./control.ts";
 import { type EntryContext, GuestFault } from "./entries/entry.ts";
 import {
+  type Down,
+  type Fork,
   forksInHandlers,
-  type PassedStep,
   type Place,
   type Rewinding,
   START_REWIND,
   START_UNWIND,
   STOP_REWIND,
   STOP_UNWIND,
+  type Stage,
   UNWIND_HEADER,
 } from "./fork.ts";
 import { NO_STEP } from "./gate.ts";
 import { type Caller, type Gates, refuel } from "./gates.ts";
-import { readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
+import { type ReadyStep, readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
 import type { GuestImage } from "./image.ts";
 import { Pace } from "./pace.ts";
 import { trapStatus } from "./traps.ts";
@@ -52,33 +75,6 @@ interface BlockedCall {
   readonly args: readonly number[];
 }
 
-/** A stack that is down, in the middle of the forking call. */
-export interface Down {
-  readonly phase: "down";
-  readonly call: GuestCall;
-  readonly passed: readonly PassedStep[];
-  readonly place: Place;
-}
-
-/** Where this stack stands between being up and being up again. */
-type Fork =
-  | { readonly phase: "unwinding"; readonly call: GuestCall; readonly passed: PassedStep[] }
-  | Down
-  | ({ readonly phase: "rewinding" } & Rewinding);
-
-/**
- * What the gate calls at the bottom of the stack: next the place the guest is entered by, or what came back last. A stack
- * that was taken down is "down" until its process is copied.
- */
-type Stage = "next" | "in" | "stopping" | "down" | "rewinding";
-
-/** A function of the guest's the gate is to call next. */
-interface NextStep {
-  readonly parameters: number;
-  readonly target: WasmFunction;
-  readonly step: Step;
-}
-
 /** Thrown between two calls of an entry, when the program was ended in between. One for all: making one takes its stack down. */
 const ENDED: Error = Object.freeze(new Error("the program was ended"));
 
@@ -86,9 +82,8 @@ const ENDED: Error = Object.freeze(new Error("the program was ended"));
 const PLAIN_STEP: Step = { handler: -1, arguments: [0, 0, 0], maskLow: 0, maskHigh: 0, stackPointer: -1 };
 /** Safepoints of one fork: more than a stack of UNWIND_BYTES can need. */
 const FORK_LOOKS = 1000;
-const INT32_OR_UINT32 = [-0x8000_0000, 0xffff_ffff] as const;
 
-export class GuestThread implements Caller, EntryContext {
+export class GuestThread implements Caller, EntryContext, Attendant {
   readonly slot: number;
   readonly #around: Surroundings;
   /** Until the end: a reaped process may be remembered for long, its instance need not be. */
@@ -98,7 +93,8 @@ export class GuestThread implements Caller, EntryContext {
   #blocked: BlockedCall | "gave way" | "safepoint" | undefined;
   #resolve: ((value: number) => void) | undefined;
   #killed = false;
-  condemned = false;
+  /** It must not run any further, or its stack is being taken down or put up: no call passes as usual. */
+  #condemned = false;
   /** How the thread dies of something the kernel does not know. */
   #doom: ExitStatus | undefined;
   #fork: Fork | undefined;
@@ -109,7 +105,7 @@ export class GuestThread implements Caller, EntryContext {
   /** Safepoints met since the stack began to come down. */
   #forkLooks = 0;
   /** What the gate calls next, before handlers of signals that wait. */
-  #steps: NextStep[] = [];
+  #steps: ReadyStep[] = [];
 
   /** With an instance of the image that runs nothing else, over the program's memory. */
   constructor(around: Surroundings, slot: number, instance: WasmInstance) {
@@ -144,14 +140,35 @@ export class GuestThread implements Caller, EntryContext {
   /** Run guest code until it is over; how it ended. The instance is gone then. */
   async run(thread: Thread, steps: (context: EntryContext) => Promise<number>): Promise<ExitStatus> {
     this.#thread = thread;
+    thread.attendant = this;
+    this.#around.gates.control.seat(this.slot, thread);
+    this.noticed();
     let status: ExitStatus;
     try {
       status = { code: await steps(this), signal: 0 };
     } catch (error) {
       status = this.#statusOf(error);
     }
+    this.countCalls();
+    thread.attendant = undefined;
     this.#instance = undefined;
     return status;
+  }
+
+  /** Whether calls pass, and whether their answers wait for signals to be looked after, is told to the gate. */
+  noticed(): void {
+    const { killed, attention } = this.thread;
+    const barred = this.#condemned || killed ? BARRED : 0;
+    this.#around.gates.control.setNotice(this.slot, barred | (attention ? ATTENTION : 0));
+  }
+
+  countCalls(): void {
+    this.thread.process.calls += this.#around.gates.control.takeCalls(this.slot);
+  }
+
+  #condemn(condemned: boolean): void {
+    this.#condemned = condemned;
+    if (this.#thread !== undefined) this.noticed();
   }
 
   resume(outcome: Outcome): void {
@@ -201,7 +218,7 @@ export class GuestThread implements Caller, EntryContext {
     try {
       const value = call.finish === undefined ? outcome : call.finish(this.thread, args, outcome);
       if (value === BLOCKED) return value;
-      this.#check(call, value);
+      checkAnswer(call, value);
       if (value === GONE) this.condemn();
       else if (call.result === "I") this.putWide(value);
       return value;
@@ -219,7 +236,7 @@ export class GuestThread implements Caller, EntryContext {
   /** Let the thread run no further; whoever calls this sees to it that its stack is unwound. */
   condemn(): void {
     this.#killed = true;
-    this.condemned = true;
+    this.#condemn(true);
     this.#setVerdict(KILL);
   }
 
@@ -261,7 +278,7 @@ export class GuestThread implements Caller, EntryContext {
       return 0;
     }
     if (value === UNWIND) return this.#takeDown(call);
-    this.#check(call, value);
+    checkAnswer(call, value);
     if (call.result === "I") this.putWide(value);
     return value;
   }
@@ -301,7 +318,7 @@ export class GuestThread implements Caller, EntryContext {
     this.#fork = down;
     this.#place = down.place;
     this.#stage = "down";
-    this.condemned = true;
+    this.#condemn(true);
     await this.#around.gates.run(this.slot);
     if (this.#killed) throw ENDED;
   }
@@ -332,7 +349,7 @@ export class GuestThread implements Caller, EntryContext {
     view.setUint32(address + 4, address + bytes, true);
     this.#fork = { phase: "unwinding", call, passed: [] };
     this.#forkLooks = 0;
-    this.condemned = true;
+    this.#condemn(true);
     const step = { ...PLAIN_STEP, arguments: [address, 0, 0] as const };
     this.#steps = [{ parameters: 1, target: target as WasmFunction, step }];
     this.#around.gates.control.setRestart(slot, NO_RESTART);
@@ -356,7 +373,7 @@ export class GuestThread implements Caller, EntryContext {
     const target = this.#instance?.exports[STOP_REWIND];
     if (call !== fork.call || typeof target !== "function") return this.#die("a call in the middle of a fork");
     this.#fork = undefined;
-    this.condemned = false;
+    this.#condemn(false);
     this.#steps = [{ parameters: 0, target: target as WasmFunction, step: PLAIN_STEP }];
     this.putWide(fork.outcome);
     control.setRestart(this.slot, NO_RESTART);
@@ -478,7 +495,7 @@ export class GuestThread implements Caller, EntryContext {
     }
   }
 
-  #nextHandler(): NextStep | undefined {
+  #nextHandler(): ReadyStep | undefined {
     const taken = takeHandler(this.thread);
     if (this.thread.killed) this.condemn();
     if (taken === undefined || this.#instance === undefined || this.#killed) return undefined;
@@ -538,6 +555,8 @@ export class GuestThread implements Caller, EntryContext {
   }
 
   #statusOf(error: unknown): ExitStatus {
+    // No gate catches a trap of ours.
+    if (this.#around.gates.control.isInside(this.slot) && this.#doom === undefined) this.fault(error);
     if (this.#doom !== undefined) return this.#doom;
     if (this.#killed) return { code: 0, signal: SIGKILL };
     if (error === ENDED) return { code: 0, signal: SIGSEGV, message: "a fork that nobody asked for" };
@@ -546,13 +565,6 @@ export class GuestThread implements Caller, EntryContext {
     if (status !== undefined) return status;
     this.fault(error);
     return { code: 0, signal: SIGKILL, message: "Linden failed while running this program" };
-  }
-
-  /** An answer is an integer the result type carries; none is needed where there is no result. */
-  #check(call: GuestCall, value: number): void {
-    const [least, most] = call.result === "I" ? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] : INT32_OR_UINT32;
-    if (value === GONE || (Number.isInteger(value) && value >= least && value <= most)) return;
-    throw new TypeError(`call ${call.name} answered ${value}`);
   }
 
   #setVerdict(verdict: number): void {

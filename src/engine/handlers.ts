@@ -13,8 +13,8 @@ import { plainValue } from "./pristine.ts";
 import { GLOBAL_EXPORT, TABLE_EXPORT } from "./rewriter/report.ts";
 import type { WasmFunction, WasmGlobal, WasmInstance, WasmTable } from "./webassembly.ts";
 
-/** A handler ready to be called: `parameters` is 0, 1 or 3. */
-export interface ReadyHandler {
+/** A function of the guest's ready to be called by the gate: a handler's `parameters` are 0, 1 or 3. */
+export interface ReadyStep {
   readonly target: WasmFunction;
   readonly parameters: number;
   readonly step: Step;
@@ -36,7 +36,7 @@ export function readyHandler(
   instance: WasmInstance,
   memory: GuestMemory,
   { action, info, maskLow, maskHigh, alternate }: HandlerCall,
-): ReadyHandler | undefined {
+): ReadyStep | undefined {
   const target = tableFunction(instance, action.handler);
   const parameters = target?.length;
   if (target === undefined || (parameters !== 0 && parameters !== 1 && parameters !== 3)) return undefined;

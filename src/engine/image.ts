@@ -18,7 +18,14 @@ import type { RewrittenModule } from "./rewriter/rewrite.ts";
 import { type WasmModule, wasm } from "./webassembly.ts";
 
 /** What safepoints call, behind the guest's imports in the gate: the next filling of fuel. */
-const SAFEPOINT: GateEntry = { module: MEMORY_MODULE, name: "safepoint", parameters: "", result: "i", traps: false };
+const SAFEPOINT: GateEntry = {
+  module: MEMORY_MODULE,
+  name: "safepoint",
+  parameters: "",
+  result: "i",
+  traps: false,
+  own: true,
+};
 
 /** Codec tables by import module, made when a program first asks for one. */
 export type CallTables = ReadonlyMap<string, () => readonly GuestCall[]>;

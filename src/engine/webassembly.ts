@@ -20,7 +20,7 @@ export interface WasmMemory {
 export interface WasmTable {
   readonly length: number;
   get(index: number): unknown;
-  set(index: number, value: WasmFunction | null): void;
+  set(index: number, value: object | null): void;
 }
 
 export interface WasmGlobal {
@@ -57,11 +57,13 @@ interface WebAssemblyInterface {
   };
   readonly Instance: new (module: WasmModule, imports: WasmImports) => WasmInstance;
   readonly Memory: new (descriptor: { initial: number; maximum: number }) => WasmMemory;
-  readonly Table: new (descriptor: { element: "anyfunc"; initial: number; maximum: number }) => WasmTable;
+  readonly Table: new (descriptor: { element: "anyfunc" | "externref"; initial: number; maximum: number }) => WasmTable;
   readonly CompileError: ErrorClass;
   readonly LinkError: ErrorClass;
   readonly RuntimeError: ErrorClass;
   readonly Tag: new (type: { parameters: readonly string[] }) => WasmTag;
+  /** Of every exception that JavaScript throws. */
+  readonly JSTag: WasmTag;
   readonly Exception: new (...args: never[]) => object;
   /** An import that suspends the guest's stack until the promise it answers settles. */
   readonly Suspending: new (

@@ -27,6 +27,11 @@ export interface Host {
   alarm(atNs: number | undefined): void;
 }
 
+/** Calls until the clock is read: whoever makes the calls takes one off for each, and asks `shouldYield` at 0 or below. */
+export interface Countdown {
+  left: number;
+}
+
 /** Where a standard stream leaves or enters the sandbox. The cell implements both over its frames. */
 export interface OutputPort {
   /** Take up to `length` bytes now; fewer (or 0) when the reader is behind. Never keeps the view. */
@@ -38,6 +43,11 @@ export interface ExitStatus {
   readonly code: number;
   readonly signal: number;
   readonly message?: string;
+}
+
+/** Who makes a thread's calls: told whenever the thread's `killed` or `attention` is set, before either matters again. */
+export interface Attendant {
+  noticed(): void;
 }
 
 /** What may be executed: made by the engine, opaque to the kernel. */
@@ -80,6 +90,10 @@ export interface ProgramLoader {
   load(process: Process, image: ProgramImage): Program | number;
   /** An image from a file of the guest's. -ENOEXEC when it is no program this engine runs. */
   compile?(name: ByteString, bytes: Uint8Array<ArrayBuffer>): ProgramImage | number;
+  /** Where calls are counted; without, the scheduler has a countdown of its own. */
+  readonly countdown?: Countdown;
+  /** Whose call is being made, or was made last; undefined where that thread is gone. */
+  readonly caller?: Thread | undefined;
 }
 
 /** What can make a second process of one: part of a loader whose programs can. */

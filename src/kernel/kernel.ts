@@ -108,8 +108,6 @@ export class Kernel {
   /** Controlling terminals by session. */
   readonly terminals = new Map<number, Terminal>();
   readonly pseudoTerminals = new PseudoTerminals(this);
-  /** Who makes a call now: whoever makes the calls says so before each. */
-  caller: Thread | undefined = undefined;
   readonly facts: Facts;
   readonly ends: ProcessEnds;
   readonly locks: LockTable;
@@ -117,6 +115,7 @@ export class Kernel {
   readonly #exits: ExitListener | undefined;
   /** By number; the numbers are given here, in rising order, so no guest chooses them. */
   readonly #processes = new Map<number, Process>();
+  #caller: Thread | undefined = undefined;
   /** Never used twice. */
   nextPid = 1;
 
@@ -138,6 +137,15 @@ export class Kernel {
     this.locks = new LockTable(this.scheduler);
     this.inotify = new InotifyRegistry(options.mounts);
     this.facts = new Facts(this);
+  }
+
+  /** Who makes a call now: the loader knows, unless whoever makes the calls says so before each. */
+  get caller(): Thread | undefined {
+    return this.#caller ?? this.loader.caller;
+  }
+
+  set caller(thread: Thread | undefined) {
+    this.#caller = thread;
   }
 
   /** Every process that was not reaped, oldest first. */
@@ -376,7 +384,7 @@ export class Kernel {
     this.scheduler.expire();
   }
 
-  /** Whether the thread that just made a call should give way. Cheap: ask after every call. */
+  /** Whether the thread that just made a call should give way: ask after every call that was counted. */
   shouldYield(): boolean {
     return this.scheduler.shouldYield();
   }

@@ -10,7 +10,7 @@ import type { Credentials, WalkContext } from "../vfs/permissions.ts";
 import { WaitQueue } from "../wait/wait-queue.ts";
 import { AddressSpace } from "./address-space.ts";
 import type { ChildEvent } from "./children.ts";
-import type { ExitStatus, Program, ProgramImage } from "./contracts.ts";
+import type { Attendant, ExitStatus, Program, ProgramImage } from "./contracts.ts";
 
 import { type DescriptorOwner, DescriptorTable, type OpenDescription } from "./descriptors.ts";
 import type { EpollEvent } from "./events/epoll-file.ts";
@@ -226,8 +226,8 @@ export class Thread {
   pending: Pending | undefined = undefined;
   /** The blocked call that ended last, if it was a poll: its codec encodes the end from the items. */
   ended: PendingPoll | undefined = undefined;
-  /** Its process is ending: it must not run guest code again. */
-  killed = false;
+  /** Who makes its calls, while it has a stack. */
+  attendant: Attendant | undefined = undefined;
   /** It ended by itself, and its process goes on. */
   exited = false;
   /** What a thread that was not entered yet is to be entered with; undefined for the first of a program. */
@@ -247,15 +247,36 @@ export class Thread {
   readonly signals = new PendingSignals();
   /** What the epoll_wait that ended last found. */
   events: EpollEvent[] = [];
-  /** A handler is to be run, or its process is stopped: whoever makes its calls looks after each. */
-  attention = false;
   /** What the wait that ended last found, and the signal the last sigtimedwait took. */
   child: ChildEvent | undefined = undefined;
   caught: SignalInfo | undefined = undefined;
+
+  #killed = false;
+  #attention = false;
 
   constructor(process: Process, tid: number) {
     this.process = process;
     this.tid = tid;
     process.threads.push(this);
+  }
+
+  /** Its process is ending: it must not run guest code again. */
+  get killed(): boolean {
+    return this.#killed;
+  }
+
+  set killed(killed: boolean) {
+    this.#killed = killed;
+    this.attendant?.noticed();
+  }
+
+  /** A handler is to be run, or its process is stopped: whoever makes its calls looks after each. */
+  get attention(): boolean {
+    return this.#attention;
+  }
+
+  set attention(attention: boolean) {
+    this.#attention = attention;
+    this.attendant?.noticed();
   }
 }

@@ -10,7 +10,7 @@ import { SIGKILL, SIGXCPU } from "../abi/signal.ts";
 import { YIELD_NS } from "../limits.ts";
 import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
-import { BLOCKED, GONE, type Host, type Outcome } from "./contracts.ts";
+import { BLOCKED, type Countdown, GONE, type Host, type Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { Watch } from "./events/epoll-file.ts";
 import type { FileTimer } from "./events/timer-file.ts";
@@ -47,8 +47,8 @@ export class Scheduler implements WakeSink {
   #next = 0;
   #scheduled: Scheduled = "no";
   #dispatching = false;
-  /** Calls until the clock is read again. */
-  #callsLeft = CALLS_PER_LOOK;
+  /** Calls until the clock is read again: whoever makes one takes it off. */
+  readonly countdown: Countdown;
   /** Bytes of blocked calls: see WAITING_BYTES. */
   waitingBytes = 0;
   /** How often a guest was entered or continued. */
@@ -66,6 +66,8 @@ export class Scheduler implements WakeSink {
     this.#host = host;
     this.#turn = host.clock.monotonicNs();
     this.#since = this.#turn;
+    this.countdown = kernel.loader.countdown ?? { left: 0 };
+    this.countdown.left = CALLS_PER_LOOK;
   }
 
   /** Entries that wait for dispatch. */
@@ -106,16 +108,16 @@ export class Scheduler implements WakeSink {
     }
   }
 
-  /** Whether a guest has run long enough without the event loop. Cheap: asked after every call. */
+  /** Whether a guest has run long enough without the event loop; it is cheap to ask while calls are left. */
   shouldYield(): boolean {
-    if (--this.#callsLeft > 0) return false;
-    this.#callsLeft = CALLS_PER_LOOK;
+    if (this.countdown.left > 0) return false;
+    this.countdown.left = CALLS_PER_LOOK;
     return this.timeIsUp();
   }
 
   /** A call was long: the clock is read after it, because 64 such calls may take a second. */
   laboured(): void {
-    this.#callsLeft = 0;
+    this.countdown.left = 0;
   }
 
   timeIsUp(): boolean {
@@ -350,7 +352,7 @@ export class Scheduler implements WakeSink {
         // It will run, when this returns, for as long as it may. Two of its kind would share that, and always alike.
         busy = ready.kind === "yield" && ready.busy;
         if (busy) break;
-        const look = entries % ENTRIES_PER_LOOK === ENTRIES_PER_LOOK - 1 || this.#callsLeft <= 0;
+        const look = entries % ENTRIES_PER_LOOK === ENTRIES_PER_LOOK - 1 || this.countdown.left <= 0;
         if (look && this.timeIsUp()) break;
       }
     } finally {

@@ -15,6 +15,7 @@ interface WebAssemblyInterface {
     customSections(module: WasmModule, name: string): ArrayBuffer[];
   };
   readonly Instance: new (module: WasmModule, imports: object) => { readonly exports: Record<string, unknown> };
+  readonly JSTag: object;
   readonly Memory: new (descriptor: { initial: number; maximum: number }) => WasmMemory;
 }
 

