@@ -9,23 +9,19 @@ import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from ".
 import type { Outcome } from "../kernel/contracts.ts";
 import { accessAt, accessFd } from "../kernel/operations/directories.ts";
 import { openEnvironment } from "../kernel/operations/environment.ts";
+import { openAt, setAttributesAt, setTimesFd, statAt, truncateFd } from "../kernel/operations/files.ts";
+import { close } from "../kernel/operations/io.ts";
 import {
   linkAt,
   makeDirectoryAt,
   makeNodeAt,
   makeSymlinkAt,
-  openAt,
   readlinkAt,
   readlinkFd,
   removeDirectoryAt,
   renameAt,
-  setAttributesAt,
-  setTimesFd,
-  statAt,
-  truncateFd,
   unlinkAt,
-} from "../kernel/operations/files.ts";
-import { close } from "../kernel/operations/io.ts";
+} from "../kernel/operations/names.ts";
 import { ENVIRONMENT_PATH, type Thread } from "../kernel/process.ts";
 import { type AttributeChanges, emptyStat } from "../vfs/contracts.ts";
 import { FOLLOW } from "../vfs/walk.ts";

@@ -7,6 +7,7 @@ import { EXDEV } from "../abi/errno.ts";
 import * as wasi from "../abi/wasi.ts";
 import { ERRNO_FAULT, ERRNO_INVAL, ERRNO_NOTCAPABLE, ERRNO_SUCCESS, ERRNO_XDEV } from "../abi/wasi-errno.ts";
 import type { GuestCall, Outcome } from "../kernel/contracts.ts";
+import { setAttributesAt, statAt } from "../kernel/operations/files.ts";
 import {
   linkAt,
   makeDirectoryAt,
@@ -14,10 +15,8 @@ import {
   readlinkAt,
   removeDirectoryAt,
   renameAt,
-  setAttributesAt,
-  statAt,
   unlinkAt,
-} from "../kernel/operations/files.ts";
+} from "../kernel/operations/names.ts";
 import type { Thread } from "../kernel/process.ts";
 import { emptyStat } from "../vfs/contracts.ts";
 import { sameLocation } from "../vfs/mounts.ts";

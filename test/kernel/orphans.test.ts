@@ -5,8 +5,9 @@ import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR } from "../
 import { SIGUSR1 } from "../../src/abi/signal.ts";
 import { P_ALL, WEXITED } from "../../src/abi/wait.ts";
 import { programAt } from "../../src/kernel/operations/exec.ts";
-import { makeSymlinkAt, openAt } from "../../src/kernel/operations/files.ts";
+import { openAt } from "../../src/kernel/operations/files.ts";
 import { write } from "../../src/kernel/operations/io.ts";
+import { makeSymlinkAt } from "../../src/kernel/operations/names.ts";
 import { waitForChild } from "../../src/kernel/operations/processes.ts";
 import type { Process } from "../../src/kernel/process.ts";
 import { SharedWorld } from "./shared-world.ts";

@@ -9,10 +9,11 @@ import { restoreSnapshot as restoreFiles, takeSnapshot as takeFiles } from "../.
 import { OverlayFileSystem } from "../../src/fs/overlayfs/overlayfs.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { changeDirectory } from "../../src/kernel/operations/directories.ts";
-import { linkAt, makeNodeAt, openAt, unlinkAt } from "../../src/kernel/operations/files.ts";
+import { openAt } from "../../src/kernel/operations/files.ts";
 import { addWatch, makeInotify } from "../../src/kernel/operations/inotify.ts";
 import { pread, read, write } from "../../src/kernel/operations/io.ts";
 import { lockFile } from "../../src/kernel/operations/locks.ts";
+import { linkAt, makeNodeAt, unlinkAt } from "../../src/kernel/operations/names.ts";
 import type { Thread } from "../../src/kernel/process.ts";
 import { restoreSnapshot } from "../../src/kernel/restoration.ts";
 import { takeSnapshot } from "../../src/kernel/snapshot.ts";

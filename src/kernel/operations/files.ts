@@ -6,7 +6,7 @@
  * at the process's root and its descriptor is not looked at, as openat(2) says.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, EFBIG, EINVAL, ENOENT, ENOTDIR, ENXIO, EXDEV } from "../../abi/errno.ts";
+import { EBADF, EFBIG, EINVAL, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import {
   AT_FDCWD,
   O_ACCMODE,
@@ -26,28 +26,17 @@ import {
   RESOLVE_NO_XDEV,
 } from "../../abi/fcntl.ts";
 import { IN_ACCESS } from "../../abi/inotify.ts";
-import { DT_DIR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "../../abi/stat.ts";
+import { DT_DIR, S_IFDIR, S_IFIFO, S_IFREG } from "../../abi/stat.ts";
 import {
-  readlinkOf,
   setAttributes,
   setInodeAttributes,
-  readlinkAt as vfsReadlinkAt,
   setAttributesAt as vfsSetAttributesAt,
   statAt as vfsStatAt,
 } from "../../vfs/attributes.ts";
 import type { AttributeChanges, DirectoryEntry, Stat } from "../../vfs/contracts.ts";
-import {
-  linkTo,
-  linkAt as vfsLinkAt,
-  makeDirectoryAt as vfsMakeDirectoryAt,
-  makeNodeAt as vfsMakeNodeAt,
-  makeSymlinkAt as vfsMakeSymlinkAt,
-} from "../../vfs/create.ts";
 import type { Location } from "../../vfs/mounts.ts";
 import { findAt, openUnnamedAt, openAt as vfsOpenAt } from "../../vfs/open.ts";
 import type { WalkContext } from "../../vfs/permissions.ts";
-import { removeDirectoryAt as vfsRemoveDirectoryAt, unlinkAt as vfsUnlinkAt } from "../../vfs/remove.ts";
-import { renameAt as vfsRenameAt } from "../../vfs/rename.ts";
 import { BENEATH, FOLLOW, NO_LINKS, NO_MAGIC_LINKS, NO_XDEV, STRICTLY, walk } from "../../vfs/walk.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
@@ -55,7 +44,6 @@ import { PathFile } from "../path-file.ts";
 import type { Process, Thread } from "../process.ts";
 import { fileRoom } from "../resource-limits.ts";
 import { TerminalFile } from "../terminal.ts";
-import { isSuperuser } from "./identity.ts";
 import { afterBytes, beforeBytes, tell, written } from "./io.ts";
 import { isPipeEnd, openEnd, openFifo } from "./pipes.ts";
 import { adoptTerminal, openMaster } from "./terminals.ts";
@@ -253,120 +241,6 @@ export function truncateFd(thread: Thread, fd: number, size: number): Outcome {
   afterBytes(thread, description.file);
   if (error === 0) written(thread, description);
   return error;
-}
-
-/** mkdirat(2). */
-export function makeDirectoryAt(
-  thread: Thread,
-  directoryFd: number,
-  path: ByteString,
-  mode: number,
-  walkFlags: number,
-): Outcome {
-  const { process } = thread;
-  const from = startOf(process, directoryFd, path, walkFlags);
-  return typeof from === "number" ? from : vfsMakeDirectoryAt(process, from, path, mode & ~process.umask, walkFlags);
-}
-
-/** mknodat(2) of FIFOs and sockets' names. */
-export function makeNodeAt(
-  thread: Thread,
-  directoryFd: number,
-  path: ByteString,
-  type: number,
-  mode: number,
-  walkFlags: number,
-): Outcome {
-  const { process } = thread;
-  const from = startOf(process, directoryFd, path, walkFlags);
-  return typeof from === "number" ? from : vfsMakeNodeAt(process, from, path, type, mode & ~process.umask, walkFlags);
-}
-
-/** rmdir(2). */
-export function removeDirectoryAt(thread: Thread, directoryFd: number, path: ByteString, walkFlags: number): Outcome {
-  const from = startOf(thread.process, directoryFd, path, walkFlags);
-  return typeof from === "number" ? from : vfsRemoveDirectoryAt(thread.process, from, path, walkFlags);
-}
-
-/** unlinkat(2). */
-export function unlinkAt(thread: Thread, directoryFd: number, path: ByteString, walkFlags: number): Outcome {
-  const from = startOf(thread.process, directoryFd, path, walkFlags);
-  return typeof from === "number" ? from : vfsUnlinkAt(thread.process, from, path, walkFlags);
-}
-
-/** renameat2(2). */
-export function renameAt(
-  thread: Thread,
-  oldFd: number,
-  oldPath: ByteString,
-  newFd: number,
-  newPath: ByteString,
-  flags: number,
-  walkFlags: number,
-): Outcome {
-  const { process } = thread;
-  const oldFrom = startOf(process, oldFd, oldPath, walkFlags);
-  if (typeof oldFrom === "number") return oldFrom;
-  const newFrom = startOf(process, newFd, newPath, walkFlags);
-  if (typeof newFrom === "number") return newFrom;
-  return vfsRenameAt(process, oldFrom, oldPath, newFrom, newPath, flags, walkFlags);
-}
-
-/** linkat(2). FOLLOW in `oldWalkFlags` is AT_SYMLINK_FOLLOW; an empty `oldPath` is what is open as `oldFd` (AT_EMPTY_PATH), for the superuser. */
-export function linkAt(
-  thread: Thread,
-  oldFd: number,
-  oldPath: ByteString,
-  oldWalkFlags: number,
-  newFd: number,
-  newPath: ByteString,
-  newWalkFlags: number,
-): Outcome {
-  const { process } = thread;
-  const newFrom = startOf(process, newFd, newPath, newWalkFlags);
-  if (typeof newFrom === "number") return newFrom;
-  if (oldPath === "" && (oldWalkFlags & BENEATH) === 0) {
-    const target = process.descriptors.get(oldFd)?.description;
-    if (target === undefined) return -EBADF;
-    if (!isSuperuser(process)) return -ENOENT;
-    return target.location === undefined ? -EXDEV : linkTo(process, target.location, newFrom, newPath, newWalkFlags);
-  }
-  const oldFrom = startOf(process, oldFd, oldPath, oldWalkFlags);
-  if (typeof oldFrom === "number") return oldFrom;
-  return vfsLinkAt(process, oldFrom, oldPath, oldWalkFlags, newFrom, newPath, newWalkFlags);
-}
-
-/** symlinkat(2). */
-export function makeSymlinkAt(
-  thread: Thread,
-  target: ByteString,
-  directoryFd: number,
-  path: ByteString,
-  walkFlags: number,
-): Outcome {
-  const from = startOf(thread.process, directoryFd, path, walkFlags);
-  return typeof from === "number" ? from : vfsMakeSymlinkAt(thread.process, target, from, path, walkFlags);
-}
-
-/** readlinkat(2): the whole target, to be cut by the caller. */
-export function readlinkAt(
-  thread: Thread,
-  directoryFd: number,
-  path: ByteString,
-  walkFlags: number,
-): ByteString | number {
-  const from = startOf(thread.process, directoryFd, path, walkFlags);
-  return typeof from === "number" ? from : vfsReadlinkAt(thread.process, from, path, walkFlags);
-}
-
-/** readlinkat(2) with an empty path: of a link that O_PATH opened. -ENOENT for anything else. */
-export function readlinkFd(thread: Thread, fd: number): ByteString | number {
-  const { process } = thread;
-  if (fd === AT_FDCWD) return -ENOENT;
-  const description = process.descriptors.get(fd)?.description;
-  if (description === undefined) return -EBADF;
-  const { location } = description;
-  return location?.inode.type === S_IFLNK ? readlinkOf(process, location.inode) : -ENOENT;
 }
 
 /**

@@ -37,6 +37,7 @@ import { ProcFileSystem } from "../../../src/fs/procfs/procfs.ts";
 import { OpenDescription } from "../../../src/kernel/descriptors.ts";
 import * as files from "../../../src/kernel/operations/files.ts";
 import * as io from "../../../src/kernel/operations/io.ts";
+import * as names from "../../../src/kernel/operations/names.ts";
 import { OutputStream } from "../../../src/kernel/streams.ts";
 import { TRANSFER_BYTES } from "../../../src/limits.ts";
 import { emptyStat } from "../../../src/vfs/contracts.ts";
@@ -141,7 +142,7 @@ test("an unlinked file lives on while it is open", () => {
   const { thread, open, put, get } = system();
   const fd = open("f", O_RDWR | O_CREAT);
   put(fd, "still here");
-  assert.equal(files.unlinkAt(thread, AT_FDCWD, bytes("f"), 0), 0);
+  assert.equal(names.unlinkAt(thread, AT_FDCWD, bytes("f"), 0), 0);
   assert.equal(open("f", O_RDONLY), -ENOENT);
   io.seek(thread, fd, 0, SEEK_SET);
   assert.equal(get(fd, 20), "still here");
@@ -159,7 +160,7 @@ test("EMFILE comes before the file is made", () => {
 
 test("where a path starts: AT_FDCWD, a directory, EBADF, ENOTDIR, absolute, BENEATH", () => {
   const { thread, open } = system();
-  assert.equal(files.makeDirectoryAt(thread, AT_FDCWD, bytes("d"), 0o777, 0), 0);
+  assert.equal(names.makeDirectoryAt(thread, AT_FDCWD, bytes("d"), 0o777, 0), 0);
   const directory = open("d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const file = files.openAt(thread, directory, bytes("f"), O_WRONLY | O_CREAT, 0o600, 0);
   assert.ok(file > 0);
@@ -183,22 +184,22 @@ test("names: link, symlink, readlink, rename, rmdir", () => {
   const { thread, open, put, get } = system();
   put(open("a", O_WRONLY | O_CREAT), "data");
   const at = AT_FDCWD;
-  assert.equal(files.linkAt(thread, at, bytes("a"), 0, at, bytes("b"), 0), 0);
-  assert.equal(files.makeSymlinkAt(thread, bytes("b"), at, bytes("s"), 0), 0);
-  assert.equal(files.readlinkAt(thread, at, bytes("s"), 0), "b");
-  assert.equal(files.readlinkAt(thread, at, bytes("a"), 0), -EINVAL);
+  assert.equal(names.linkAt(thread, at, bytes("a"), 0, at, bytes("b"), 0), 0);
+  assert.equal(names.makeSymlinkAt(thread, bytes("b"), at, bytes("s"), 0), 0);
+  assert.equal(names.readlinkAt(thread, at, bytes("s"), 0), "b");
+  assert.equal(names.readlinkAt(thread, at, bytes("a"), 0), -EINVAL);
   assert.equal(get(open("s", O_RDONLY), 9), "data");
-  assert.equal(files.renameAt(thread, at, bytes("b"), at, bytes("c"), 0, 0), 0);
+  assert.equal(names.renameAt(thread, at, bytes("b"), at, bytes("c"), 0, 0), 0);
   assert.equal(open("s", O_RDONLY), -ENOENT);
-  files.makeDirectoryAt(thread, at, bytes("d"), 0o777, 0);
-  assert.equal(files.unlinkAt(thread, at, bytes("d"), 0), -EISDIR);
-  assert.equal(files.removeDirectoryAt(thread, at, bytes("d"), 0), 0);
-  assert.equal(files.removeDirectoryAt(thread, at, bytes("c"), 0), -ENOTDIR);
+  names.makeDirectoryAt(thread, at, bytes("d"), 0o777, 0);
+  assert.equal(names.unlinkAt(thread, at, bytes("d"), 0), -EISDIR);
+  assert.equal(names.removeDirectoryAt(thread, at, bytes("d"), 0), 0);
+  assert.equal(names.removeDirectoryAt(thread, at, bytes("c"), 0), -ENOTDIR);
 });
 
 test("directories are read by cookies, dots first, and cannot be read as files", () => {
   const { thread, open, get } = system();
-  files.makeDirectoryAt(thread, AT_FDCWD, bytes("d"), 0o777, 0);
+  names.makeDirectoryAt(thread, AT_FDCWD, bytes("d"), 0o777, 0);
   const wanted = new Set([".", ".."]);
   for (let i = 0; i < 20; i++) {
     wanted.add(`f${i}`);
@@ -232,8 +233,8 @@ test("directories are read by cookies, dots first, and cannot be read as files",
 
 test("a directory's dots carry its own and its parent's number", () => {
   const { thread, open } = system();
-  files.makeDirectoryAt(thread, AT_FDCWD, bytes("d"), 0o777, 0);
-  files.makeDirectoryAt(thread, AT_FDCWD, bytes("d/e"), 0o777, 0);
+  names.makeDirectoryAt(thread, AT_FDCWD, bytes("d"), 0o777, 0);
+  names.makeDirectoryAt(thread, AT_FDCWD, bytes("d/e"), 0o777, 0);
   const stat = emptyStat();
   const inoOf = (path: string) => {
     files.statAt(thread, AT_FDCWD, bytes(path), 0, stat);
@@ -249,11 +250,11 @@ test("a directory's dots carry its own and its parent's number", () => {
 
 test("/dev/stdout is the process's own standard output", () => {
   const { thread, made, clock, sink, open, put } = system();
-  files.makeDirectoryAt(thread, AT_FDCWD, bytes("dev"), 0o755, 0);
+  names.makeDirectoryAt(thread, AT_FDCWD, bytes("dev"), 0o755, 0);
   const at = walk(thread.process, made.kernel.mounts.root, bytes("dev"), FOLLOW);
   assert.ok(typeof at === "object");
   made.kernel.mounts.mount(at, new DeviceFileSystem({ dev: 2, clock, random: () => {} }));
-  files.makeDirectoryAt(thread, AT_FDCWD, bytes("proc"), 0o755, 0);
+  names.makeDirectoryAt(thread, AT_FDCWD, bytes("proc"), 0o755, 0);
   const proc = walk(thread.process, made.kernel.mounts.root, bytes("proc"), FOLLOW);
   assert.ok(typeof proc === "object");
   made.kernel.mounts.mount(proc, new ProcFileSystem(3, () => made.kernel.facts));

@@ -7,6 +7,7 @@ import { OpenDescription } from "../../../src/kernel/descriptors.ts";
 import * as files from "../../../src/kernel/operations/files.ts";
 import * as io from "../../../src/kernel/operations/io.ts";
 import { exit, raise, yieldNow } from "../../../src/kernel/operations/lifecycle.ts";
+import * as names from "../../../src/kernel/operations/names.ts";
 import { makePipe } from "../../../src/kernel/operations/pipes.ts";
 import { poll } from "../../../src/kernel/operations/poll.ts";
 import { random } from "../../../src/kernel/operations/random.ts";
@@ -117,7 +118,7 @@ function hammer(seed: number): void {
     });
   // What the streams are held by besides the processes that come and go.
   const kept = begin();
-  files.makeDirectoryAt(kept.thread, -100, bytes("dev"), 0o755, 0);
+  names.makeDirectoryAt(kept.thread, -100, bytes("dev"), 0o755, 0);
   const at = walk(kept.process, kernel.mounts.root, bytes("dev"), 0);
   assert.ok(typeof at === "object");
   kernel.mounts.mount(
@@ -171,14 +172,14 @@ function hammer(seed: number): void {
     ({ thread }) => files.setTimesFd(thread, fd(), { size: number(), mode: number(), uid: number() }, flag()),
     ({ thread }) => files.setAttributesAt(thread, fd(), path(), number(), times(), flag()),
     ({ thread }) => files.truncateFd(thread, fd(), number()),
-    ({ thread }) => files.makeDirectoryAt(thread, fd(), path(), number(), number()),
-    ({ thread }) => files.removeDirectoryAt(thread, fd(), path(), number()),
-    ({ thread }) => files.unlinkAt(thread, fd(), path(), number()),
-    ({ thread }) => files.renameAt(thread, fd(), path(), fd(), path(), number(), number()),
-    ({ thread }) => files.linkAt(thread, fd(), path(), number(), fd(), path(), number()),
-    ({ thread }) => files.makeSymlinkAt(thread, path(), fd(), path(), number()),
-    ({ thread }) => files.makeSymlinkAt(thread, bytes("loop"), -100, bytes("loop"), 0),
-    ({ thread }) => files.readlinkAt(thread, fd(), path(), number()),
+    ({ thread }) => names.makeDirectoryAt(thread, fd(), path(), number(), number()),
+    ({ thread }) => names.removeDirectoryAt(thread, fd(), path(), number()),
+    ({ thread }) => names.unlinkAt(thread, fd(), path(), number()),
+    ({ thread }) => names.renameAt(thread, fd(), path(), fd(), path(), number(), number()),
+    ({ thread }) => names.linkAt(thread, fd(), path(), number(), fd(), path(), number()),
+    ({ thread }) => names.makeSymlinkAt(thread, path(), fd(), path(), number()),
+    ({ thread }) => names.makeSymlinkAt(thread, bytes("loop"), -100, bytes("loop"), 0),
+    ({ thread }) => names.readlinkAt(thread, fd(), path(), number()),
     ({ thread }) => files.readDirectory(thread, fd(), number(), number()),
     ({ thread }) => files.getStatusFlags(thread, fd()),
     ({ thread }) => files.setStatusFlags(thread, fd(), number()),

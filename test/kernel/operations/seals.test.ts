@@ -3,14 +3,9 @@ import { test } from "node:test";
 import type { ByteString } from "../../../src/abi/byte-string.ts";
 import { EBUSY, EPERM } from "../../../src/abi/errno.ts";
 import { F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_WRITE, O_DIRECTORY, O_RDONLY } from "../../../src/abi/fcntl.ts";
-import {
-  makeDirectoryAt,
-  makeMemoryFile,
-  openAt,
-  removeDirectoryAt,
-  truncateFd,
-} from "../../../src/kernel/operations/files.ts";
+import { makeMemoryFile, openAt, truncateFd } from "../../../src/kernel/operations/files.ts";
 import { close, write } from "../../../src/kernel/operations/io.ts";
+import { makeDirectoryAt, removeDirectoryAt } from "../../../src/kernel/operations/names.ts";
 import { addSeals, sealsOf } from "../../../src/kernel/operations/seals.ts";
 import { walk } from "../../../src/vfs/walk.ts";
 import { PAGE, SharedWorld } from "../shared-world.ts";
