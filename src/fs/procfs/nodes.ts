@@ -124,6 +124,8 @@ export type Node =
       readonly fd: number;
     };
 
+export type ProcessNode = Extract<Node, { kind: "process" }>;
+
 const ENTRIES = 64;
 const NUMBERS = 2 ** 20;
 /** Links of the root stand behind the machine's files. */

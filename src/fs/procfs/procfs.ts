@@ -14,11 +14,9 @@ import type {
   Stat,
 } from "../../vfs/contracts.ts";
 import { FixedFileSystem } from "../../vfs/fixed-file-system.ts";
-import type { KernelFacts, MappingFacts, ProcessFacts } from "./facts.ts";
+import type { KernelFacts, ProcessFacts } from "./facts.ts";
 import { ProcInode } from "./inode.ts";
 import { MACHINE_FILES } from "./machine-files.ts";
-import { oomScore, smapsPart, smapsRollupText } from "./memory-files.ts";
-import { mountInfoText, mountsText } from "./mount-files.ts";
 import {
   FD_INFO,
   FD_LINK,
@@ -29,23 +27,12 @@ import {
   nodeOf,
   numberOf,
   PROCESS_ENTRIES,
+  type ProcessNode,
   processEntry,
   ROOT_LINKS,
 } from "./nodes.ts";
-import { type KeptTexts, ListedDirectory, MappingsFile, TextFile } from "./open-files.ts";
-import {
-  fdinfoText,
-  idMapText,
-  limitsText,
-  mapLine,
-  statmText,
-  statText,
-  statusText,
-  stringsText,
-  taskOf,
-} from "./process-files.ts";
-
-type ProcessNode = Extract<Node, { kind: "process" }>;
+import { type KeptTexts, ListedDirectory, TextFile } from "./open-files.ts";
+import { openProcessFile, processOf } from "./process-opening.ts";
 
 /** What st_size of a link to an open file says. */
 const FD_LINK_SIZE = 64;
@@ -88,7 +75,7 @@ export class ProcFileSystem extends FixedFileSystem implements KeptTexts {
     const { node } = inode;
     if (inode.type === S_IFLNK) return -ELOOP;
     if (inode.type === S_IFDIR) return new ListedDirectory(inode, (from, limit) => this.#entries(node, from, limit));
-    if (node.kind === "process") return this.#openProcessFile(inode, node);
+    if (node.kind === "process") return openProcessFile(inode, node, this.#facts, this);
     const write = node.kind === "machine" ? MACHINE_FILES.get(MACHINE_NODES[node.index]?.path ?? "") : undefined;
     return write === undefined ? -ENOENT : new TextFile(inode, this, () => write(this.#facts()));
   }
@@ -184,11 +171,8 @@ export class ProcFileSystem extends FixedFileSystem implements KeptTexts {
     return new ProcInode(this, this.#facts, node);
   }
 
-  /** The process a node tells of, as long as the process, and the thread of a node of task/, lives. */
-  #process({ id, task }: ProcessNode): ProcessFacts | undefined {
-    const process = this.#facts().process(id);
-    if (process === undefined || !task || process.pid === id) return process;
-    return process.tasks.some(({ tid }) => tid === id) ? process : undefined;
+  #process(node: ProcessNode): ProcessFacts | undefined {
+    return processOf(this.#facts(), node);
   }
 
   #inMachine(index: number, name: ByteString): Node | undefined {
@@ -226,97 +210,6 @@ export class ProcFileSystem extends FixedFileSystem implements KeptTexts {
         return { ...node, entry: PROCESS_ENTRIES[node.entry]?.name === "fd" ? FD_LINK : FD_INFO, fd };
       }
     }
-  }
-
-  #openProcessFile(inode: ProcInode, node: ProcessNode): OpenFile | number {
-    if (this.#process(node) === undefined) return -ENOENT;
-    const tell = (write: (process: ProcessFacts) => string | undefined) => {
-      const text = (): string | number => {
-        const process = this.#process(node);
-        return process === undefined ? -ESRCH : (write(process) ?? -ENOENT);
-      };
-      // Files of the machine answer EIO, those of processes this.
-      return new TextFile(inode, this, text, () => -EINVAL);
-    };
-    const { mounts } = this.#facts();
-    if (node.entry === FD_INFO) return tell((process) => fdinfoText(process, node.fd, mounts));
-    switch (PROCESS_ENTRIES[node.entry]?.name) {
-      case "stat":
-        return tell((process) => statText(process, node.id));
-      case "statm":
-        return tell(statmText);
-      case "status":
-        return tell((process) => statusText(process, node.id));
-      case "cmdline":
-        return tell(({ argv }) => stringsText(argv));
-      case "environ":
-        return tell(({ env }) => stringsText(env));
-      case "maps":
-        return this.#openMappings(inode, node, mapLine);
-      case "smaps":
-        return this.#openMappings(inode, node, smapsPart);
-      case "smaps_rollup":
-        return tell(smapsRollupText);
-      case "oom_score":
-        return tell((process) => `${oomScore(process, this.#facts().machine.memoryTotal)}\n`);
-      case "oom_score_adj":
-        return this.#openOomAdjustment(inode, node);
-      case "setgroups":
-        return tell(() => "allow\n");
-      case "personality":
-        return tell(() => "00000000\n");
-      case "wchan":
-        return tell(() => "0");
-      case "schedstat":
-        return tell(({ cpuNs }) => `${Math.floor(cpuNs)} 0 0\n`);
-      case "limits":
-        return tell(limitsText);
-      case "mounts":
-        return tell((process) => mountsText(mounts, process));
-      case "mountinfo":
-        return tell((process) => mountInfoText(mounts, process));
-      case "cgroup":
-        return tell(() => "0::/\n");
-      case "comm":
-        return this.#openName(inode, node);
-      default:
-        return tell(idMapText);
-    }
-  }
-
-  #openMappings(inode: ProcInode, node: ProcessNode, tell: (mapping: MappingFacts) => string): OpenFile {
-    return new MappingsFile(inode, () => this.#process(node)?.mappings ?? -ESRCH, tell);
-  }
-
-  /** A number on a line of its own, which the out-of-memory killer would look at; nothing here does. */
-  #openOomAdjustment(inode: ProcInode, node: ProcessNode): OpenFile {
-    const text = (): string | number => {
-      const process = this.#process(node);
-      return process === undefined ? -ESRCH : `${process.oomAdjustment}\n`;
-    };
-    return new TextFile(inode, this, text, (bytes) => {
-      const process = this.#process(node);
-      if (process === undefined) return -ESRCH;
-      const words = String.fromCharCode(...bytes.subarray(0, NUMBER_BYTES)).trim();
-      const value = /^[+-]?\d+$/.test(words) ? Number(words) : Number.NaN;
-      const error = process.adjustOom(value);
-      return error < 0 ? error : bytes.length;
-    });
-  }
-
-  /** comm: what prctl(2) sets too. */
-  #openName(inode: ProcInode, node: ProcessNode): OpenFile {
-    const text = (): string | number => {
-      const process = this.#process(node);
-      return process === undefined ? -ESRCH : `${taskOf(process, node.id).name}\n`;
-    };
-    return new TextFile(inode, this, text, (bytes) => {
-      const process = this.#process(node);
-      if (process === undefined) return -ESRCH;
-      const name = String.fromCharCode(...bytes.subarray(0, NAME_BYTES)).split("\0")[0] ?? "";
-      process.rename(node.id, name as ByteString);
-      return bytes.length;
-    });
   }
 
   #entries(node: Node, from: number, limit: number): readonly DirectoryEntry[] | number {
@@ -380,12 +273,6 @@ const HOLDERS: ReadonlyMap<number, string> = new Map([
   [FD_INFO, "fdinfo"],
   [NS_LINK, "ns"],
 ]);
-
-/** PROC_NUMBUF without its NUL. */
-const NUMBER_BYTES = 12;
-
-/** TASK_COMM_LEN without its NUL. */
-const NAME_BYTES = 15;
 
 function entryType(type: number): number {
   return type === S_IFDIR ? DT_DIR : type === S_IFLNK ? DT_LNK : DT_REG;
