@@ -164,7 +164,7 @@ describe("namespaces", { skip }, () => {
   });
   test("-eFILE and -V FILE enter a namespace that is there", async () => {
     const link = (kind: string) => `readlink /proc/self/ns/${kind}`;
-    await jailed(["-v", "-e", ...sh("echo ready; sleep 5")], {
+    await jailed(["-v", "-e", ...sh("echo ready; sleep 15")], {
       during: async (pid, stdout) => {
         while (stdout() === "") await sleep(5);
         const inside = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();

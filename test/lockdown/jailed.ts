@@ -64,10 +64,18 @@ export async function jailed(
   child.stderr?.setEncoding("utf8").on("data", (text) => {
     stderr += text;
   });
+  let ended = false;
   const closed = new Promise<[number | null, string | null]>((resolve) =>
-    child.once("close", (code, signal) => resolve([code, signal])),
+    child.once("close", (code, signal) => {
+      ended = true;
+      resolve([code, signal]);
+    }),
   );
-  await during?.(child.pid ?? 0, () => stdout);
+  await during?.(child.pid ?? 0, () => {
+    // Whoever waits for its words would wait for ever.
+    assert.ok(!ended, `the command ended: ${stderr}`);
+    return stdout;
+  });
   const [status, signal] = await closed;
   return { status, signal, stdout, stderr };
 }
