@@ -1,6 +1,7 @@
 /**
  * Layer: cli. `linden run`: one program, its streams joined to this process's, its end becoming ours.
  */
+import { statSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { isatty, ReadStream, WriteStream } from "node:tty";
 import { ProgramNotFound } from "../sandbox/errors.ts";
@@ -49,7 +50,10 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
       : undefined;
   const child = await box.spawn(program, request.args, { tty, ...(terminal && { window: terminal.window }) });
   const forwarding = forwardSignals(child);
-  stdin.on("error", () => child.stdin.end());
+  stdin.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EISDIR") say("standard input is a directory: the program finds it empty");
+    child.stdin.end();
+  });
   terminal?.lend(child, () => forwarding.kill());
   let exit: ExitResult | undefined;
   let lost: NodeJS.ErrnoException | undefined;
@@ -150,8 +154,26 @@ function copy(from: Readable, to: Writable, child: SandboxProcess): Promise<Node
   });
 }
 
+/** A file that somebody thought the program would see: named in its words, and no directory is mounted. */
+function unseenFile({ args, options }: RunRequest): string | undefined {
+  const hosted = Object.values(options.mounts ?? {}).some((mount) => typeof mount === "string" || "host" in mount);
+  if (hosted) return undefined;
+  return args.find((arg) => !/^[-/]/.test(arg) && isFile(arg));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
 function report(request: RunRequest, exit: ExitResult): void {
   if (exit.message !== "") say(`${request.program}: ${exit.signal === null ? "" : `${exit.signal}: `}${exit.message}`);
+  const unseen = exit.signal === null && exit.exitCode !== 0 ? unseenFile(request) : undefined;
+  if (unseen !== undefined)
+    say(`${unseen} is a file here; the program sees only what is mounted: -v .:/work:ro -w /work`);
   if (!request.stats) return;
   const { wallMs, cpuMs, calls, peakMemory } = exit.stats;
   const megabytes = (peakMemory / 1024 ** 2).toFixed(1);

@@ -96,6 +96,29 @@ describe("the surroundings", () => {
       assert.equal(shell(`"$@" run good.wasm ${closed}`).status, GOOD);
   });
 
+  test("a file that the program was to see, and cannot, is told", () => {
+    writeFileSync(join(home, "script.py"), "print(1)\n");
+    const hint = "linden: script.py is a file here; the program sees only what is mounted: -v .:/work:ro -w /work\n";
+    const { status, stderr } = shell('"$@" run python script.py');
+    assert.equal(status, 2);
+    assert.ok(stderr.startsWith("python: can't open file") && stderr.endsWith(`\n${hint}`), stderr);
+    assert.equal(shell('"$@" run good.wasm script.py').stderr, hint);
+    for (const words of [
+      'good.wasm script "$(head -c 9000 /dev/zero | tr "\\0" a)" /etc/passwd',
+      "-v .:/x good.wasm script.py",
+    ]) {
+      const { status, stderr } = shell(`"$@" run ${words}`);
+      assert.deepEqual([status, stderr], [GOOD, ""], words);
+    }
+    const mounted = shell('"$@" run -v .:/work:ro -w /work python script.py');
+    assert.deepEqual([mounted.status, mounted.stdout, mounted.stderr], [0, "1\n", ""]);
+  });
+
+  test("standard input that is a directory is told", () => {
+    const { status, stderr } = shell('"$@" run python -c "import sys; sys.exit(len(sys.stdin.read()))" </tmp');
+    assert.deepEqual([status, stderr], [0, "linden: standard input is a directory: the program finds it empty\n"]);
+  });
+
   test("a current directory that is gone is told in one line", () => {
     const gone = join(home, "gone");
     mkdirSync(gone);
