@@ -24,7 +24,6 @@ const command = {
   define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
   supported: { "dynamic-import": false },
 };
-const HASHBANG = "#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --";
 
 const outputs = [
   { ...shared, format: "esm", entryPoints: { index: "src/sandbox/index.ts" } },
@@ -37,8 +36,7 @@ const outputs = [
     },
     plugins: [{ name: "commands apart", setup: keepCommandsApart }],
   },
-  { ...command, entryPoints: { cli: "src/cli/cached.ts" }, banner: { js: HASHBANG } },
-  { ...command, entryPoints: { commands: "src/cli/cached.ts" } },
+  { ...command, entryPoints: { cli: "src/cli/cached.ts", commands: "src/cli/cached.ts" } },
   { ...shared, format: "esm", entryPoints: { lockdown: "src/lockdown/index.ts" } },
   { ...shared, format: "esm", entryPoints: { "lockdown-boot": "src/lockdown/boot.ts" } },
   { ...shared, format: "esm", entryPoints: { "lockdown-worker": "src/lockdown/context/worker-main.ts" } },

@@ -1,12 +1,13 @@
 /** The command as people run it: real locked cells. dist/ must be built (./linden test does that). */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { compiled } from "../../src/cli/code-cache.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
 const NODE = ["--disable-warning=ExperimentalWarning", CLI];
@@ -41,6 +42,20 @@ const ended = (child: ChildProcess) =>
 test("README's first command", () => {
   const { status, stdout, stderr } = linden(["run", "python", "-c", "print(sum(range(10)))"]);
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: "45\n", stderr: "" });
+});
+
+test("is a program by itself, also through a link, and V8 takes its bundles' code caches", () => {
+  const link = join(home, "a link");
+  symlinkSync(CLI, link);
+  const { status, stdout, stderr } = spawnSync(link, ["version"], {
+    encoding: "utf8",
+    env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+  });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^linden \d/);
+  for (const bundle of ["cli", "commands"]) {
+    assert.equal(compiled(CLI.replace("cli.cjs", `${bundle}.bundle.cjs`)).cachedDataRejected, false, bundle);
+  }
 });
 
 test("the guest's status, input, arguments and environment", () => {
