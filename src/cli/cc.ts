@@ -10,7 +10,7 @@ import { progressLine } from "./progress-line.ts";
 type Command = (argv: readonly string[]) => Promise<number>;
 
 /** The sandbox is loaded only where the machine has no compiler of its own. */
-const lockUp: LockUp = async (module, directories) => (await import("./lock-up.ts")).lockUp(module, directories);
+export const lockUp: LockUp = async (module, directories) => (await import("./lock-up.ts")).lockUp(module, directories);
 
 export function compiler(language: "c" | "c++"): Command {
   return (argv) =>

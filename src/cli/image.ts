@@ -6,7 +6,17 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { builtImage, loadImage, packImage, StoreError } from "../store/index.ts";
-import { buildImage, DEFAULT_IMAGE, images, staleImage, ToolchainError } from "../toolchain/index.ts";
+import {
+  buildImage,
+  DEFAULT_IMAGE,
+  findLlvm,
+  images,
+  packSysroot,
+  staleImage,
+  sysroot,
+  ToolchainError,
+} from "../toolchain/index.ts";
+import { lockUp } from "./cc.ts";
 import { print, say } from "./output.ts";
 import { progressLine } from "./progress-line.ts";
 import { HELP, UsageError } from "./usage.ts";
@@ -18,6 +28,9 @@ const OPTIONS = {
   digest: { type: "string" },
 } as const;
 
+/** What `pack` calls the C library. */
+const LIBRARY = "libc";
+
 export async function image(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
   const [word, ...names] = positionals;
@@ -27,6 +40,7 @@ export async function image(argv: readonly string[]): Promise<number> {
   }
   if (word === "build") return build(names.length === 0 ? [DEFAULT_IMAGE] : names);
   if (word === "list" && names.length === 0) return list(values.json === true);
+  if (word === "pack" && names[0] === LIBRARY && names.length === 1) return packLibrary(values.output);
   if (word === "pack" && names.length <= 1) return pack(names[0] ?? DEFAULT_IMAGE, values.output);
   if (word === "load" && names.length === 1) return load(names[0] ?? "", values.digest);
   throw new UsageError("image", "say linden image build [NAME…], list, pack [NAME] or load FILE");
@@ -93,6 +107,25 @@ async function pack(name: string, output = `${name}.tar`): Promise<number> {
   await writeFile(output, bytes);
   print(1, `${digest}  ${output}\n`);
   return 0;
+}
+
+/** The C library is no image, but travels as one: to machines that would build it for minutes. */
+async function packLibrary(output: string | undefined): Promise<number> {
+  const line = progressLine();
+  try {
+    const llvm = await findLlvm(lockUp, line.show);
+    const { file, bytes } = await packSysroot(await sysroot(llvm, line.show));
+    await writeFile(output ?? file, bytes);
+    print(1, `${output ?? file}\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ToolchainError)) throw error;
+    line.end();
+    for (const text of error.message.split("\n")) say(text);
+    return 1;
+  } finally {
+    line.end();
+  }
 }
 
 async function load(file: string, expected: string | undefined): Promise<number> {

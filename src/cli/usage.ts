@@ -172,6 +172,9 @@ A NAME may be several with commas between them, busybox,bash,grep: images over e
 digest. "load" checks such a file, unpacks it into the cache and gives it its name: no compiler is needed then. With --digest
 it takes no other. "linden run --image FILE.tar" does the same without giving a name. A file that is cut short or was changed is
 refused: exit 126 (127 where there is none).
+
+"pack libc" does the same for the C library of "linden cc". A machine without clang takes it, instead of building it for minutes, when the
+file lies under its own name in the directory LINDEN_SOURCES.
 `;
 
 const SHELL_HELP = `Usage: linden shell [OPTIONS of linden run]

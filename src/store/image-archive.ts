@@ -97,6 +97,13 @@ export async function loadImage(
   return { directory, digest, name: manifest.name };
 }
 
+/** Lays what an archive holds into a directory. StoreError where it is broken, or its own name is another. */
+export async function unpackArchive(file: string, name: string, directory: string): Promise<void> {
+  const { manifest, entries } = check(file, await readArchive(file));
+  if (manifest.name !== name) throw broken(file, `it holds ${manifest.name}, not ${name}`);
+  for (const entry of entries) lay(directory, entry);
+}
+
 function broken(file: string, why: string): StoreError {
   return new StoreError(`${file}: no image that can be used: ${why}`, EXIT_BROKEN);
 }

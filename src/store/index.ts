@@ -2,7 +2,7 @@
 export { cached, cacheRoot } from "./cache.ts";
 export { sha256 } from "./digest.ts";
 export { StoreError } from "./errors.ts";
-export { loadImage, packImage } from "./image-archive.ts";
+export { loadImage, packImage, unpackArchive } from "./image-archive.ts";
 export { imageDirectories } from "./image-directories.ts";
 export { absoluteImage, imageNames, isImageName } from "./image-names.ts";
 export { builtImage, keepBuilt, keyOf, LOADED, stacked } from "./images.ts";

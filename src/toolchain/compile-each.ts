@@ -1,6 +1,6 @@
 /** Layer: toolchain. Compiles many sources of a library side by side. It must not know which library. */
 import { mkdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { type Llvm, runJob } from "./llvm.ts";
 
@@ -43,6 +43,12 @@ export async function compileEach(
       await session.close();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), 8) }, compileRest));
+  await Promise.all(Array.from({ length: atOnce(llvm) }, compileRest));
   return units.map(({ source }) => objectOf(source));
+}
+
+/** A locked compiler's own sandbox grows to 0.8 GB. */
+function atOnce({ confined }: Llvm): number {
+  const room = Math.max(1, Math.floor(totalmem() / 2 ** 31));
+  return Math.min(availableParallelism(), ...(confined ? [4, room] : [8]));
 }

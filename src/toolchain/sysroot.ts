@@ -14,12 +14,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE } from "../abi/futex.ts";
-import { cached, cacheRoot } from "../store/index.ts";
+import { cached, cacheRoot, packImage, unpackArchive } from "../store/index.ts";
 import { compileEach } from "./compile-each.ts";
 import { type Llvm, runJob } from "./llvm.ts";
-import { applyOverlay, type MuslRecipe, muslRecipe, overlayHash, writeHeaders } from "./musl-source.ts";
+import { applyOverlay, libcDirectory, type MuslRecipe, muslRecipe, overlayHash, writeHeaders } from "./musl-source.ts";
 import { unpackSource } from "./source-archive.ts";
 
 /** WALI's C ABI: pointers of 32 bits, a long of 64. */
@@ -50,6 +52,39 @@ export async function sysroot(llvm: Llvm, progress: Progress = () => {}, root: s
   const key = sysrootKey(llvm, recipe);
   const directory = await cached("sysroot", key, (fresh) => build(fresh, llvm, recipe, progress), root);
   return { directory, llvm, key };
+}
+
+/**
+ * The library as one file, for machines that would have to build it with locked tools: its name, and its bytes. Those
+ * machines know it by the name of the file as well.
+ */
+export async function packSysroot(root: Sysroot): Promise<{ file: string; bytes: Uint8Array }> {
+  const name = libraryName(muslRecipe());
+  const whole = await mkdtemp(join(tmpdir(), "linden-libc-"));
+  try {
+    // The kernel's headers are links to where Debian has them.
+    cpSync(root.directory, whole, { recursive: true, dereference: true });
+    const file = archiveOf(name);
+    return { file, bytes: packImage(name, whole, file).bytes };
+  } finally {
+    rmSync(whole, { recursive: true });
+  }
+}
+
+/** Names the library by all but the compiler: another compiler of the same release makes one that fits as well. */
+function libraryName(recipe: MuslRecipe): string {
+  const hash = createHash("sha256").update([RECIPE, recipe.source.sha256, overlayHash(), COMPILE_FLAGS].join("\0"));
+  return `libc-${hash.digest("hex").slice(0, 16)}`;
+}
+
+function archiveOf(name: string): string {
+  return `linden-${name}.tar.gz`;
+}
+
+/** Whether somebody laid the library beside the other sources, or among our own files. */
+function packedLibrary(name: string): string | undefined {
+  const places = [process.env.LINDEN_SOURCES ?? "", libcDirectory()].filter((place) => place !== "");
+  return places.map((place) => join(place, archiveOf(name))).find((file) => existsSync(file));
 }
 
 /** Names the library that these tools build: another one when any of its inputs changes. */
@@ -92,6 +127,9 @@ const INCLUDE_ORDER = [
 const EMPTY_LIBRARIES = ["m", "rt", "pthread", "crypt", "util", "xnet", "resolv", "dl"];
 
 async function build(fresh: string, llvm: Llvm, recipe: MuslRecipe, progress: Progress): Promise<void> {
+  const name = libraryName(recipe);
+  const packed = llvm.confined ? packedLibrary(name) : undefined;
+  if (packed !== undefined) return unpackArchive(packed, name, fresh);
   const tree = join(fresh, ".musl");
   mkdirSync(tree);
   await unpackSource(recipe.source, tree, progress);
