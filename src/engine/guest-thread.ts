@@ -582,8 +582,9 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   /** The gate suspends the stack on the promise answered here. */
   suspend(): Promise<number> {
     if (!this.#killed) this.#setVerdict(PROCEED);
-    const { promise, resolve } = Promise.withResolvers<number>();
-    this.#resolve = resolve;
+    const promise = new Promise<number>((resolve) => {
+      this.#resolve = resolve;
+    });
     // Killed meanwhile: nobody else would resume it.
     if (this.#killed) this.#answer(0);
     return promise;

@@ -264,7 +264,7 @@ export function interruptible({ kind }: Pending): boolean {
 
 /** The part every record starts with. */
 export function parked(thread: Thread, deadlineNs = Infinity) {
-  return { thread, deadlineNs, heapIndex: -1, woken: false, timedOut: false, queues: [] };
+  return { thread, deadlineNs, heapIndex: -1, woken: false, timedOut: false, queues: thread.queues };
 }
 
 /**

@@ -224,6 +224,8 @@ export class Thread {
   name = "" as ByteString;
   /** The call it is blocked in. */
   pending: Pending | undefined = undefined;
+  /** The queues that call stands in: one record at a time, which leaves them all before the next comes. */
+  readonly queues: WaitQueue[] = [];
   /** The blocked call that ended last, if it was a poll: its codec encodes the end from the items. */
   ended: PendingPoll | undefined = undefined;
   /** Who makes its calls, while it has a stack. */

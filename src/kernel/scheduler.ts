@@ -125,7 +125,7 @@ export class Scheduler implements WakeSink {
   }
 
   /** The same when the last guest was put aside or ended, which is when its time was charged: nobody ran since. */
-  get #timeWasUp(): boolean {
+  #timeWasUp(): boolean {
     return this.#since - this.#turn > YIELD_NS;
   }
 
@@ -291,7 +291,7 @@ export class Scheduler implements WakeSink {
   yieldThread(thread: Thread, outcome: Outcome): Outcome {
     if (thread.killed) return GONE;
     this.charge(thread.process);
-    const busy = this.#timeWasUp;
+    const busy = this.#timeWasUp();
     const pending: Pending = { ...parked(thread), kind: "yield", outcome, busy };
     thread.pending = pending;
     pending.woken = true;
@@ -337,7 +337,7 @@ export class Scheduler implements WakeSink {
     const scheduled = this.#scheduled;
     this.#scheduled = "no";
     if (scheduled !== "soon") this.eventsTurned();
-    else if (this.#timeWasUp) {
+    else if (this.#timeWasUp()) {
       this.#schedule(true);
       return;
     }

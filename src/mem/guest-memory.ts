@@ -35,6 +35,8 @@ export class GuestMemory {
   #words: Uint32Array<ArrayBuffer> | undefined;
   /** For comparing; made when first wanted. */
   #signedWords: Int32Array<ArrayBuffer> | undefined;
+  /** The part asked for last. */
+  #window: Uint8Array<ArrayBuffer> | undefined;
   #recent: RecentStrings | undefined;
   /** Those that ended in a NUL, and have none. */
   #recentCStrings: RecentStrings | undefined;
@@ -64,6 +66,7 @@ export class GuestMemory {
   #refresh(): void {
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#view = new DataView(this.#memory.buffer);
+    this.#window = undefined;
     this.#words = undefined;
     this.#signedWords = undefined;
   }
@@ -71,6 +74,19 @@ export class GuestMemory {
   /** Whether [address, address + length) lies inside. Both must already be unsigned integers. */
   contains(address: number, length: number): boolean {
     return address + length <= this.bytes.length;
+  }
+
+  /**
+   * [address, address + length) alone, as it stands now; the range must have been checked. Programs write from one buffer again and
+   * again, and making a view takes as long as copying 4 KiB: the last one serves again. As with `bytes`, never keep it.
+   */
+  window(address: number, length: number): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#refresh();
+    const last = this.#window;
+    if (last !== undefined && last.length === length && last.byteOffset === address) return last;
+    const made = new Uint8Array(this.#bytes.buffer, address, length);
+    this.#window = made;
+    return made;
   }
 
   /** Copy a byte string in; the range must have been checked. */

@@ -11,12 +11,12 @@ import type { AttributeChanges, FileSystemStatistics, Inode, Stat } from "./cont
 import type { Location } from "./mounts.ts";
 import type { WalkContext } from "./permissions.ts";
 import { inGroup, mayAccess, mayChange, permits } from "./permissions.ts";
-import { walk } from "./walk.ts";
+import { walk, walkToInode } from "./walk.ts";
 
 /** fstatat(2): FOLLOW in `walkFlags` or not is AT_SYMLINK_NOFOLLOW. */
 export function statAt(context: WalkContext, from: Location, path: ByteString, walkFlags: number, out: Stat): number {
-  const location = walk(context, from, path, walkFlags);
-  return typeof location === "number" ? location : location.inode.fs.stat(location.inode, out);
+  const inode = walkToInode(context, from, path, walkFlags);
+  return typeof inode === "number" ? inode : inode.fs.stat(inode, out);
 }
 
 /** faccessat(2): `want` of R_OK, W_OK, X_OK, or F_OK. */

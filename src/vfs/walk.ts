@@ -51,6 +51,15 @@ export function walk(context: WalkContext, from: Location, path: ByteString, fla
   return error < 0 ? error : way.location;
 }
 
+/** As walk(), for whoever does not ask where it stands. */
+export function walkToInode(context: WalkContext, from: Location, path: ByteString, flags: number): Inode | number {
+  const way = new PathWalk(context, flags);
+  let error = way.begin(from, path);
+  if (error < 0) return error;
+  error = way.toEnd((flags & FOLLOW) !== 0);
+  return error < 0 ? error : way.inode;
+}
+
 /** The directory that holds the last component, which need not exist. Errors as walk(). */
 export function walkParent(
   context: WalkContext,

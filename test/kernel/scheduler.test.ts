@@ -142,6 +142,27 @@ test("polls that are woken early do not pile up deadlines", () => {
   assert.equal(made.kernel.scheduler.deadlines, 0);
 });
 
+test("a thread whose call is over stands in no queue", () => {
+  const made = machine();
+  const { thread, process } = spawn(made);
+  const ends = { readFd: -1, writeFd: -1 };
+  makePipe(thread, 0, ends);
+  const two = spawn(made, { descriptors: [descriptionOf(process, ends.writeFd)] });
+  for (let round = 0; round < 3; round++) {
+    assert.equal(poll(thread, [item(ends.readFd, POLLIN)], made.host.now + 1e6), BLOCKED);
+    assert.equal(thread.queues.length, 1);
+    if (round === 1) made.host.advance(made.kernel, 1e6);
+    else write(two.thread, 0, vector([0, 1]));
+    made.host.run(made.kernel);
+    assert.deepEqual([thread.pending, thread.queues], [undefined, []]);
+    if (round !== 1) read(thread, ends.readFd, vector([0, 1]));
+    assert.equal(read(thread, ends.readFd, vector([0, 1])), BLOCKED);
+    write(two.thread, 0, vector([0, 1]));
+    made.host.run(made.kernel);
+    assert.deepEqual([thread.pending, thread.queues], [undefined, []]);
+  }
+});
+
 /** A call was made: whether whoever made it is to give way. */
 function called(kernel: Kernel): boolean {
   kernel.scheduler.countdown.left -= 1;

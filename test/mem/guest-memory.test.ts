@@ -119,6 +119,39 @@ describe("a memory that grew", () => {
   });
 });
 
+describe("window", () => {
+  it("is the range asked for, whatever was asked for before", () => {
+    const { memory } = memoryOf(1);
+    memory.bytes.forEach((_, at) => {
+      memory.bytes[at] = at % 251;
+    });
+    for (const [address, length] of [
+      [0, 4],
+      [0, 4],
+      [4, 4],
+      [4, 8],
+      [0, 4],
+      [PAGE - 8, 8],
+      [PAGE, 0],
+    ] as const) {
+      assert.deepEqual(memory.window(address, length), memory.bytes.subarray(address, address + length));
+    }
+  });
+
+  it("sees what is written later, and a memory that grew", () => {
+    const { wasm, memory } = memoryOf(1);
+    const before = memory.window(16, 600);
+    memory.bytes[17] = 9;
+    assert.equal(memory.window(16, 600), before);
+    assert.equal(before[1], 9);
+    wasm.grow(1);
+    const after = memory.window(16, 600);
+    assert.deepEqual([before.length, after.length, after[1]], [0, 600, 9]);
+    memory.bytes[17] = 10;
+    assert.equal(after[1], 10);
+  });
+});
+
 describe("byteString", () => {
   it("keeps all 256 bytes, over any chunk boundary", () => {
     const { memory } = memoryOf(1);

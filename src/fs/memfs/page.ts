@@ -38,7 +38,7 @@ export class Page {
   write(offset: number, from: Uint8Array, at: number, count: number): void {
     const { bytes } = this;
     if (count <= LOOP_BYTES) for (let i = 0; i < count; i++) bytes[offset + i] = from[at + i] ?? 0;
-    else bytes.set(part(from, at, count), offset);
+    else bytes.set(at === 0 && count === from.length ? from : part(from, at, count), offset);
   }
 
   #block(number: number): Uint8Array {

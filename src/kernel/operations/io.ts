@@ -11,7 +11,7 @@ import { IN_ACCESS, IN_MODIFY } from "../../abi/inotify.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
 import { S_IFDIR, S_IFREG, S_ISGID, S_ISUID } from "../../abi/stat.ts";
 import { PIPE_BUF, TRANSFER_BYTES, WAITING_BYTES } from "../../limits.ts";
-import type { IoVector } from "../../mem/guest-memory.ts";
+import type { GuestMemory, IoVector } from "../../mem/guest-memory.ts";
 import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
@@ -58,7 +58,7 @@ export function write(thread: Thread, fd: number, vector: IoVector, appends = fa
   beforeBytes(thread, file);
   const room = roomFor(thread, file, position, vector.total);
   if (room < 0) return room;
-  const moved = copyOut(process.memory.bytes, file, vector, position, room);
+  const moved = copyOut(process.memory, file, vector, position, room);
   afterBytes(thread, file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) {
@@ -94,7 +94,7 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   beforeBytes(thread, description.file);
   const room = roomFor(thread, description.file, append ? APPEND : position, vector.total);
   if (room < 0) return room;
-  const moved = copyOut(process.memory.bytes, description.file, vector, append ? APPEND : position, room);
+  const moved = copyOut(process.memory, description.file, vector, append ? APPEND : position, room);
   afterBytes(thread, description.file);
   if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) written(thread, description);
@@ -282,16 +282,30 @@ function copyIn(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: n
   return count === 0 ? file.read(position, bytes, 0, 0) : total;
 }
 
+/** From here on a part of memory is handed over as a view of its own. */
+const WINDOW_BYTES = 512;
+
 /** From guest to file; `position` may be APPEND. Bytes moved, or the error if none were. */
-function copyOut(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: number, most = TRANSFER_BYTES): number {
+function copyOut(
+  memory: GuestMemory,
+  file: OpenFile,
+  vector: IoVector,
+  position: number,
+  most = TRANSFER_BYTES,
+): number {
   const { addresses, lengths, count } = vector;
+  const { bytes } = memory;
   let total = 0;
   for (let i = 0; i < count; i++) {
     const address = addresses[i] ?? 0;
     const wanted = lengths[i] ?? 0;
     if (address + wanted > bytes.length) return total > 0 ? total : -EFAULT;
     const length = Math.min(wanted, TRANSFER_BYTES - total, most - total);
-    const moved = file.write(position === APPEND ? APPEND : position + total, bytes, address, length);
+    const at = position === APPEND ? APPEND : position + total;
+    const moved =
+      length < WINDOW_BYTES
+        ? file.write(at, bytes, address, length)
+        : file.write(at, memory.window(address, length), 0, length);
     if (moved < 0) return total > 0 ? total : moved;
     total += moved;
     if (moved < wanted) return total;
@@ -322,20 +336,25 @@ function readSignals(thread: Thread, description: OpenDescription, file: SignalF
   return moved === -EAGAIN && waits(description) ? parkRead(thread, description, vector) : moved;
 }
 
-function parkRead(thread: Thread, description: OpenDescription, vector: IoVector, deadlineNs?: number): Outcome {
-  const addresses: number[] = [];
-  const lengths: number[] = [];
-  for (let i = 0; i < vector.count; i++) {
-    addresses.push(vector.addresses[i] ?? 0);
-    lengths.push(vector.lengths[i] ?? 0);
-  }
+/** A copy of the first `count` numbers. */
+function listOf(numbers: Uint32Array, count: number): number[] {
+  return count === 1 ? [numbers[0] ?? 0] : Array.from(numbers.subarray(0, count));
+}
+
+function parkRead(thread: Thread, description: OpenDescription, vector: IoVector, deadlineNs = Infinity): Outcome {
   description.acquire();
+  // Written out: most of what programs wait for is this, and a spread copies field by field.
   return thread.process.kernel.scheduler.park({
-    ...parked(thread, deadlineNs),
+    thread,
+    deadlineNs,
+    heapIndex: -1,
+    woken: false,
+    timedOut: false,
+    queues: thread.queues,
     kind: "read",
     description,
-    addresses,
-    lengths,
+    addresses: listOf(vector.addresses, vector.count),
+    lengths: listOf(vector.lengths, vector.count),
   });
 }
 
@@ -361,7 +380,7 @@ function writeStream(thread: Thread, description: OpenDescription, vector: IoVec
     moved = file.write(0, scratch, 0, length);
     if (moved > 0) total = moved;
   } else {
-    moved = copyOut(bytes, file, vector, 0);
+    moved = copyOut(process.memory, file, vector, 0);
     if (moved > 0) total = moved;
   }
   if (moved === -EPIPE) {
