@@ -2,8 +2,9 @@
  * Layer: kernel. Futexes: who waits for which word, and what a thread's end does to the words it leaves behind
  * (get_robust_list(2), set_tid_address(2)). It must not know how calls come in.
  */
+import { EINVAL } from "../abi/errno.ts";
 import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT } from "../abi/futex.ts";
-import type { PendingFutex } from "./pending.ts";
+import type { PendingFutex, PendingOwnedFutex } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
 import type { SharedFile } from "./shared-file.ts";
 
@@ -20,7 +21,7 @@ export interface FutexWaiter {
   readonly bits: number;
   /** A wake reached it. */
   released: boolean;
-  readonly call: PendingFutex;
+  readonly call: PendingFutex | PendingOwnedFutex;
 }
 
 /** As many waiters for one word are woken or moved in long enough that the clock is read afterwards. */
@@ -78,7 +79,10 @@ export function isAwaited(process: Process, word: FutexWord): boolean {
   return waitersIn(process, word).at(word.address).size > 0;
 }
 
-/** Wake up to `most` of those who wait for a word with one of these bits, the longest first. How many. */
+/**
+ * Wake up to `most` of those who wait for a word with one of these bits, the longest first. How many; -EINVAL where one is met
+ * that only FUTEX_CMP_REQUEUE_PI may move.
+ */
 export function wakeAt(process: Process, word: FutexWord, most: number, bits: number): number {
   const all = waitersIn(process, word);
   const waiters = all.at(word.address);
@@ -87,6 +91,7 @@ export function wakeAt(process: Process, word: FutexWord, most: number, bits: nu
   let woken = 0;
   for (const waiter of waiters) {
     if (woken >= most) break;
+    if (waiter.call.kind === "owned futex") return -EINVAL;
     if ((waiter.bits & bits) === 0) continue;
     all.delete(waiter);
     waiter.released = true;

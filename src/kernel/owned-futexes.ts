@@ -4,7 +4,7 @@
  * futex is here while somebody waits for it. It must not know how calls come in.
  */
 import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from "../abi/futex.ts";
-import { CROWD, type FutexWord } from "./futexes.ts";
+import { CROWD, type FutexWord, waitersIn } from "./futexes.ts";
 import type { PendingOwnedFutex } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
 import type { SharedFile } from "./shared-file.ts";
@@ -56,9 +56,21 @@ export function leadsTo(owner: Thread | undefined, thread: Thread): boolean {
   for (let depth = 0; next !== undefined; depth++) {
     if (next === thread || depth === DEPTH) return true;
     const { pending } = next;
-    next = pending?.kind === "owned futex" && pending.granted === "no" ? pending.futex.owner : undefined;
+    next = pending?.kind === "owned futex" && pending.granted === "no" ? pending.futex?.owner : undefined;
   }
   return false;
+}
+
+/** Stand where a call waits: for its futex, or for the word it waits for first. */
+export function standAtOwned(call: PendingOwnedFutex): void {
+  if (call.futex !== undefined) call.futex.waiters.add(call);
+  else if (call.word?.released === false) waitersIn(call.thread.process, call.word).add(call.word);
+}
+
+/** Wait for neither any more. */
+export function leaveOwned(call: PendingOwnedFutex): void {
+  if (call.word?.released === false) waitersIn(call.thread.process, call.word).delete(call.word);
+  call.futex?.leave(call);
 }
 
 /** The word of who owns a futex others may wait for. */

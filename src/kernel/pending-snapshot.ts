@@ -90,8 +90,9 @@ export type PendingSnapshot =
       readonly file: number;
       readonly address: number;
       readonly at: number;
-      /** A thread's number. */
-      readonly owner: number;
+      /** A thread's number; undefined as long as `word` is waited for. */
+      readonly owner: number | undefined;
+      readonly word: FutexWaiterSnapshot | undefined;
       readonly granted: "no" | "yes" | "orphaned";
       readonly remainingNs: number | undefined;
     }

@@ -17,7 +17,7 @@ import { handlerWaits, restarts, takeFrom } from "./delivery.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { EpollFile } from "./events/epoll-file.ts";
 import { SignalFile } from "./events/signal-file.ts";
-import type { FutexWaiter } from "./futexes.ts";
+import type { FutexWaiter, FutexWord } from "./futexes.ts";
 import type { Message, MessageQueue, MessageWish } from "./ipc/messages.ts";
 import type { PosixMessage, PosixQueue } from "./ipc/posix-queues.ts";
 import { operate, type SemaphoreOperation, type SemaphoreSet } from "./ipc/semaphores.ts";
@@ -116,10 +116,15 @@ export interface PendingFutex extends PendingCall {
   readonly absolute: boolean;
 }
 
-/** FUTEX_LOCK_PI: until the owner, or its end, hands the futex on. */
+/** FUTEX_LOCK_PI, FUTEX_WAIT_REQUEUE_PI: until the owner, or its end, hands the futex on. */
 export interface PendingOwnedFutex extends PendingCall {
   readonly kind: "owned futex";
-  readonly futex: OwnedFutex;
+  /** undefined as long as `word` is waited for. */
+  futex: OwnedFutex | undefined;
+  /** FUTEX_WAIT_REQUEUE_PI: what was waited for first, and among whose waiters it stands while there is no futex. */
+  word: FutexWaiter | undefined;
+  /** The futex's. */
+  readonly target: FutexWord;
   /** Address of the word in the caller's memory. */
   readonly at: number;
   /** "orphaned": the owner died, and the word does not say yet whose it is. */
@@ -440,7 +445,8 @@ function interruption(pending: Pending): Outcome {
       if (pending.deadlineNs !== Infinity && !pending.absolute) return -EINTR;
       break;
     case "owned futex":
-      return RESTART;
+      // Who was moved would find its first word changed.
+      return pending.word === undefined || pending.futex === undefined ? RESTART : -EAGAIN;
     case "again":
     case "open":
     case "lock":

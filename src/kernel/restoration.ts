@@ -12,7 +12,7 @@ import { settleAll } from "./delivery.ts";
 import { OpenDescription } from "./descriptors.ts";
 import { EpollFile } from "./events/epoll-file.ts";
 import { restoreEvent, restoreWatches } from "./events/state.ts";
-import { standAt } from "./futexes.ts";
+import { type FutexWord, standAt } from "./futexes.ts";
 import { InotifyFile } from "./inotify.ts";
 import type { MessageQueue } from "./ipc/messages.ts";
 import type { Ownership } from "./ipc/objects.ts";
@@ -20,9 +20,9 @@ import { type PosixQueue, QueueFile } from "./ipc/posix-queues.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
-import { OwnedFutex, ownedAt } from "./owned-futexes.ts";
+import { OwnedFutex, ownedAt, standAtOwned } from "./owned-futexes.ts";
 import { PathFile } from "./path-file.ts";
-import { type Pending, parked } from "./pending.ts";
+import { type Pending, type PendingOwnedFutex, parked } from "./pending.ts";
 import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot } from "./pending-snapshot.ts";
 import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
@@ -258,7 +258,7 @@ class Restorer {
     if (pending.kind === "poll") for (const description of pending.descriptions) description?.acquire();
     // Whoever is continued before may wake it.
     if (pending.kind === "futex") standAt(pending);
-    else if (pending.kind === "owned futex") pending.futex.waiters.add(pending);
+    else if (pending.kind === "owned futex") standAtOwned(pending);
     else if (pending.kind === "queue send" && !pending.sent) pending.queue.senders.add(pending);
     else if (pending.kind === "queue receive" && !pending.message) pending.queue.receivers.add(pending);
     this.#kernel.scheduler.waitingBytes += bytesOf(pending);
@@ -329,17 +329,22 @@ class Restorer {
       case "futex": {
         const { kind, absolute } = described;
         const call: Pending = { ...parked(thread, this.#deadline(described.remainingNs)), kind, absolute, words: [] };
-        for (const { file, ...word } of described.words) {
-          call.words.push({ ...word, file: file < 0 ? undefined : this.#sharedNumbered(file), call });
-        }
+        for (const word of described.words) call.words.push({ ...word, ...this.#futexWord(word), call });
         return call;
       }
       case "owned futex": {
-        const { kind, at, granted, address } = described;
-        const file = described.file < 0 ? undefined : this.#sharedNumbered(described.file);
-        const futex = ownedAt(thread.process, { file, address }) ?? new OwnedFutex(file ?? thread.process, address);
-        this.#owners.set(futex, described.owner);
-        return { ...parked(thread, this.#deadline(described.remainingNs)), kind, futex, at, granted };
+        const { kind, at, granted, owner } = described;
+        const target = this.#futexWord(described);
+        let futex: OwnedFutex | undefined;
+        if (owner !== undefined) {
+          futex = ownedAt(thread.process, target) ?? new OwnedFutex(target.file ?? thread.process, target.address);
+          this.#owners.set(futex, owner);
+        }
+        const start = parked(thread, this.#deadline(described.remainingNs));
+        const call: PendingOwnedFutex = { ...start, kind, futex, word: undefined, target, at, granted };
+        const { word } = described;
+        if (word !== undefined) call.word = { ...word, ...this.#futexWord(word), call };
+        return call;
       }
       case "semaphores": {
         const { kind, operations, blockedBy } = described;
@@ -382,6 +387,10 @@ class Restorer {
       case "fork":
         return { ...parked(thread), kind: "fork", wish: { ...described.wish }, unwound: true };
     }
+  }
+
+  #futexWord({ file, address }: { readonly file: number; readonly address: number }): FutexWord {
+    return { file: file < 0 ? undefined : this.#sharedNumbered(file), address };
   }
 
   /** Put a lock back that somebody holds. */

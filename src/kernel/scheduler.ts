@@ -16,6 +16,7 @@ import type { Watch } from "./events/epoll-file.ts";
 import type { FileTimer } from "./events/timer-file.ts";
 import { leaveWords, standAt } from "./futexes.ts";
 import type { Kernel } from "./kernel.ts";
+import { leaveOwned, standAtOwned } from "./owned-futexes.ts";
 import { continuePending, interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
 import { fire, type Timer } from "./timers.ts";
@@ -212,7 +213,7 @@ export class Scheduler implements WakeSink {
         standAt(pending);
         break;
       case "owned futex":
-        pending.futex.waiters.add(pending);
+        standAtOwned(pending);
         break;
       case "epoll":
         pending.epoll.waiters.add(pending);
@@ -279,7 +280,7 @@ export class Scheduler implements WakeSink {
         leaveWords(pending);
         break;
       case "owned futex":
-        pending.futex.leave(pending);
+        leaveOwned(pending);
         break;
       case "fill":
         pending.description?.release();

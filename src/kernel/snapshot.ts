@@ -10,13 +10,20 @@ import { BytesFile } from "./bytes-file.ts";
 import type { ExitStatus } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import { type EventFileState, eventState } from "./events/state.ts";
+import type { FutexWaiter } from "./futexes.ts";
 import { type InotifyEvent, InotifyFile } from "./inotify.ts";
 import { type PosixQueueState, type PosixQueues, QueueFile } from "./ipc/posix-queues.ts";
 import type { SystemVState } from "./ipc/system-v.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lock } from "./locks.ts";
 import type { Pending } from "./pending.ts";
-import type { HeldLockSnapshot, LockSnapshot, PendingSnapshot, SignalWords } from "./pending-snapshot.ts";
+import type {
+  FutexWaiterSnapshot,
+  HeldLockSnapshot,
+  LockSnapshot,
+  PendingSnapshot,
+  SignalWords,
+} from "./pending-snapshot.ts";
 import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import { StreamInode } from "./pipefs.ts";
 import type { AlternateStack, Identity, Process } from "./process.ts";
@@ -346,6 +353,10 @@ class Taker {
     return { signal, value, thread: thread?.tid, remainingNs, intervalNs, overrun };
   }
 
+  #futexWaiter({ file, address, bits, released }: FutexWaiter): FutexWaiterSnapshot {
+    return { file: file === undefined ? -1 : this.#sharedFile(file), address, bits, released };
+  }
+
   #pending(pending: Pending): PendingSnapshot {
     const left = pending.deadlineNs - this.#now;
     const remainingNs = left === Infinity ? undefined : Math.max(0, left);
@@ -398,16 +409,14 @@ class Taker {
         return { kind: "pause" };
       case "futex": {
         const { kind, absolute } = pending;
-        const words = pending.words.map(({ file, address, bits, released }) => {
-          return { file: file === undefined ? -1 : this.#sharedFile(file), address, bits, released };
-        });
-        return { kind, words, absolute, remainingNs };
+        return { kind, words: pending.words.map((word) => this.#futexWaiter(word)), absolute, remainingNs };
       }
       case "owned futex": {
-        const { kind, at, granted } = pending;
-        const { place, address, owner } = pending.futex;
-        const file = "pid" in place ? -1 : this.#sharedFile(place);
-        return { kind, file, address, at, owner: owner?.tid ?? 0, granted, remainingNs };
+        const { kind, at, granted, futex, target } = pending;
+        const file = target.file === undefined ? -1 : this.#sharedFile(target.file);
+        const owner = futex === undefined ? undefined : (futex.owner?.tid ?? 0);
+        const word = pending.word === undefined ? undefined : this.#futexWaiter(pending.word);
+        return { kind, file, address: target.address, at, owner, granted, word, remainingNs };
       }
       case "semaphores": {
         const { kind, set, operations, blockedBy } = pending;

@@ -16,6 +16,7 @@ import {
   futexWake,
   futexWakeOperation,
 } from "../kernel/operations/futexes.ts";
+import { futexRequeueOwned, futexWaitRequeue } from "../kernel/operations/requeueing.ts";
 import { setClearAddress } from "../kernel/operations/threads.ts";
 import type { Thread } from "../kernel/process.ts";
 import type { WallTime } from "../wait/clock.ts";
@@ -25,7 +26,7 @@ const time: WallTime = { seconds: 0, nanoseconds: 0 };
 const now: WallTime = { seconds: 0, nanoseconds: 0 };
 
 /** Those that may count by the real clock. */
-const REALTIME_TOO: readonly number[] = [abi.FUTEX_WAIT_BITSET, abi.FUTEX_LOCK_PI2];
+const REALTIME_TOO: readonly number[] = [abi.FUTEX_WAIT_BITSET, abi.FUTEX_WAIT_REQUEUE_PI, abi.FUTEX_LOCK_PI2];
 
 export function sys_futex(
   thread: Thread,
@@ -59,6 +60,10 @@ export function sys_futex(
       return until(thread, timeout, undefined, (deadline) => futexWait(thread, at, value, -1, deadline, own));
     case abi.FUTEX_WAIT_BITSET:
       return until(thread, timeout, realtime, (deadline) => futexWait(thread, at, value, value3, deadline, own));
+    case abi.FUTEX_WAIT_REQUEUE_PI:
+      return until(thread, timeout, realtime, (deadline) => futexWaitRequeue(thread, at, value, other, deadline, own));
+    case abi.FUTEX_CMP_REQUEUE_PI:
+      return value === 1 ? futexRequeueOwned(thread, at, other, timeout, value3, own) : -EINVAL;
     case abi.FUTEX_LOCK_PI:
       return until(thread, timeout, true, (deadline) => futexLock(thread, at, deadline, true, own));
     case abi.FUTEX_LOCK_PI2:

@@ -261,11 +261,7 @@ const PROCESSES = [
   full("pidfd_getfd", processFiles.sys_pidfd_getfd),
   full("set_robust_list", futex.sys_set_robust_list),
   partial("get_robust_list", "another process's is EPERM", futex.sys_get_robust_list),
-  partial(
-    "futex",
-    "WAIT_REQUEUE_PI and CMP_REQUEUE_PI are ENOSYS; with one priority there is none to inherit",
-    futex.sys_futex,
-  ),
+  partial("futex", "FUTEX_FD is ENOSYS; with one priority there is none to inherit", futex.sys_futex),
   full("futex_waitv", futex.sys_futex_waitv),
   partial(
     "prctl",

@@ -105,6 +105,7 @@ export function futexRequeue(
   const target = wordAt(process, to, own);
   if (ownedAt(process, from) !== undefined) return -EINVAL;
   const woken = wakeAt(process, from, most, -1);
+  if (woken < 0) return woken;
   let rest = moved;
   const all = waitersIn(process, from);
   const waiters = all.at(from.address);
@@ -112,6 +113,7 @@ export function futexRequeue(
   // Those that are put at the end of the same set are not met again: the count is of those that were there.
   for (const waiter of [...waiters]) {
     if (rest === 0) break;
+    if (waiter.call.kind === "owned futex") return -EINVAL;
     all.delete(waiter);
     waiter.file = target.file;
     waiter.address = target.address;
@@ -218,20 +220,22 @@ export function futexLock(thread: Thread, address: number, deadlineNs: number, w
     ...parked(thread, deadlineNs),
     kind: "owned futex",
     futex,
+    word: undefined,
+    target: word,
     at: address,
     granted: "no",
   });
 }
 
-/** Who has a word that nobody waits for yet. The word says from now on that somebody does. */
-function claimed({ process }: Thread, address: number, word: FutexWord, value: number): Thread | number {
+/** Who has a word that nobody waits for yet: a thread, -EINVAL, -ESRCH. The word says from now on that somebody does. */
+export function claimed({ process }: Thread, address: number, word: FutexWord, value: number): Thread | number {
   if (isAwaited(process, word)) return -EINVAL;
   process.memory.view.setInt32(address, value | abi.FUTEX_WAITERS, true);
   return process.kernel.thread(value & abi.FUTEX_TID_MASK) ?? -ESRCH;
 }
 
 /** Who has a word that others wait for; what the word says must not contradict it, but where the owner has just died. */
-function agreed({ owner, waiters }: OwnedFutex, value: number): Thread | number {
+export function agreed({ owner, waiters }: OwnedFutex, value: number): Thread | number {
   const holder = value & abi.FUTEX_TID_MASK;
   const abandoned = holder === 0 && (value & abi.FUTEX_OWNER_DIED) !== 0;
   const [first] = waiters;
