@@ -53,9 +53,12 @@ function helpers(name: string, suite: Suite, source: string, work: string): void
     files.set("python3", join(here, "seek-data-capable.c"));
     files.set("getlimits", join(here, "getlimits.c"));
   }
-  for (const [tool, file] of files) {
+  const inGuest = new Map(files);
+  if (name === "coreutils")
+    for (const tool of ["getent", "getconf", "locale", "fallocate"]) inGuest.set(tool, join(here, "libc-tools.c"));
+  for (const [tool, file] of inGuest) {
     const flags = ["-w", "-I", work, ...(suite.flags?.(source) ?? [])];
-    run("gcc", ["-static", ...flags, "-o", join(work, "native-tools", tool), file], work);
+    if (files.has(tool)) run("gcc", ["-static", ...flags, "-o", join(work, "native-tools", tool), file], work);
     run(linden, ["cc", ...flags, "-o", join(work, "linden-tools", tool), file], work);
   }
 }
@@ -82,10 +85,19 @@ async function testPrograms(recipe: Recipe, { build, programs }: NonNullable<Sui
     await built(join(work, place), { ...recipe, build, programs: kept, data: [], files: {}, aliases: {} }, by);
 }
 
+/** Locales that tests ask for: glibc takes only those that are there, musl any. */
+function locales(work: string): string {
+  const place = join(work, "locales");
+  mkdirSync(place);
+  for (const name of ["en_US", "fr_FR", "tr_TR"])
+    run("localedef", ["-i", name, "-f", "UTF-8", join(place, `${name}.UTF-8`)], work);
+  return place;
+}
+
 function native(name: string, suite: Suite, source: string, work: string, words: readonly string[]): string {
   const path = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
   if (suite.ownRoot !== true) {
-    const env = { HOME: "/tmp", TELL, TOOLS: join(work, "native-tools"), PATH: path };
+    const env = { HOME: "/tmp", TELL, TOOLS: join(work, "native-tools"), PATH: path, LOCPATH: locales(work) };
     return run("bash", [join(work, suite.script), name, source, ...words], join(work, "native"), env);
   }
   const bind = (from: string, to: string) => ["--ro-bind", from, to];
@@ -102,13 +114,18 @@ function native(name: string, suite: Suite, source: string, work: string, words:
 }
 
 function guest(name: string, suite: Suite, source: string, work: string, words: readonly string[]): string {
-  const mounts = ["-v", `${source}:/suite:ro`, "-v", `${work}:/driver:ro`, "-w", "/tmp/w"];
+  const zones = "/usr/share/zoneinfo";
+  const mounts = [`${source}:/suite:ro`, `${work}:/driver:ro`, `${zones}:${zones}:ro`].flatMap((word) => ["-v", word]);
   const config = "CONFIG=/driver/root/suite.config";
   const variables = ["HOME=/tmp", `TELL=${TELL}`, "TOOLS=/driver/linden-tools", config].flatMap((word) => ["-e", word]);
   const shell = suite.script === "run.sh" ? "bash" : "sh";
   const command = [shell, `/driver/${suite.script}`, name, "/suite", ...words];
   const disk = suite.disk === undefined ? [] : ["--disk", suite.disk];
-  return run(linden, ["run", ...disk, "--image", suite.images, ...mounts, ...variables, ...command], work);
+  return run(
+    linden,
+    ["run", ...disk, "--image", suite.images, ...mounts, "-w", "/tmp/w", ...variables, ...command],
+    work,
+  );
 }
 
 async function compare(name: string, suite: Suite): Promise<void> {

@@ -13,6 +13,7 @@ mkdir -p src sed logs
 version() { export built_programs=$1 VERSION=$2 PACKAGE_VERSION=$2 PACKAGE_BUGREPORT=bug@gnu.org srcdir=$3 abs_srcdir=$3; }
 case $suite in
   coreutils) version "$(cat "$source/built")" 9.1 "$source"
+    test -h /bin || ln -s usr /relative # a test wants a relative link there
     for program in $built_programs; do ln -s "$(type -P "$program")" "src/$program"; done ;;
   grep) version 'grep egrep fgrep' 3.8 "$source/tests" ;;
   sed) version sed 4.9 "$source" ;;

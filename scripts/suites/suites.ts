@@ -72,7 +72,15 @@ const shellSuite = (images: string): Suite => ({
 
 export const SUITES: ReadonlyMap<string, Suite> = new Map<string, Suite>([
   ["sed", gnulib("sed", "testsuite/*.sh")],
-  ["grep", { ...gnulib("grep", "tests/*"), images: `${TOOLS},gzip` }],
+  [
+    "grep",
+    {
+      ...gnulib("grep", "tests/*"),
+      images: `${TOOLS},gzip`,
+      helpers: ["tests/get-mb-cur-max.c"],
+      flags: (source) => ["-I", join(source, "lib")],
+    },
+  ],
   ["diffutils", gnulib("diffutils", "tests/*")],
   ["gzip", gnulib("gzip", "tests/*", 60)],
   [
