@@ -40,8 +40,10 @@ export const DESCRIPTORS = 1024;
 export const MAPPINGS = 65_530;
 /** Live processes of one sandbox; EAGAIN beyond. Enforced by the kernel. */
 export const PROCESSES = 256;
-/** Real-time signals that wait for one process or thread; EAGAIN beyond. Enforced by the kernel. */
-export const SIGNALS_QUEUED = 1024;
+/** Signals that wait for processes of one real user (RLIMIT_SIGPENDING); EAGAIN from sigqueue(3) beyond. Enforced by the kernel. */
+export const SIGNALS_QUEUED = 4096;
+/** Signals that wait for all users' processes; EAGAIN from sigqueue(3) beyond. Enforced by the kernel. */
+export const SIGNALS_WAITING = 16_384;
 /** Threads of one process; EAGAIN beyond. Enforced by the kernel. */
 export const THREADS = 512;
 /** POSIX timers of one process; EAGAIN beyond. Enforced by the kernel. */

@@ -13,9 +13,12 @@ import {
   SA_ONSTACK,
   SA_RESETHAND,
   SA_RESTART,
+  SI_TIMER,
+  SI_USER,
   SIGCHLD,
   SIGCONT,
   SIGKILL,
+  SIGRTMIN,
   SIGSTOP,
 } from "../abi/signal.ts";
 import type { ExitStatus } from "./contracts.ts";
@@ -26,6 +29,7 @@ import {
   DISPOSITION_HANDLER,
   DISPOSITION_IGNORE,
   defaultAction,
+  type PendingSignals,
   SIGNALS,
   type SignalAction,
   type SignalInfo,
@@ -58,11 +62,29 @@ export function generate(process: Process, info: SignalInfo, thread?: Thread): n
   const blocked =
     signal !== SIGSTOP && (thread === undefined ? blockedByAll(process, signal) : thread.mask.has(signal));
   if (ignored && !blocked) return 0;
-  if (!(thread ?? process).signals.add(info)) return -EAGAIN;
+  if (!queue(process, info, (thread ?? process).signals)) return -EAGAIN;
   if (thread !== undefined) settle(thread);
   else for (const one of process.threads) if (!one.mask.has(signal) && settle(one)) break;
   if (blocked) wakeSignalWaits(process, signal);
   return 0;
+}
+
+/**
+ * Let a signal wait. As Linux's __send_signal_locked: where there are too many, a standard signal of kill(2) or the kernel has room
+ * all the same, and so has a timer's, of which one waits at a time; others come without what they tell, or, in real time, not at all.
+ */
+function queue(process: Process, info: SignalInfo, signals: PendingSignals): boolean {
+  const { signal, code } = info;
+  const standard = signal < SIGRTMIN;
+  if (standard && signals.set.has(signal)) return true;
+  const { signalAccounts } = process.kernel;
+  if ((standard && code >= 0) || code === SI_TIMER || signalAccounts.hasRoom(process)) {
+    signals.add(info, signalAccounts.of(process));
+    return true;
+  }
+  if (!standard && code !== SI_USER) return false;
+  signals.lose(signal);
+  return true;
 }
 
 /** Act on what needs no handler and note what does. Whether `attention` is now called for by a handler. */

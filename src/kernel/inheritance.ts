@@ -26,6 +26,7 @@ export function copyOf(thread: Thread, pid: number): { readonly process: Process
   copy.executable = process.executable;
   copy.userIdentity = process.userIdentity;
   copy.groupIdentity = process.groupIdentity;
+  copy.signalAccount = process.signalAccount;
   copy.dispositions.set(process.dispositions);
   process.actions.forEach((action, signal) => {
     copy.actions[signal] = action;

@@ -35,6 +35,7 @@ import { Programs } from "./programs.ts";
 import { PseudoTerminals } from "./pseudo-terminal.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SharedMemory } from "./shared-memory.ts";
+import { SignalAccounts } from "./signal-accounts.ts";
 import { kernelSignal, SIGNALS, type SignalInfo } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -99,6 +100,7 @@ export class Kernel {
   readonly epollCounts: EpollCounts = { watches: 0, look: 0, depth: 0 };
   readonly shared: SharedMemory;
   readonly systemV: SystemV;
+  readonly signalAccounts = new SignalAccounts(this);
   readonly queues: PosixQueues;
   /** For operations that need a Stat for themselves; good until the next call. */
   readonly stat = emptyStat();
@@ -349,6 +351,7 @@ export class Kernel {
     process.lastName = process.threads[0]?.name ?? process.lastName;
     this.scheduler.charge(process);
     process.timers.forgetAll();
+    for (const { signals } of [process, ...process.threads]) signals.clear();
     if (process.semaphoreUndo.length > 0) undoAll(process, this.systemV.now);
     process.held.length = 0;
     process.descriptors.closeAll();

@@ -162,8 +162,7 @@ export class ProcessView {
   }
 
   get queued(): number {
-    const { signals, threads } = this.#process;
-    return threads.reduce((sum, thread) => sum + thread.signals.infos.length, signals.infos.length);
+    return this.#process.kernel.signalAccounts.of(this.#process).queued;
   }
 
   get exitStatus(): number {

@@ -22,6 +22,7 @@ import type { Pending, PendingPoll } from "./pending.ts";
 import type { ResourceLimit } from "./resource-limits.ts";
 import type { Ready } from "./scheduler.ts";
 import type { Share } from "./shared-memory.ts";
+import type { SignalAccount } from "./signal-accounts.ts";
 import { SignalSet } from "./signal-set.ts";
 import { PendingSignals, SIGNALS, type SignalAction, type SignalInfo } from "./signals.ts";
 import { ProcessTimers } from "./timers.ts";
@@ -117,6 +118,8 @@ export class Process implements WalkContext, DescriptorOwner {
   readonly actions: (SignalAction | undefined)[] = [];
   /** SA_NOCLDSTOP and SA_NOCLDWAIT of SIGCHLD, which count without a handler too. */
   childFlags = 0;
+  /** Who pays for signals that wait; undefined before the first one. */
+  signalAccount: SignalAccount | undefined = undefined;
   /** Signals for any of its threads. */
   readonly signals = new PendingSignals();
   /** The signal that stopped it, 0 while it runs. */

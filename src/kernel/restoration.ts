@@ -32,7 +32,7 @@ import { check, rangesOf, streamInode } from "./restored-parts.ts";
 import { bytesOf } from "./scheduler.ts";
 import type { SharedFile } from "./shared-file.ts";
 import { SignalSet } from "./signal-set.ts";
-import { SIGNALS } from "./signals.ts";
+import { type PendingSignalState, type PendingSignals, SIGNALS } from "./signals.ts";
 import type { DescriptionSnapshot, KernelSnapshot, PlaceSnapshot, ProcessSnapshot } from "./snapshot.ts";
 import {
   HIDDEN_MOUNT,
@@ -42,7 +42,7 @@ import {
   type TimerSnapshot,
 } from "./snapshot.ts";
 import type { Terminal, TerminalState } from "./terminal.ts";
-import type { Timer } from "./timers.ts";
+import { type Timer, waitingSignal } from "./timers.ts";
 
 /** What the snapshot only names. */
 export interface RestorationOptions extends KernelOptions {
@@ -184,7 +184,7 @@ class Restorer {
       thread.killed = process.ending !== undefined;
       thread.mask.setMask(...mask);
       if (savedMask !== undefined) thread.savedMask = new SignalSet(...savedMask);
-      for (const info of signals) thread.signals.add({ ...info });
+      this.#restoreWaiting(thread.signals, process, signals);
       if (pending !== undefined) this.#park(thread, pending);
       if (rest.argument !== undefined && !thread.killed) {
         check(process.program?.prepareThread?.(thread) === 0, "has a thread that cannot be made");
@@ -207,15 +207,17 @@ class Restorer {
     Object.assign(process, { parentPid, group, session, executed, peakMemory, childrenPeakMemory });
   }
 
+  #restoreWaiting(signals: PendingSignals, process: Process, states: readonly PendingSignalState[]): void {
+    check(signals.restore(states, this.#kernel.signalAccounts.of(process)), "has signals that are none");
+  }
+
   #restoreSignals(process: Process, described: ProcessSnapshot): void {
     for (const { signal, action } of described.actions) {
       check(signal >= 1 && signal <= SIGNALS, "has a handler for no signal");
       process.actions[signal] = { ...action };
     }
     process.childFlags = described.childFlags;
-    for (const info of described.signals) {
-      check(info.signal >= 1 && info.signal <= SIGNALS && process.signals.add({ ...info }), "has signals too many");
-    }
+    this.#restoreWaiting(process.signals, process, described.signals);
     process.stopped = described.stopped;
     process.news = described.news;
   }
@@ -227,6 +229,7 @@ class Restorer {
       const timer = process.timers.make(one.signal, one.value, thread, interval);
       timer.intervalNs = one.intervalNs;
       timer.overrun = one.overrun;
+      if (one.waits) timer.sent = waitingSignal(timer);
       this.#kernel.scheduler.arm(timer, this.#deadline(one.remainingNs));
       return timer;
     };

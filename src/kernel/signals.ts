@@ -4,6 +4,7 @@
  */
 import {
   SI_KERNEL,
+  SI_USER,
   SIGCHLD,
   SIGCONT,
   SIGRTMIN,
@@ -14,7 +15,7 @@ import {
   SIGURG,
   SIGWINCH,
 } from "../abi/signal.ts";
-import { SIGNALS_QUEUED } from "../limits.ts";
+import type { SignalAccount } from "./signal-accounts.ts";
 import { SignalSet } from "./signal-set.ts";
 
 /** Signals are numbered 1 to 64. */
@@ -70,38 +71,93 @@ export function kernelSignal(signal: number): SignalInfo {
   return { signal, code: SI_KERNEL, pid: 0, uid: 0, value: 0, status: 0 };
 }
 
+/** A signal that waits, and who pays for it; nobody where it lost what it told. */
+interface Entry {
+  readonly info: SignalInfo;
+  readonly account: SignalAccount | undefined;
+}
+
 /** Signals generated and not taken yet: one of each below SIGRTMIN, a queue of the others, in order. */
 export class PendingSignals {
   readonly set = new SignalSet();
-  readonly #infos: SignalInfo[] = [];
+  #entries: Entry[] = [];
 
   get infos(): readonly SignalInfo[] {
-    return this.#infos;
+    return this.#entries.map(({ info }) => info);
   }
 
-  /** False when the queue is full (RLIMIT_SIGPENDING). A standard signal that is there already is not added again. */
-  add(info: SignalInfo): boolean {
+  /** Whether this very signal waits. */
+  holds(info: SignalInfo): boolean {
+    return this.set.has(info.signal) && this.#entries.some((entry) => entry.info === info);
+  }
+
+  /** A standard signal that is there already is not added again. */
+  add(info: SignalInfo, account: SignalAccount): void {
     const { signal } = info;
-    if (signal < SIGRTMIN && this.set.has(signal)) return true;
-    if (signal >= SIGRTMIN && this.#infos.length >= SIGNALS_QUEUED) return false;
+    if (signal < SIGRTMIN && this.set.has(signal)) return;
     this.set.add(signal);
-    this.#infos.push(info);
-    return true;
+    this.#entries.push({ info, account });
+    account.take();
+  }
+
+  /** The same without room for what it tells: it only shows that it came, once. */
+  lose(signal: number): void {
+    if (this.set.has(signal)) return;
+    this.set.add(signal);
+    const info = { signal, code: SI_USER, pid: 0, uid: 0, value: 0, status: 0 };
+    this.#entries.push({ info, account: undefined });
   }
 
   /** Take the oldest of this signal out. */
   take(signal: number): SignalInfo | undefined {
-    const index = this.#infos.findIndex((info) => info.signal === signal);
-    const info = this.#infos[index];
-    if (info === undefined) return undefined;
-    this.#infos.splice(index, 1);
-    if (!this.#infos.some((other) => other.signal === signal)) this.set.delete(signal);
-    return info;
+    const index = this.#entries.findIndex(({ info }) => info.signal === signal);
+    const entry = this.#entries[index];
+    if (entry === undefined) return undefined;
+    this.#entries.splice(index, 1);
+    entry.account?.give();
+    if (!this.#entries.some(({ info }) => info.signal === signal)) this.set.delete(signal);
+    return entry.info;
   }
 
   /** Forget all of this signal. */
   discard(signal: number): void {
     if (!this.set.has(signal)) return;
-    while (this.take(signal) !== undefined);
+    for (const { info, account } of this.#entries) if (info.signal === signal) account?.give();
+    this.#entries = this.#entries.filter(({ info }) => info.signal !== signal);
+    this.set.delete(signal);
   }
+
+  /** Forget them all: nobody is there any more who could have them. */
+  clear(): void {
+    for (const { account } of this.#entries) account?.give();
+    this.#entries = [];
+    this.set.setMask(0, 0);
+  }
+
+  /** Take over what waits for another thread, which is left without. */
+  inherit(other: PendingSignals): void {
+    this.#entries.push(...other.#entries.splice(0));
+    for (const { info } of this.#entries) this.set.add(info.signal);
+    other.clear();
+  }
+
+  /** As data: those that lost what they told are not paid for. */
+  state(): PendingSignalState[] {
+    return this.#entries.map(({ info, account }) => ({ info: { ...info }, lost: account === undefined }));
+  }
+
+  /** Take on what `state` told. False where a signal is none. */
+  restore(states: readonly PendingSignalState[], account: SignalAccount): boolean {
+    for (const { info, lost } of states) {
+      if (!(info.signal >= 1 && info.signal <= SIGNALS)) return false;
+      if (lost) this.lose(info.signal);
+      else this.add({ ...info }, account);
+    }
+    return true;
+  }
+}
+
+export interface PendingSignalState {
+  readonly info: SignalInfo;
+  readonly lost: boolean;
 }

@@ -30,10 +30,10 @@ import type { AlternateStack, Identity, Process } from "./process.ts";
 import { MasterFile } from "./pseudo-terminal.ts";
 import type { FileRange, SharedFile } from "./shared-file.ts";
 import type { SignalSet } from "./signal-set.ts";
-import type { SignalAction, SignalInfo } from "./signals.ts";
+import type { PendingSignalState, SignalAction } from "./signals.ts";
 import { InputStream, OutputStream } from "./streams.ts";
 import { type Terminal, TerminalFile, type TerminalState } from "./terminal.ts";
-import type { Timer } from "./timers.ts";
+import { signalWaits, type Timer } from "./timers.ts";
 
 /** The mount of shared memory without a file, which is in no table. */
 export const HIDDEN_MOUNT = -1;
@@ -130,7 +130,7 @@ export interface ThreadSnapshot {
   readonly clearAddress: number;
   readonly alternate: AlternateStack | undefined;
   readonly robustList: number;
-  readonly signals: readonly SignalInfo[];
+  readonly signals: readonly PendingSignalState[];
 }
 
 /** `thread` by number; `remainingNs` undefined where it is not armed. */
@@ -141,6 +141,8 @@ export interface TimerSnapshot {
   readonly remainingNs: number | undefined;
   readonly intervalNs: number;
   readonly overrun: number;
+  /** Its signal waits to be taken. */
+  readonly waits: boolean;
 }
 
 export interface ProcessSnapshot {
@@ -178,7 +180,7 @@ export interface ProcessSnapshot {
   readonly dispositions: readonly number[];
   readonly actions: readonly { readonly signal: number; readonly action: SignalAction }[];
   readonly childFlags: number;
-  readonly signals: readonly SignalInfo[];
+  readonly signals: readonly PendingSignalState[];
   /** AddressSpace.state() */
   readonly space: readonly number[];
   /** Those it set, by resource; -1 for none. */
@@ -301,7 +303,7 @@ class Taker {
       dispositions: [...process.dispositions],
       actions: process.actions.flatMap((action, signal) => (action === undefined ? [] : [{ signal, action }])),
       childFlags: process.childFlags,
-      signals: [...process.signals.infos],
+      signals: process.signals.state(),
       space: process.space.state((file) => this.#sharedFile(file)),
       limits: process.limits.flatMap((limit, resource) => {
         if (limit === undefined) return [];
@@ -341,7 +343,7 @@ class Taker {
         clearAddress: thread.clearAddress,
         alternate: thread.alternate === undefined ? undefined : { ...thread.alternate },
         robustList: thread.robustList,
-        signals: [...signals.infos],
+        signals: signals.state(),
       })),
     };
   }
@@ -349,8 +351,9 @@ class Taker {
   #timer(timer: Timer | undefined): TimerSnapshot | undefined {
     if (timer === undefined) return undefined;
     const { signal, value, thread, intervalNs, overrun, deadlineNs } = timer;
+    const waits = signalWaits(timer);
     const remainingNs = deadlineNs === Infinity ? undefined : Math.max(0, deadlineNs - this.#now);
-    return { signal, value, thread: thread?.tid, remainingNs, intervalNs, overrun };
+    return { signal, value, thread: thread?.tid, remainingNs, intervalNs, overrun, waits };
   }
 
   #futexWaiter({ file, address, bits, released }: FutexWaiter): FutexWaiterSnapshot {

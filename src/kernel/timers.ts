@@ -6,7 +6,7 @@ import { SI_TIMER } from "../abi/signal.ts";
 import type { Timed } from "../wait/deadlines.ts";
 import { generate } from "./delivery.ts";
 import type { Process, Thread } from "./process.ts";
-import { kernelSignal } from "./signals.ts";
+import { kernelSignal, type SignalInfo } from "./signals.ts";
 
 export interface Timer extends Timed {
   readonly kind: "timer";
@@ -25,6 +25,8 @@ export interface Timer extends Timed {
   intervalNs: number;
   /** Expirations since the signal was last generated, less one. */
   overrun: number;
+  /** The signal timer_create's last sent. While it waits no other is. */
+  sent: SignalInfo | undefined;
 }
 
 /** setitimer(2): real, virtual, profiling. The last two run on the wall as well: one guest's CPU time cannot be told. */
@@ -51,6 +53,7 @@ export class ProcessTimers {
       deadlineNs: Infinity,
       intervalNs: 0,
       overrun: 0,
+      sent: undefined,
       heapIndex: -1,
     };
   }
@@ -69,19 +72,40 @@ export class ProcessTimers {
   }
 }
 
+/** The thread a timer's signal is for, as long as there is one. */
+function receiver({ thread }: Timer): Thread | undefined {
+  return thread?.killed === true ? undefined : thread;
+}
+
+/** Whether what a timer sent last has not been taken yet. */
+export function signalWaits(timer: Timer): boolean {
+  return timer.sent !== undefined && (receiver(timer) ?? timer.process).signals.holds(timer.sent);
+}
+
+/** A signal that waits and looks like this timer's. */
+export function waitingSignal(timer: Timer): SignalInfo | undefined {
+  const { infos } = (receiver(timer) ?? timer.process).signals;
+  return infos.find(({ signal, code, value }) => signal === timer.signal && code === SI_TIMER && value === timer.value);
+}
+
 /** A timer's time has come: send its signal and arm it again where it repeats. */
 export function fire(timer: Timer, nowNs: number): void {
   const { process, intervalNs } = timer;
+  const waits = signalWaits(timer);
   let deadlineNs = Infinity;
-  timer.overrun = 0;
+  timer.overrun = waits ? timer.overrun + 1 : 0;
   if (intervalNs > 0) {
     const missed = Math.max(0, Math.floor((nowNs - timer.deadlineNs) / intervalNs));
-    timer.overrun = missed;
+    timer.overrun += missed;
     deadlineNs = timer.deadlineNs + (missed + 1) * intervalNs;
   }
   process.kernel.scheduler.arm(timer, deadlineNs);
-  if (timer.signal === 0) return;
+  if (timer.signal === 0 || waits) return;
   const info = kernelSignal(timer.signal);
-  const thread = timer.thread?.killed === true ? undefined : timer.thread;
-  generate(process, timer.interval > 0 ? info : { ...info, code: SI_TIMER, value: timer.value }, thread);
+  const thread = receiver(timer);
+  if (timer.interval > 0) generate(process, info, thread);
+  else {
+    timer.sent = { ...info, code: SI_TIMER, value: timer.value };
+    generate(process, timer.sent, thread);
+  }
 }

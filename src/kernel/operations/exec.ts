@@ -80,12 +80,13 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   process.descriptors.closeForExec();
   process.timers.forgetCreated();
   forgetProgram(process);
+  for (const one of process.threads) if (one !== thread) one.signals.clear();
   process.threads = [];
   process.held.length = 0;
   const fresh = new Thread(process, process.pid);
   fresh.name = commandName(request.named?.told ?? request.path);
   fresh.mask.set(thread.mask.low, thread.mask.high);
-  for (const info of thread.signals.infos) fresh.signals.add(info);
+  fresh.signals.inherit(thread.signals);
   process.entered = false;
   settleAll(process);
   kernel.scheduler.start(process);

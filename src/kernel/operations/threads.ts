@@ -40,6 +40,7 @@ export function exitThread(thread: Thread, code: number): Outcome {
   releaseLocks(thread);
   handOnAll(thread);
   clearNumber(thread);
+  thread.signals.clear();
   process.kernel.ends.ended(thread.tid);
   return GONE;
 }

@@ -44,7 +44,7 @@ import {
 } from "../../../src/kernel/operations/timers.ts";
 import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, Thread } from "../../../src/kernel/process.ts";
 import { SignalSet } from "../../../src/kernel/signal-set.ts";
-import { SIGNALS_QUEUED } from "../../../src/limits.ts";
+import { SIGNALS_QUEUED, SIGNALS_WAITING } from "../../../src/limits.ts";
 import { machine, type Running, spawn, vector } from "../simulated.ts";
 
 function setOf(...signals: number[]): SignalSet {
@@ -145,6 +145,36 @@ test("real-time signals queue in order, low numbers first, up to a limit", () =>
   for (let i = 0; i < SIGNALS_QUEUED; i++) queueSignal(one.thread, pid, SIGRTMIN + 1, told(i));
   assert.equal(queueSignal(one.thread, pid, SIGRTMIN + 1, told(0)), -EAGAIN);
   assert.equal(kill(one.thread, pid, SIGUSR2), GONE);
+});
+
+test("signals that wait are counted by real user, for all together too, and given back with who had them", () => {
+  const made = machine();
+  const [one, two] = [spawn(made), spawn(made)];
+  const { signalAccounts } = made.kernel;
+  const told = (value: number) => ({ code: -1, pid: 1, uid: 0, value });
+  const fill = (running: Running): number => {
+    let count = 0;
+    while (queueSignal(running.thread, running.process.pid, SIGRTMIN + 1, told(count)) === 0) count += 1;
+    return count;
+  };
+  for (const { thread } of [one, two]) changeMask(thread, SIG_SETMASK, setOf(SIGRTMIN + 1, SIGUSR1));
+  assert.equal(fill(one), SIGNALS_QUEUED);
+  assert.equal(fill(two), 0);
+  // Beyond the limit it is told that one came, and nothing else.
+  assert.equal(queueSignal(two.thread, two.process.pid, SIGUSR1, told(5)), 0);
+  assert.deepEqual(two.process.signals.state()[0]?.lost, true);
+  // Users do not add up to more than all together may have.
+  let sum = SIGNALS_QUEUED;
+  for (let uid = 1; uid < 8; uid++) {
+    const other = spawn(made);
+    changeMask(other.thread, SIG_SETMASK, setOf(SIGRTMIN + 1));
+    other.process.userIdentity = { real: uid, effective: 0, saved: 0 };
+    sum += fill(other);
+  }
+  assert.deepEqual([sum, signalAccounts.queued], [SIGNALS_WAITING, SIGNALS_WAITING]);
+  for (const process of made.kernel.processes) made.kernel.kill(process, SIGKILL);
+  made.host.run(made.kernel);
+  assert.equal(signalAccounts.queued, 0);
 });
 
 test("calls that wait end with EINTR, or are made again where SA_RESTART says so", () => {
