@@ -21,6 +21,9 @@ const DISK = "512m";
 /** Where it makes it. */
 const PLACE = "/made";
 
+/** How much of a name it keeps there: what tools look at is the end. */
+const NAME_END = 50;
+
 /** Read once for all sandboxes of this process. */
 const loaded = new Map<string, Promise<LoadedProgram>>();
 let streams: ReturnType<typeof standardStreams> | undefined;
@@ -41,7 +44,7 @@ export async function lockUp(module: string, directories: readonly string[]): Pr
     count += 1;
     await box.files.mkdir(place, { recursive: true });
     const { writes = [], changes = [], answer, cwd, tool } = job;
-    for (const path of [...writes, ...changes]) moved.set(path, `${place}/${moved.size}-${basename(path)}`);
+    for (const path of [...writes, ...changes]) moved.set(path, `${place}/${moved.size}-${basename(path).slice(-NAME_END)}`);
     for (const path of changes) {
       const bytes = await readFile(path).catch(() => undefined);
       if (bytes !== undefined) await box.files.write(moved.get(path) ?? "", bytes);

@@ -102,6 +102,7 @@ test("shown are the work's directory, those of its files, and whatever options n
   ]);
   // Where an output goes is not shown, nor what a -D says.
   assert.deepEqual(shown("-o", "../../secret/key", `-DKEY=${join(home, "secret/key")}`), [work]);
+  assert.ok(!reach([join(work, "a.c")], "/").includes("/"), "the root is no directory of work");
   mkdirSync(join(home, "project/.git"));
   assert.deepEqual(shown(), [join(home, "project")]);
   assert.deepEqual(reach([], work, join(home, "project")), [work], "never the whole home");

@@ -39,7 +39,8 @@ const SOURCE_BYTES = 4 * 1024 * 1024;
  * the files, and whatever options name. Absolute.
  */
 export function reach(words: readonly string[], cwd: string, home: string = homedir()): string[] {
-  const found = new Set([workTree(cwd, home)]);
+  // Who works in / names what is to be seen.
+  const found = new Set(cwd === "/" ? [] : [workTree(cwd, home)]);
   const add = (directory: string) => {
     const path = resolve(cwd, directory);
     if (isDirectory(path)) found.add(path);
