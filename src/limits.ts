@@ -138,6 +138,11 @@ export const MODULE_CONSTANT_OPERATIONS = 100;
 export const MODULE_NESTING = 10_000;
 /** Targets of one br_table. Enforced by the rewriter. */
 export const MODULE_BR_TABLE = 50_000;
+/**
+ * Branches to one block, calls that its catches may end at included: V8's optimizing compiler counts them in 16 bits and ends the
+ * process beyond. Enforced by the rewriter.
+ */
+export const MODULE_BRANCHES = 60_000;
 /** Loops and operations on ranges of memory, over all functions: each grows by some 20 bytes. Enforced by the rewriter. */
 export const MODULE_SAFEPOINTS = 1_000_000;
 /**

@@ -5,6 +5,7 @@ import { Encoder } from "../../src/engine/rewriter/encoder.ts";
 import { ModuleRefused } from "../../src/engine/rewriter/refusal.ts";
 import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
 import type { RewriteLimits } from "../../src/engine/rewriter/rewrite-limits.ts";
+import { MODULE_BRANCHES } from "../../src/limits.ts";
 import { PYTHON, RUBY } from "./programs.ts";
 import { type Bytes, code, WasmBuilder } from "./wasm-builder.ts";
 import { type Table, WebAssembly } from "./web-assembly.ts";
@@ -320,6 +321,48 @@ describe("rewrite: caps", () => {
     exactly(2 + 2 + 3, one, [0x04, 0x7f, ...one, 0x05, ...two, 0x0b], code.block(), code.drop);
     exactly(2 + 2 + 2, code.tryCatchAll(code.i32(1).concat(code.drop), []), code.block());
     exactly(2 + 3 + 2, code.tryCatchAll([...one, ...one, ...one, ...code.call(0), ...code.drop], []));
+  });
+
+  it("refuses more branches to one block than V8 can count, of whatever kind", () => {
+    const five = { branches: 5 };
+    const tagged = (...parts: Bytes[]) => {
+      const builder = body(...parts);
+      return builder.section(13, [1, 0, builder.type("i>")]).build();
+    };
+    const fine = (...parts: Bytes[]) => assert.ok(rewrite(tagged(...parts), five));
+    const excess = (...parts: Bytes[]) => refused(tagged(...parts), "limit branches", five);
+    const times = (count: number, ...part: Bytes[]) => new Array<number[]>(count).fill(part.flat());
+    const one = code.i32(1);
+    const branch = [...one, ...code.brIf(0)];
+    const call = [...code.i32(0), ...code.call(0), 0x1a];
+    for (const around of [code.block, code.loop]) {
+      fine(around(...times(5, branch)), around(...times(5, branch)));
+      excess(around(...times(6, branch)));
+    }
+    // To the function itself as well, and through blocks between.
+    excess(...times(3, branch), code.block(...times(3, [...one, ...code.brIf(1)])));
+    fine(code.block(...times(3, branch)), ...times(3, branch));
+    const guarded = (inside: Bytes[], handler: Bytes = []) => code.tryCatchAll(inside.flat(), handler);
+    const throwing = [...one, 0x04, 0x40, ...one, ...code.throw(0), 0x0b];
+    for (const part of [call, throwing]) {
+      fine(guarded(times(5, part)), guarded(times(5, part)), ...times(9, part));
+      excess(guarded(times(6, part)));
+      excess(guarded([code.block(...times(3, part)), ...times(3, part)]));
+      // What a handler throws goes to the block around.
+      fine(guarded(times(5, part), times(9, part).flat()));
+      excess(guarded([guarded([], times(5, part).flat()), part]));
+    }
+    // Each block that may let an exception pass is a way out of it; so is a safepoint.
+    excess(guarded(times(6, guarded([]))));
+    excess(guarded(times(6, code.loop())));
+    const table = (count: number) => [0x1f, 0x40, count, ...times(count, [2, 0]).flat(), 0x0b];
+    fine(code.block(table(5)));
+    excess(code.block(table(6)));
+    excess(code.block(table(3), table(3)));
+    const most = MODULE_BRANCHES;
+    rewrite(body(code.block(...times(most, branch))).build());
+    refused(body(code.block(...times(most + 1, branch))).build(), "limit branches");
+    assert.ok(most < 2 ** 16);
   });
 
   it("refuses each other excess", () => {

@@ -63,6 +63,9 @@ export class CodeReader {
   readonly #netOfType: Int32Array;
   /** Open blocks that catch. */
   #catching = 0;
+  /** By open block: branches to it, and the block that catches what is thrown in it; 0 is none. */
+  readonly #branches: Int32Array;
+  readonly #catchers: Int32Array;
   /** What a compiler must remember of this body: at each block and branch, every local and every operand. */
   #states = 0;
   /** Whether any body changes a table. */
@@ -87,6 +90,8 @@ export class CodeReader {
     this.#bases = new Int32Array(limits.nesting + 2);
     this.#parameters = new Int32Array(limits.nesting + 2);
     this.#results = new Int32Array(limits.nesting + 2);
+    this.#branches = new Int32Array(limits.nesting + 2);
+    this.#catchers = new Int32Array(limits.nesting + 2);
     this.#netOfType = Int32Array.from(spaces.types, ({ parameters, results }) => results.length - parameters.length);
   }
 
@@ -133,6 +138,7 @@ export class CodeReader {
     this.#depth = 0;
     this.#height = 0;
     this.#catching = 0;
+    this.#branches[0] = 0;
     this.#states = 0;
     while (this.#depth >= 0) {
       const start = decoder.at;
@@ -208,8 +214,11 @@ export class CodeReader {
         this.#label();
         break;
       case op.LABEL:
+        this.#label();
+        break;
       case op.RETHROW:
         this.#label();
+        this.#raised();
         break;
       case op.BR_TABLE:
         this.#brTable();
@@ -235,7 +244,10 @@ export class CodeReader {
     this.#parameters[depth] = parameters;
     this.#results[depth] = type?.results.length ?? 0;
     this.#bases[depth] = this.#height - parameters;
-    if (block === IN_TRY || block === IN_TRY_TABLE) this.#catching++;
+    const catching = block === IN_TRY || block === IN_TRY_TABLE;
+    if (catching) this.#catching++;
+    this.#branches[depth] = 0;
+    this.#catchers[depth] = catching ? depth : (this.#catchers[depth - 1] ?? 0);
     this.#remember();
   }
 
@@ -243,8 +255,24 @@ export class CodeReader {
     const depth = this.#depth;
     this.#height = (this.#bases[depth] ?? 0) + (this.#results[depth] ?? 0);
     const block = this.#blocks[depth] as number;
-    if (block === IN_TRY || block === IN_CATCH || block === IN_CATCH_ALL || block === IN_TRY_TABLE) this.#catching--;
     this.#depth--;
+    if (block !== IN_TRY && block !== IN_CATCH && block !== IN_CATCH_ALL && block !== IN_TRY_TABLE) return;
+    this.#catching--;
+    // What it did not catch goes on outwards.
+    this.#raised();
+  }
+
+  /** A branch to an open block, given by its index. */
+  #branchTo(block: number): void {
+    const branches = (this.#branches[block] ?? 0) + 1;
+    this.#branches[block] = branches;
+    if (branches > this.#limits.branches) this.#decoder.cap("branches", branches, this.#limits.branches);
+  }
+
+  /** Something that may throw: where something catches, a branch to there. */
+  #raised(): void {
+    const catcher = this.#depth < 0 ? 0 : (this.#catchers[this.#depth] ?? 0);
+    if (catcher !== 0) this.#branchTo(catcher);
   }
 
   /** Begin another arm of the innermost block with `values` on the stack. */
@@ -265,6 +293,8 @@ export class CodeReader {
   #turn(from: number, to: number, fault: string): void {
     if (this.#blocks[this.#depth] !== from) this.#decoder.malformed(fault, this.#decoder.at - 1);
     this.#blocks[this.#depth] = to;
+    // What is thrown while it handles an exception is not its own any more.
+    if (to === IN_CATCH || to === IN_CATCH_ALL) this.#catchers[this.#depth] = this.#catchers[this.#depth - 1] ?? 0;
   }
 
   #plain(kind: number, opcode: number, start: number): void {
@@ -296,6 +326,10 @@ export class CodeReader {
         break;
       case op.TAG:
         this.#index("tag", spaces.tagTypes.length);
+        this.#raised();
+        break;
+      case op.THROW_REF:
+        this.#raised();
         break;
       case op.MEMORY_ACCESS:
         this.#memoryAccess();
@@ -403,6 +437,8 @@ export class CodeReader {
     this.#safepoints += 1;
     this.#decoder.cap("safepoints", this.#safepoints, this.#limits.safepoints, at);
     this.#sites.sites.push(site(at, bulk));
+    // What a safepoint calls may end the thread by an exception.
+    this.#raised();
   }
 
   #index(what: string, count: number): number {
@@ -412,15 +448,17 @@ export class CodeReader {
     return index;
   }
 
-  /** A call of this type. Where something catches, it is a branch to there as well. */
+  /** A call of this type. */
   #called(type: number): void {
     this.#height += this.#netOfType[type] ?? 0;
+    this.#raised();
     if (this.#catching > 0) this.#remember();
   }
 
   #label(): void {
     // The function itself is the outermost label.
-    this.#index("label", this.#depth + 1);
+    const label = this.#index("label", this.#depth + 1);
+    this.#branchTo(this.#depth - label);
     this.#remember();
   }
 

@@ -44,6 +44,7 @@ export const TWO_MEMORIES = 40;
 export const ELEMENT_AND_TABLE = 41;
 export const ELEMENT = 42;
 export const TWO_TABLES = 43;
+export const THROW_REF = 44;
 
 type Span = readonly [first: number, last: number, kind: number];
 
@@ -64,7 +65,7 @@ export const INSTRUCTIONS = table(256, [
   [0x07, 0x07, CATCH],
   [0x08, 0x08, TAG],
   [0x09, 0x09, RETHROW],
-  [0x0a, 0x0a, NONE], // throw_ref
+  [0x0a, 0x0a, THROW_REF],
   [0x0b, 0x0b, END],
   [0x0c, 0x0d, LABEL],
   [0x0e, 0x0e, BR_TABLE],

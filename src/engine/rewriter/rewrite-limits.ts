@@ -3,6 +3,7 @@ import {
   MODULE_BODY_BYTES,
   MODULE_BODY_STATES,
   MODULE_BR_TABLE,
+  MODULE_BRANCHES,
   MODULE_BYTES,
   MODULE_CONSTANT_OPERATIONS,
   MODULE_DATA_SEGMENTS,
@@ -49,6 +50,7 @@ export interface RewriteLimits {
   readonly localsSum: number;
   readonly nesting: number;
   readonly brTable: number;
+  readonly branches: number;
   readonly safepoints: number;
 }
 
@@ -75,5 +77,6 @@ export const DEFAULT_LIMITS: RewriteLimits = {
   localsSum: MODULE_LOCALS_SUM,
   nesting: MODULE_NESTING,
   brTable: MODULE_BR_TABLE,
+  branches: MODULE_BRANCHES,
   safepoints: MODULE_SAFEPOINTS,
 };
