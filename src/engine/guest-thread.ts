@@ -70,11 +70,6 @@ export interface Surroundings {
   fatal(error: unknown): void;
 }
 
-interface BlockedCall {
-  readonly call: GuestCall;
-  readonly args: readonly number[];
-}
-
 /** Thrown between two calls of an entry, when the program was ended in between. One for all: making one takes its stack down. */
 const ENDED: Error = Object.freeze(new Error("the program was ended"));
 
@@ -90,8 +85,13 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   #instance: WasmInstance | undefined;
   #thread: Thread | undefined;
   /** The call the stack is suspended in; the rest when it is finished, or none, and the thread only gave way. */
-  #blocked: BlockedCall | "gave way" | "safepoint" | undefined;
+  #blocked: GuestCall | "gave way" | "safepoint" | undefined;
+  /** That call's words, where its codec wants them again. */
+  #words: readonly number[] = [];
   #resolve: ((value: number) => void) | undefined;
+  readonly #suspended = (resolve: (value: number) => void): void => {
+    this.#resolve = resolve;
+  };
   #killed = false;
   /** It must not run any further, or its stack is being taken down or put up: no call passes as usual. */
   #condemned = false;
@@ -214,9 +214,9 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   }
 
   /** What the guest gets for a call that was parked; BLOCKED when the codec parked it again. */
-  #finish({ call, args }: BlockedCall, outcome: Outcome): number {
+  #finish(call: GuestCall, outcome: Outcome): number {
     try {
-      const value = call.finish === undefined ? outcome : call.finish(this.thread, args, outcome);
+      const value = call.finish === undefined ? outcome : call.finish(this.thread, this.#words, outcome);
       if (value === BLOCKED) return value;
       checkAnswer(call, value);
       if (value === GONE) this.condemn();
@@ -273,7 +273,8 @@ export class GuestThread implements Caller, EntryContext, Attendant {
       return 0;
     }
     if (value === BLOCKED) {
-      this.#blocked = { call, args };
+      this.#blocked = call;
+      this.#words = args;
       this.#setVerdict(BLOCK);
       return 0;
     }
@@ -582,9 +583,7 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   /** The gate suspends the stack on the promise answered here. */
   suspend(): Promise<number> {
     if (!this.#killed) this.#setVerdict(PROCEED);
-    const promise = new Promise<number>((resolve) => {
-      this.#resolve = resolve;
-    });
+    const promise = new Promise<number>(this.#suspended);
     // Killed meanwhile: nobody else would resume it.
     if (this.#killed) this.#answer(0);
     return promise;

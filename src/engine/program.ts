@@ -181,7 +181,8 @@ export class GuestProgram implements Program, Surroundings {
   }
 
   resume(thread: Thread, outcome: Outcome): void {
-    this.#threads.get(thread)?.resume(outcome);
+    const { attendant } = thread;
+    if (attendant instanceof GuestThread) attendant.resume(outcome);
   }
 
   kill(): void {
