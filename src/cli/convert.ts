@@ -1,5 +1,4 @@
 /** Layer: cli. `linden convert`: a policy of any format in the words of another, or as a filter's bytes. */
-import { writeFileSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
   compile,
@@ -13,6 +12,7 @@ import {
   writeMinijailPolicy,
 } from "../lockdown/index.ts";
 import { print, say } from "./output.ts";
+import { putFile } from "./output-file.ts";
 import { HELP, UsageError } from "./usage.ts";
 
 type Format = (written: WrittenPolicy, machine: Machine) => WrittenText | Uint8Array;
@@ -53,7 +53,9 @@ export function convert(argv: readonly string[]): number {
   const lost = [...written.lost, ...(result instanceof Uint8Array ? [] : result.lost)];
   if (written.files.length > 0 || written.ports.length > 0) lost.push("its files and ports: they are Landlock's");
   for (const line of lost) say(`not carried over: ${line}`);
-  put(result instanceof Uint8Array ? result : Buffer.from(result.text), values.output);
+  const content = result instanceof Uint8Array ? result : result.text;
+  if (values.output === undefined) print(1, content);
+  else putFile(values.output, content);
   return 0;
 }
 
@@ -66,9 +68,4 @@ function machineOf(arch: string | undefined, caps: string | undefined): Machine 
   if (wrong !== undefined) throw new UsageError("convert", `--caps ${wrong}: expected names such as CAP_SYS_ADMIN`);
   const machine = thisMachine(names);
   return arch === undefined ? machine : { ...machine, architecture: arch };
-}
-
-function put(bytes: Uint8Array, file: string | undefined): void {
-  if (file !== undefined) writeFileSync(file, bytes);
-  else for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
 }

@@ -2,7 +2,6 @@
  * Layer: cli. `linden image …`: the programs a sandbox can start with, built, listed, packed into one file and loaded from
  * it. It must not know how they are built.
  */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { builtImage, loadImage, packImage, StoreError } from "../store/index.ts";
@@ -18,6 +17,7 @@ import {
 } from "../toolchain/index.ts";
 import { lockUp } from "./cc.ts";
 import { print, say } from "./output.ts";
+import { putFile } from "./output-file.ts";
 import { progressLine } from "./progress-line.ts";
 import { HELP, UsageError } from "./usage.ts";
 
@@ -104,7 +104,7 @@ async function pack(name: string, output = `${name}.tar`): Promise<number> {
   if (directory === undefined) throw new UsageError("image", `${name}: it is not built: linden image build ${name}`);
   await warnOfStale(name);
   const { bytes, digest } = packImage(name, directory, output);
-  await writeFile(output, bytes);
+  putFile(output, bytes);
   print(1, `${digest}  ${output}\n`);
   return 0;
 }
@@ -115,7 +115,7 @@ async function packLibrary(output: string | undefined): Promise<number> {
   try {
     const llvm = await findLlvm(lockUp, line.show);
     const { file, bytes } = await packSysroot(await sysroot(llvm, line.show));
-    await writeFile(output ?? file, bytes);
+    putFile(output ?? file, bytes);
     print(1, `${output ?? file}\n`);
     return 0;
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Layer: cli. `linden learn`: runs a native program, and writes or tries out its policy. What was seen is lockdown's to judge. */
-import { accessSync, closeSync, constants, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadPolicy, parsePolicy } from "../lockdown/formats/index.ts";
@@ -15,6 +15,7 @@ import {
 } from "../lockdown/learn/index.ts";
 import { escapeText } from "../sandbox/text.ts";
 import { print, say } from "./output.ts";
+import { putFile } from "./output-file.ts";
 import { HELP, UsageError } from "./usage.ts";
 
 const NOT_FOUND = 127;
@@ -131,7 +132,7 @@ async function record(
   const text = policyText(learned.data);
   parsePolicy(text, output ?? "the policy");
   if (output === undefined) print(1, text);
-  else replace(output, text);
+  else putFile(output, text);
   report(learned, learner, output, before !== undefined);
   return status;
 }
@@ -153,18 +154,6 @@ function readExisting(file: string): unknown {
   if (format !== "linden")
     throw new UsageError("learn", `${file} is a policy in ${format}'s format: only Linden's own can be merged`);
   return JSON.parse(text);
-}
-
-/** All of it or nothing: a policy half written would lock half. */
-function replace(file: string, text: string): void {
-  const fresh = `${file}.${process.pid}.new`;
-  const descriptor = openSync(fresh, "wx", 0o644);
-  try {
-    writeSync(descriptor, text);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(fresh, file);
 }
 
 function report(

@@ -14,8 +14,8 @@ export function say(message: string): void {
  * Text of our own making, as it is. Throws OutputLost where it is an answer that cannot be written; a reader that left wants no
  * more of it.
  */
-export function print(descriptor: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text, "utf8");
+export function print(descriptor: 1 | 2, text: string | Uint8Array): void {
+  const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(descriptor, bytes, at);
@@ -28,12 +28,12 @@ export function print(descriptor: 1 | 2, text: string): void {
   }
 }
 
-/** Standard output takes no more: a full disk, say. */
+/** What was asked for cannot be written: a full disk, say. */
 export class OutputLost extends Error {
   override readonly name = "OutputLost";
 
-  constructor(code: string) {
-    super(`output cannot be written (${code})`);
+  constructor(code: string, file?: string) {
+    super(`${file === undefined ? "output" : `${file}:`} cannot be written (${code})`);
   }
 }
 

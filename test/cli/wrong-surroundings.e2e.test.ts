@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readlinkSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -19,10 +19,19 @@ writeFileSync(join(home, "good.wasm"), goodProgram());
 /** What goodProgram ends with. */
 const GOOD = 42;
 
+const POLICY = { about: "short", default: { errno: "EPERM" }, syscalls: [{ syscall: "read", why: "it reads" }] };
+
+/** A reason to skip, or false: a small file system takes root, or a user namespace. */
+function whyNoTmpfs(): string | false {
+  const { status } = spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", home], { stdio: "ignore" });
+  return status !== 0 && "mounting takes root";
+}
+
 /** By a shell, whose own words lay out descriptors and bytes; "$@" is Linden. */
-function shell(script: string, env: NodeJS.ProcessEnv = {}) {
+function shell(script: string, env: NodeJS.ProcessEnv = {}, under: readonly string[] = []) {
   const own = [process.execPath, "--disable-warning=ExperimentalWarning", CLI];
-  return spawnSync("sh", ["-c", script, "sh", ...own], {
+  const [file = "", ...words] = [...under, "sh", "-c", script, "sh", ...own];
+  return spawnSync(file, words, {
     cwd: home,
     encoding: "utf8",
     timeout: 30_000,
@@ -61,7 +70,7 @@ describe("files", () => {
     ["run -v /dev/null:/x:ro good.wasm", /^mounts\["\/x"\]: expected .*regular file, got "\/dev\/null"$/, 125],
     [
       "image pack busybox -o /nowhere/x.tar",
-      /^(\/nowhere\/x\.tar: no such file or directory|busybox: it is not built)/,
+      /^(\/nowhere\/x\.tar: cannot be written \(ENOENT\)$|busybox: it is not built)/,
       125,
     ],
     ["learn -o /nowhere/x -- true", /^\/nowhere: no such file or directory \(ENOENT\)$/, 125],
@@ -89,6 +98,31 @@ describe("the surroundings", () => {
     }
     const { status, stderr } = shell('"$@" help | true');
     assert.deepEqual([status, stderr], [0, ""]);
+  });
+
+  test("a file that cannot be written whole is not there, or stays as it was", { skip: whyNoTmpfs() }, () => {
+    const full = join(home, "full");
+    mkdirSync(full);
+    writeFileSync(join(home, "wide.json"), JSON.stringify({ ...POLICY, about: "x".repeat(8192) }));
+    // A page holds the file that was there, and none is left.
+    const { status, stdout, stderr } = shell(
+      `mount -t tmpfs -o size=4k tmpfs full && echo old > full/policy && "$@" convert -o full/policy wide.json
+       status=$?; cat full/policy; ls full; exit $status`,
+      {},
+      ["unshare", "--mount"],
+    );
+    assert.deepEqual([status, stderr], [125, "linden: full/policy: cannot be written (ENOSPC)\n"]);
+    assert.equal(stdout, "old\npolicy\n");
+  });
+
+  test("what is no plain file is written to, and stays what it is", () => {
+    writeFileSync(join(home, "policy.json"), JSON.stringify(POLICY));
+    symlinkSync("target", join(home, "link"));
+    for (const words of ["/dev/stdout policy.json | cat", "link policy.json && cat link"]) {
+      const { status, stdout } = shell(`"$@" convert -o ${words}`);
+      assert.deepEqual([status, JSON.parse(stdout).about], [0, POLICY.about], words);
+    }
+    assert.equal(readlinkSync(join(home, "link")), "target");
   });
 
   test("closed standard streams are no obstacle", () => {
