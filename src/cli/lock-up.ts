@@ -44,7 +44,8 @@ export async function lockUp(module: string, directories: readonly string[]): Pr
     count += 1;
     await box.files.mkdir(place, { recursive: true });
     const { writes = [], changes = [], answer, cwd, tool } = job;
-    for (const path of [...writes, ...changes]) moved.set(path, `${place}/${moved.size}-${basename(path).slice(-NAME_END)}`);
+    for (const path of [...writes, ...changes])
+      moved.set(path, `${place}/${moved.size}-${basename(path).slice(-NAME_END)}`);
     for (const path of changes) {
       const bytes = await readFile(path).catch(() => undefined);
       if (bytes !== undefined) await box.files.write(moved.get(path) ?? "", bytes);
