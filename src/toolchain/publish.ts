@@ -1,16 +1,17 @@
 /** Layer: toolchain. How what was made takes its place. It must not know what it is. */
-import { chmod, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, lstat, rename, rm, writeFile } from "node:fs/promises";
 import { ToolchainError } from "./errors.ts";
 
 /**
- * A device or pipe is written to, anything else is replaced whole, with `mode` as the umask leaves it. Never by copyFile: it
- * changes the target's mode, and where it fails it removes it, which as root is the end of /dev/null. Throws ToolchainError
- * where it cannot be written.
+ * A device or pipe is written to, and so is what a link leads to (/dev/stdout is one); anything else is replaced whole, with `mode`
+ * as the umask leaves it. Never by copyFile: it changes the target's mode, and where it fails it removes it, which as root is the
+ * end of /dev/null. Throws ToolchainError where it cannot be written.
  */
 export async function publish(bytes: Uint8Array, output: string, mode: number): Promise<void> {
   const beside = `${output}.linden-${process.pid}`;
   try {
-    const there = await stat(output).catch(() => undefined);
+    const there = await lstat(output).catch(() => undefined);
+    if (there?.isSymbolicLink()) return await writeFile(output, bytes, { mode });
     if (there !== undefined && !there.isFile()) return await writeFile(output, bytes, { flag: "r+" });
     await writeFile(beside, bytes, { flag: "wx" });
     await chmod(beside, mode & ~process.umask());
