@@ -78,12 +78,15 @@ async function keep(
     return final;
   }
   try {
-    await sweep(parent, key, lock);
-    const fresh = await mkdtemp(join(parent, `.${key}.`));
+    await sweep(parent, key);
+    const fresh = await mkdtemp(join(parent, `.${key}.${process.pid}.`));
     try {
       await build(fresh);
       await chmod(fresh, 0o755);
-      await rename(fresh, final);
+      await rename(fresh, final).catch(async (error: unknown) => {
+        // Two that took over one lock at once both built it: they built the same.
+        if (!(await exists(final))) throw error;
+      });
     } finally {
       await rm(fresh, { recursive: true, force: true });
     }
@@ -93,11 +96,16 @@ async function keep(
   }
 }
 
-/** Takes away what builders of this key that were killed left half built. The lock is ours: nobody builds it now. */
-async function sweep(parent: string, key: string, lock: string): Promise<void> {
+/**
+ * Takes away what builders of this key that were killed left half built. Those that live keep theirs, though the lock is ours: of
+ * several that find the lock of a dead one, each may have removed that of the one before it.
+ */
+async function sweep(parent: string, key: string): Promise<void> {
   for (const name of await readdir(parent)) {
-    const path = join(parent, name);
-    if (name.startsWith(`.${key}.`) && path !== lock) await rm(path, { recursive: true, force: true });
+    if (!name.startsWith(`.${key}.`)) continue;
+    const [, builder] = /^(?:(\d+)\.)?\w{6}$/.exec(name.slice(key.length + 2)) ?? [undefined, "1"];
+    if (builder === undefined || !isAlive(Number(builder)))
+      await rm(join(parent, name), { recursive: true, force: true });
   }
 }
 

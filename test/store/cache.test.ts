@@ -56,13 +56,34 @@ test("the lock of a process that died is taken over", async () => {
   assert.deepEqual(readdirSync(join(root, "kind")), ["key"]);
 });
 
+test("two that build because each removed the other's lock for a dead one's spoil nothing", async () => {
+  const parts = (directory: string, from: number) => {
+    for (let part = from; part < from + 5; part++) writeFileSync(join(directory, `${part}`), "part");
+  };
+  const built = await cached(
+    "kind",
+    "key",
+    async (directory) => {
+      parts(directory, 0);
+      // Who looked at the dead one's lock before we removed it removes ours now.
+      rmSync(join(root, "kind", ".key.lock"));
+      const other = await cached("kind", "key", async (fresh) => parts(fresh, 0), root);
+      assert.equal(readdirSync(other).length, 5);
+      parts(directory, 5);
+    },
+    root,
+  );
+  assert.equal(readdirSync(built).length, 5, "the first that was whole is kept");
+  assert.deepEqual(readdirSync(join(root, "kind")), ["key"]);
+});
+
 test("what a killed builder left half built goes with the next one, and nobody else's does", async () => {
-  for (const left of [".key.aaaaaa", ".other.bbbbbb", "key-2"]) {
+  for (const left of [".key.aaaaaa", ".key.99999999.cccccc", ".other.bbbbbb", ".key.2.1.dddddd", "key-2"]) {
     mkdirSync(join(root, "kind", left, "deep"), { recursive: true, mode: 0o700 });
   }
   symlinkSync("99999999", join(root, "kind", ".key.lock"));
   await cached("kind", "key", write("yes"), root);
-  assert.deepEqual(readdirSync(join(root, "kind")).sort(), [".other.bbbbbb", "key", "key-2"]);
+  assert.deepEqual(readdirSync(join(root, "kind")).sort(), [".key.2.1.dddddd", ".other.bbbbbb", "key", "key-2"]);
 });
 
 test("a cache that others can write is refused", async () => {
