@@ -247,8 +247,11 @@ export class ProcessView {
     return 0;
   }
 
-  rename(tid: number, name: ByteString): void {
+  /** 0; -EINVAL: a process names its own threads alone. */
+  rename(tid: number, name: ByteString): number {
+    if (this.#running?.process !== this.#process) return -EINVAL;
     for (const thread of this.#process.threads) if (thread.tid === tid) thread.name = name;
+    return 0;
   }
 
   get #ended(): boolean {

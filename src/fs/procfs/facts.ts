@@ -116,7 +116,7 @@ export interface ProcessFacts {
   limit(resource: number): readonly [soft: number, hard: number];
   /** How its own root and mounts look, for mounts and mountinfo. */
   describe(place: Location): ByteString;
-  rename(tid: number, name: ByteString): void;
+  rename(tid: number, name: ByteString): number;
   readonly oomAdjustment: number;
   /** 0; -EINVAL (no number, or outside -1000 to 1000), -EACCES (below what the superuser set last). */
   adjustOom(value: number): number;

@@ -128,7 +128,7 @@ function openName(inode: ProcInode, id: number, process: Found, all: KeptTexts):
     const found = process();
     if (found === undefined) return -ESRCH;
     const name = String.fromCharCode(...bytes.subarray(0, NAME_BYTES)).split("\0")[0] ?? "";
-    found.rename(id, name as ByteString);
-    return bytes.length;
+    const error = found.rename(id, name as ByteString);
+    return error < 0 ? error : bytes.length;
   });
 }
