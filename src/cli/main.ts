@@ -26,7 +26,22 @@ function wantsCell(): boolean {
   const observed = (process.env.NODE_V8_COVERAGE ?? process.env.NODE_OPTIONS) !== undefined;
   const options = process.execArgv.filter((option) => option !== "--" && !option.startsWith("--disable-warning="));
   // An older Node has no node:ffi: it gets one clear sentence from the API.
-  return !observed && options.length === 0 && !argv.includes("--unsafe-no-lock") && isBuiltin("node:ffi");
+  return (
+    !observed &&
+    options.length === 0 &&
+    !argv.includes("--unsafe-no-lock") &&
+    isBuiltin("node:ffi") &&
+    standsSomewhere()
+  );
+}
+
+/** A thread cannot be started from a directory that is gone; the command itself says so in a line. */
+function standsSomewhere(): boolean {
+  try {
+    return process.cwd() !== "";
+  } catch {
+    return false;
+  }
 }
 
 function carryOutAhead(): void {

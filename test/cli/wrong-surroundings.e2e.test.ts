@@ -155,13 +155,13 @@ describe("the surroundings", () => {
 
   test("a current directory that is gone is told in one line", () => {
     const gone = join(home, "gone");
-    mkdirSync(gone);
-    const { status, stderr } = shell('cd gone && rmdir ../gone && "$@" guests');
-    assert.deepEqual(
-      [status, stderr],
-      [125, "linden: the current directory is not there any more: change into another one\n"],
-    );
-    assert.throws(() => rmdirSync(gone), /ENOENT/);
+    for (const command of ["guests", "run good.wasm", "shell"]) {
+      mkdirSync(gone);
+      const { status, stderr } = shell(`cd gone && rmdir ../gone && "$@" ${command}`);
+      const line = "linden: the current directory is not there any more: change into another one\n";
+      assert.deepEqual([status, stderr], [125, line], command);
+      assert.throws(() => rmdirSync(gone), /ENOENT/);
+    }
   });
 
   test("a home that is empty, relative, a file, or not to be written, stands in no program's way", () => {
