@@ -8,6 +8,7 @@ import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
 import { runJob, type Session } from "../llvm.ts";
 import type { Sysroot } from "../sysroot.ts";
+import { withNarrowCatches } from "../wasm/catches.ts";
 import { functionImports } from "../wasm/imports.ts";
 import { withoutStartWait } from "../wasm/start-wait.ts";
 
@@ -84,6 +85,16 @@ async function strip(request: LinkRequest): Promise<void> {
 }
 
 export const stripStage: Stage = { name: "strip", run: strip };
+
+/** Before any stage that counts on what catches what. */
+export const catchesStage: Stage = {
+  name: "catches",
+  run: async (request) => {
+    const linked = new Uint8Array(await readFile(request.file));
+    const narrow = withNarrowCatches(linked);
+    if (narrow !== linked) await writeFile(request.file, narrow);
+  },
+};
 
 export const linkStage: Stage = {
   name: "link",

@@ -118,7 +118,7 @@ function readSignatures({ reader, count }: { reader: Reader; count: number }): s
   return signatures;
 }
 
-function skipLocals(reader: Reader): void {
+export function skipLocals(reader: Reader): void {
   for (let groups = reader.number(); groups > 0; groups -= 1) {
     reader.skipNumber();
     reader.byte();

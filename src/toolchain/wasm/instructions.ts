@@ -12,6 +12,9 @@ export type Seen = {
   indirect(type: number): void;
   /** A function whose reference is taken. */
   reference(index: number): void;
+  /** Where a catch_all stands; a tag that is thrown. */
+  catchAll?(at: number): void;
+  thrown?(tag: number): void;
 };
 
 const END = 0x0b;
@@ -20,7 +23,7 @@ const END = 0x0b;
 const NUMBERS = new Map<number, number>();
 for (const [count, codes] of [
   [0, [0x00, 0x01, 0x05, 0x0a, 0x0f, 0x19, 0x1a, 0x1b, 0xd1, 0xd3]],
-  [1, [0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x09, 0x0c, 0x0d, 0x18, 0x3f, 0x40, 0x41, 0x42, 0xd0]],
+  [1, [0x02, 0x03, 0x04, 0x06, 0x07, 0x09, 0x0c, 0x0d, 0x18, 0x3f, 0x40, 0x41, 0x42, 0xd0]],
   [1, [0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26]],
 ] as const) {
   for (const code of codes) NUMBERS.set(code, count);
@@ -43,6 +46,7 @@ export function walkExpression(reader: Reader, seen: Seen): void {
     // delegate closes its try.
     else if (code === END || code === 0x18) open.pop();
     if (code === END) continue;
+    if (code === 0x19) seen.catchAll?.(reader.at - 1);
     if (numbers !== undefined) skipNumbers(reader, numbers);
     else if (code === 0x1f) {
       open.push(catching);
@@ -60,6 +64,9 @@ function special(reader: Reader, code: number, seen: Seen, catching: boolean): v
   else if (code === 0x11 || code === 0x13) {
     seen.indirect(reader.number());
     reader.skipNumber();
+  } else if (code === 0x08) {
+    const tag = reader.number();
+    seen.thrown?.(tag);
   } else if (code === 0xd2) seen.reference(reader.number());
   else if (code === 0x0e) skipNumbers(reader, reader.number() + 1);
   else if (code === 0x1c) skipNumbers(reader, reader.number());

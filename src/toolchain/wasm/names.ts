@@ -64,7 +64,8 @@ function encodeNames(names: ReadonlyMap<number, string>): Uint8Array[] {
   return [Uint8Array.of(0), encodeNumber(content.length), content];
 }
 
-function encodeNumber(value: number): Uint8Array {
+/** An unsigned LEB128 number. */
+export function encodeNumber(value: number): Uint8Array {
   const bytes: number[] = [];
   for (let left = value; ; left = Math.floor(left / 128)) {
     if (left < 128) {
