@@ -88,6 +88,11 @@ export class ControlMemory implements Countdown {
     this.#words[(slot + INSIDE_OFFSET) >> 2] = 0;
   }
 
+  /** Whose calls come through a slot; nobody's before its thread runs, and after it is given back. */
+  seated(slot: number): unknown {
+    return this.threads.get(slot >>> SLOT_SHIFT);
+  }
+
   /** Let no call pass, and forget whose they were. */
   bar(slot: number): void {
     this.threads.set(slot >>> SLOT_SHIFT, null);

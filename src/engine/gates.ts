@@ -63,7 +63,7 @@ export class Gates {
 
   /** The thread whose stack runs, or ran last; undefined where it is gone. */
   get thread(): Thread | undefined {
-    return this.#callers[this.control.current >>> SLOT_SHIFT]?.thread;
+    return (this.control.seated(this.control.current) ?? undefined) as Thread | undefined;
   }
 
   /** A slot for a thread; undefined when all are taken. */

@@ -109,6 +109,18 @@ describe("a killed program", () => {
     assert.equal(process.calls, 1);
   });
 
+  it("is the caller while it makes a call, not before it is entered and not after its end", async () => {
+    const seen: boolean[] = [];
+    const made = machine({
+      calls: [call("who", "", "i", (thread) => seen.push(made.kernel.caller === thread))],
+    });
+    const process = made.spawn(command({ ...exits, who: ">i" }, (f) => [at(f, "who"), at(f, "exit")]).build());
+    assert.equal(made.kernel.caller, undefined);
+    assert.deepEqual(await made.ended(process), { code: 1, signal: 0 });
+    assert.equal(made.kernel.caller, undefined);
+    assert.deepEqual(seen, [true]);
+  });
+
   it("ends without running when it was never entered", async () => {
     const made = machine();
     const process = made.spawn(command(exits, (f) => [code.i32(9), at(f, "exit")]).build());
