@@ -13,7 +13,6 @@ import {
   SA_ONSTACK,
   SA_RESETHAND,
   SA_RESTART,
-  SI_TIMER,
   SI_USER,
   SIGCHLD,
   SIGCONT,
@@ -46,8 +45,11 @@ export interface HandlerCall {
   readonly alternate: AlternateStack | undefined;
 }
 
-/** Generate a signal for a process, or for one of its threads. 0, or -EAGAIN when no more can be queued. */
-export function generate(process: Process, info: SignalInfo, thread?: Thread): number {
+/**
+ * Generate a signal for a process, or for one of its threads. 0, or -EAGAIN when no more can be queued. `reserved`: there is room for
+ * it, whatever waits, because its sender has one at a time; what a guest says in `info` must not decide that.
+ */
+export function generate(process: Process, info: SignalInfo, thread?: Thread, reserved = false): number {
   const { signal } = info;
   if (process.ending !== undefined || process.status !== undefined) return 0;
   if (signal === SIGKILL) {
@@ -62,7 +64,7 @@ export function generate(process: Process, info: SignalInfo, thread?: Thread): n
   const blocked =
     signal !== SIGSTOP && (thread === undefined ? blockedByAll(process, signal) : thread.mask.has(signal));
   if (ignored && !blocked) return 0;
-  if (!queue(process, info, (thread ?? process).signals)) return -EAGAIN;
+  if (!queue(process, info, (thread ?? process).signals, reserved)) return -EAGAIN;
   if (thread !== undefined) settle(thread);
   else for (const one of process.threads) if (!one.mask.has(signal) && settle(one)) break;
   if (blocked) wakeSignalWaits(process, signal);
@@ -73,12 +75,12 @@ export function generate(process: Process, info: SignalInfo, thread?: Thread): n
  * Let a signal wait. As Linux's __send_signal_locked: where there are too many, a standard signal of kill(2) or the kernel has room
  * all the same, and so has a timer's, of which one waits at a time; others come without what they tell, or, in real time, not at all.
  */
-function queue(process: Process, info: SignalInfo, signals: PendingSignals): boolean {
+function queue(process: Process, info: SignalInfo, signals: PendingSignals, reserved: boolean): boolean {
   const { signal, code } = info;
   const standard = signal < SIGRTMIN;
   if (standard && signals.set.has(signal)) return true;
   const { signalAccounts } = process.kernel;
-  if ((standard && code >= 0) || code === SI_TIMER || signalAccounts.hasRoom(process)) {
+  if ((standard && code >= 0) || reserved || signalAccounts.hasRoom(process)) {
     signals.add(info, signalAccounts.of(process));
     return true;
   }

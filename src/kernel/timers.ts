@@ -106,6 +106,6 @@ export function fire(timer: Timer, nowNs: number): void {
   if (timer.interval > 0) generate(process, info, thread);
   else {
     timer.sent = { ...info, code: SI_TIMER, value: timer.value };
-    generate(process, timer.sent, thread);
+    generate(process, timer.sent, thread, true);
   }
 }

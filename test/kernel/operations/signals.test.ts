@@ -6,6 +6,7 @@ import {
   SA_NODEFER,
   SA_RESETHAND,
   SA_RESTART,
+  SI_TIMER,
   SIG_BLOCK,
   SIG_SETMASK,
   SIG_UNBLOCK,
@@ -160,6 +161,9 @@ test("signals that wait are counted by real user, for all together too, and give
   for (const { thread } of [one, two]) changeMask(thread, SIG_SETMASK, setOf(SIGRTMIN + 1, SIGUSR1));
   assert.equal(fill(one), SIGNALS_QUEUED);
   assert.equal(fill(two), 0);
+  // As if by a timer, whose signals have room of their own.
+  const forged = { ...told(1), code: SI_TIMER };
+  assert.equal(queueSignal(two.thread, two.process.pid, SIGRTMIN + 1, forged), -EAGAIN);
   // Beyond the limit it is told that one came, and nothing else.
   assert.equal(queueSignal(two.thread, two.process.pid, SIGUSR1, told(5)), 0);
   assert.deepEqual(two.process.signals.state()[0]?.lost, true);
