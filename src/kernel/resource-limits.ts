@@ -45,7 +45,7 @@ export function resourceLimit(process: Process, resource: number): ResourceLimit
   const set = process.limits[resource];
   if (set !== undefined) return set;
   const own = sandboxLimit(process, resource);
-  return { soft: own, hard: own };
+  return { soft: own, hard: resource === RLIMIT_CORE ? Infinity : own };
 }
 
 function sandboxLimit({ kernel }: Process, resource: number): number {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN, EFBIG, EINVAL, EMFILE, ENOMEM, EPERM } from "../../src/abi/errno.ts";
-import { RLIMIT_AS, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC } from "../../src/abi/resource.ts";
+import {
+  RLIMIT_AS,
+  RLIMIT_CORE,
+  RLIMIT_CPU,
+  RLIMIT_FSIZE,
+  RLIMIT_NOFILE,
+  RLIMIT_NPROC,
+} from "../../src/abi/resource.ts";
 import { SIGKILL, SIGXCPU, SIGXFSZ } from "../../src/abi/signal.ts";
 import { fork } from "../../src/kernel/operations/exec.ts";
 import { duplicate, pwrite } from "../../src/kernel/operations/io.ts";
@@ -40,6 +47,14 @@ test("nobody gets more than the sandbox has, and only the superuser gets more th
     world.as(one, (thread) => fork(thread)),
     -EAGAIN,
   );
+});
+
+test("a core file has no size, and anybody may ask for one of any, as on Linux", () => {
+  const one = new SharedWorld().process();
+  assert.deepEqual(resourceLimit(one, RLIMIT_CORE), { soft: 0, hard: Infinity });
+  one.credentials = { uid: 1000, gid: 1000, groups: [] };
+  assert.equal(setResourceLimit(one, one, RLIMIT_CORE, { soft: 1000, hard: Infinity }), 0);
+  assert.equal(resourceLimit(one, RLIMIT_CORE).soft, 1000);
 });
 
 test("limits hold for children and come back from a snapshot", () => {
