@@ -17,7 +17,7 @@ import { OutputLost, print, say } from "./output.ts";
 import { OwnTerminal } from "./own-terminal.ts";
 import { parseRun, RUN_USAGE, type RunRequest } from "./run-arguments.ts";
 import { onSignal } from "./signals.ts";
-import { standardStreams } from "./standard-streams.ts";
+import { outputsAreOne, standardStreams } from "./standard-streams.ts";
 
 /** As timeout(1). */
 const EXIT_TIMEOUT = 124;
@@ -48,7 +48,11 @@ export async function run(argv: readonly string[], launched: LaunchedAhead | und
     request.tty && stdin instanceof ReadStream && stdout instanceof WriteStream
       ? new OwnTerminal(stdin, stdout)
       : undefined;
-  const child = await box.spawn(program, request.args, { tty, ...(terminal && { window: terminal.window }) });
+  const child = await box.spawn(program, request.args, {
+    tty,
+    stderr: outputsAreOne() ? "stdout" : "apart",
+    ...(terminal && { window: terminal.window }),
+  });
   const forwarding = forwardSignals(child);
   stdin.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EISDIR") say("standard input is a directory: the program finds it empty");

@@ -23,6 +23,12 @@ export function standardStreams(): StandardStreams {
   return { stdin: input(), stdout: isatty(1) ? new WriteStream(1) : new Output(1), stderr: new Output(2) };
 }
 
+/** Whether standard output and error are one file, pipe or device: their order is then seen. */
+export function outputsAreOne(): boolean {
+  const [out, error] = [fstatSync(1), fstatSync(2)];
+  return out.dev === error.dev && out.ino === error.ino && out.rdev === error.rdev;
+}
+
 function input(): Readable {
   if (isatty(0)) return new ReadStream(0);
   const kind = fstatSync(0);

@@ -26,6 +26,8 @@ export interface SpawnOptions {
    * and Ctrl-Z. Input and output must be among them; without `tty` all three are. Output of all comes as stdout.
    */
   readonly window?: WindowSize;
+  /** "stdout": what goes to standard error comes as stdout too, in the order in which all of it was written, as after 2>&1. */
+  readonly stderr?: "apart" | "stdout";
 }
 
 /** Rows and columns of characters, 0 to 65,535 each. */
@@ -54,9 +56,10 @@ export interface RunPolicy {
   readonly signal: AbortSignal | undefined;
   readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly window: WindowSize | undefined;
+  readonly joined: boolean;
 }
 
-const SPAWN_KEYS = ["env", "cwd", "timeout", "maxOutput", "signal", "tty", "window"];
+const SPAWN_KEYS = ["env", "cwd", "timeout", "maxOutput", "signal", "tty", "window", "stderr"];
 const RUN_KEYS = [...SPAWN_KEYS, "stdin", "onStdout", "onStderr", "format"];
 
 export function parseSpawnOptions(options: SpawnOptions, policy: Policy): RunPolicy {
@@ -92,6 +95,8 @@ function parse(it: ReadonlyMap<string, unknown>, policy: Policy): RunPolicy {
   if (window !== undefined && !(terminals.stdin && terminals.stdout)) {
     throw new OptionError("window", "a tty of which stdin and stdout are part", window);
   }
+  const stderr = it.get("stderr") ?? "apart";
+  if (stderr !== "apart" && stderr !== "stdout") throw new OptionError("stderr", '"apart" or "stdout"', stderr);
   return {
     env: new Map([...policy.env, ...parseEnv(it.get("env"), "env")]),
     cwd: it.get("cwd") === undefined ? policy.cwd : parseGuestPath(it.get("cwd"), "cwd"),
@@ -100,6 +105,7 @@ function parse(it: ReadonlyMap<string, unknown>, policy: Policy): RunPolicy {
     signal,
     terminals,
     window,
+    joined: stderr === "stdout",
   };
 }
 

@@ -16,6 +16,7 @@ import { type CallerLimit, type ExitResult, endedBefore, GuestProcess, LIMIT_WOR
 import { checkHostMounts, contentsOf, hostMounts } from "./host-mounts.ts";
 import { type Image, openImage } from "./image.ts";
 import { feed } from "./input.ts";
+import { joined } from "./joined-output.ts";
 import type { LockedProcess } from "./launcher.ts";
 import { checkSize, fingerprint, LoadedProgram, loadModule } from "./modules.ts";
 import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
@@ -175,6 +176,7 @@ export class Sandbox implements AsyncDisposable {
     const stdout = new OutputReadable();
     const stderr = new OutputReadable();
     const guest = await this.#start(program, args, policy, { stdout, stderr });
+    if (policy.joined) stderr.end();
     const spawned = new SandboxProcess(guest, stdout, stderr);
     const { signal } = policy;
     if (signal !== undefined) {
@@ -202,7 +204,7 @@ export class Sandbox implements AsyncDisposable {
     given: string | LoadedProgram,
     args: readonly string[],
     run: RunPolicy,
-    sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
+    apart: { readonly stdout: OutputSink; readonly stderr: OutputSink },
   ): Promise<GuestProcess> {
     if (!isList(args)) throw new OptionError("args", "a list of strings", args);
     for (const [at, arg] of args.entries()) {
@@ -227,7 +229,8 @@ export class Sandbox implements AsyncDisposable {
     const { wallMs, outputBytes } = run;
     // What is left of it; a timer of none would never fire.
     const left = wallMs === undefined ? undefined : Math.max(wallMs - (performance.now() - begun), 1);
-    const guest = new GuestProcess(this.#link, request, { wallMs: left, outputBytes }, sinks);
+    const [stdout, stderr] = run.joined ? joined(apart.stdout) : [apart.stdout, apart.stderr];
+    const guest = new GuestProcess(this.#link, request, { wallMs: left, outputBytes }, { stdout, stderr });
     this.#processes.add(guest);
     this.#mostProcesses = Math.max(this.#mostProcesses, this.#processes.size);
     this.#watchdog.watch();

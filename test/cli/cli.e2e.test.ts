@@ -58,6 +58,13 @@ test("is a program by itself, also through a link, and V8 takes its bundles' cod
   }
 });
 
+test("output and error that go to one file keep their order", () => {
+  const lines = "import os\nfor i in range(300): os.write(1 + i % 2, b'%d\\n' % i)";
+  const script = `"$@" run python -c "${lines}" 2>&1`;
+  const { stdout } = spawnSync("sh", ["-c", script, "sh", process.execPath, ...NODE], { encoding: "utf8" });
+  assert.equal(stdout, Array.from({ length: 300 }, (_, i) => `${i}\n`).join(""));
+});
+
 test("the guest's status, input, arguments and environment", () => {
   const code = "import os,sys; print(sys.argv[1:], input(), os.environ['A'], os.getcwd()); sys.exit(7)";
   const { status, stdout } = linden(["run", "-e", "A=ü", "-w", "/tmp", "python", "-c", code, "-x", "y"], "in\n");
