@@ -24,7 +24,7 @@ const argv = process.argv.slice(2);
 function wantsCell(): boolean {
   if (argv[0] !== "run" && argv[0] !== "shell") return false;
   const observed = (process.env.NODE_V8_COVERAGE ?? process.env.NODE_OPTIONS) !== undefined;
-  const options = process.execArgv.filter((option) => option !== "--" && !option.startsWith("--disable-warning="));
+  const options = process.execArgv.filter((option) => !/^--($|disable-warning=|v8-pool-size=)/.test(option));
   // An older Node has no node:ffi: it gets one clear sentence from the API.
   return (
     !observed &&

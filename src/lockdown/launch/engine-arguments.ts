@@ -1,4 +1,5 @@
 /** Layer: lockdown, launch. The engine's command line for a locked process, built from nothing. */
+import { availableParallelism } from "node:os";
 import { BUNDLE_DESCRIPTOR, CACHE_DESCRIPTOR, type LaunchArguments } from "./launch-arguments.ts";
 
 /** What stands around a bundle when it is compiled. A code cache fits the very same text only. */
@@ -35,8 +36,11 @@ const ENGINE_FLAGS = [
   "--no-warnings",
 ];
 
+/** Node takes four, and waits for each of them when it starts: a thread for every processor but the main thread's. */
+const HELPERS = Math.max(Math.min(availableParallelism() - 1, 4), 1);
+
 export function engineArguments(launch: LaunchArguments): string[] {
-  return [...ENGINE_FLAGS, "--eval", LOADER, "--", JSON.stringify(launch)];
+  return [...ENGINE_FLAGS, `--v8-pool-size=${HELPERS}`, "--eval", LOADER, "--", JSON.stringify(launch)];
 }
 
 /** The command line that writes the code cache of the bundle at a path to descriptor 1. */
