@@ -139,7 +139,10 @@ describe("the gate", () => {
     assert.equal(gate.calls[0]?.(1), -4);
     gate.control.take();
     assert.equal(gate.calls[0]?.(1), -4);
-    gate.control.current = 4095 * 64;
+    assert.throws(() => {
+      gate.control.current = 4095 * 64;
+    }, /slot 262080 was never taken/);
+    gate.control.current = 0;
     assert.equal(gate.calls[0]?.(1), -4);
     assert.deepEqual(gate.asked, Array(4).fill(["refuse", 0]));
     assert.equal(gate.control.takeCalls(gate.slot), 0);
