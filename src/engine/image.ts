@@ -6,6 +6,7 @@ import type { GuestCall, ProgramImage } from "../kernel/contracts.ts";
 import type { Entry } from "./entries/entry.ts";
 import { isForkable } from "./fork.ts";
 import { type GateEntry, gateModule } from "./gate.ts";
+import { PAGE_BYTES } from "./memory-pool.ts";
 import { ModuleRefused } from "./rewriter/refusal.ts";
 import {
   type ImportedFunction,
@@ -43,6 +44,7 @@ export class GuestImage implements ProgramImage {
   readonly entry: Entry;
   readonly imports: readonly BoundImport[];
   readonly gate: WasmModule;
+  readonly extent: { readonly bytes: number; readonly data: number };
   /** How many i32 each export takes that answers nothing and takes three at most. */
   readonly #stages: ReadonlyMap<string, number>;
   /** Whether its programs can be taken down and put up: without it fork(2) is -ENOSYS. */
@@ -60,6 +62,7 @@ export class GuestImage implements ProgramImage {
     this.gate = gateModule(this.report.hasSafepoints ? [...entries, SAFEPOINT] : entries, !this.report.catchesAll);
     this.#stages = stagesOf(this.report);
     this.forkable = isForkable(this.report);
+    this.extent = extentOf(this.report);
   }
 
   /** Whether an instance of it that a program has left can become a copy of another program. */
@@ -71,6 +74,12 @@ export class GuestImage implements ProgramImage {
   isStage(name: string, parameters: number): boolean {
     return this.#stages.get(name) === parameters;
   }
+}
+
+/** A stack lies below the data or is taken for data: nobody can tell. */
+function extentOf({ memory, dataStart }: ModuleReport): { bytes: number; data: number } {
+  const bytes = memory.minimum * PAGE_BYTES;
+  return { bytes, data: dataStart < bytes ? bytes - dataStart : bytes };
 }
 
 function stagesOf({ exports, hasStart }: ModuleReport): ReadonlyMap<string, number> {

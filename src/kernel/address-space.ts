@@ -5,6 +5,7 @@
  * Addresses are unsigned; all bounds are multiples of MAP_PAGE. Memory the guest grew by itself is its own and is
  * never handed out. Protections are kept, but linear memory has none: nothing enforces them.
  */
+import { PROT_WRITE } from "../abi/mman.ts";
 import { MAPPINGS } from "../limits.ts";
 import type { SharedFile } from "./shared-memory.ts";
 
@@ -23,6 +24,13 @@ export interface Mapping {
   readonly view: View | undefined;
 }
 
+type Kind = Omit<Mapping, "start" | "end">;
+
+/** is_data_mapping() of Linux. */
+function isData({ protection, view }: Kind): boolean {
+  return view === undefined && (protection & PROT_WRITE) !== 0;
+}
+
 /** A part of a file that processes see together. */
 export interface View {
   readonly file: SharedFile;
@@ -32,6 +40,12 @@ export interface View {
   readonly writable: boolean;
 }
 
+/** How many bytes may be mapped, the program's own with them: in all, and of data, which is what others do not share and may be written. */
+export interface MemoryRoom {
+  readonly all: number;
+  readonly data: number;
+}
+
 /** What an address space asks of the memory it divides. */
 export interface GrowingMemory {
   readonly byteLength: number;
@@ -39,6 +53,7 @@ export interface GrowingMemory {
   readonly declared: number;
   /** Bytes it was given when it began. */
   readonly given: number;
+  readonly room: MemoryRoom;
   /** At least so many bytes from now on; false if they cannot be had. */
   grow(bytes: number): boolean;
 }
@@ -129,10 +144,12 @@ export class AddressSpace {
     view?: View | undefined,
   ): boolean {
     this.#begin(memory);
-    if (start < this.#base || this.#mappings.length >= MAPPINGS) return false;
+    const kind = { protection, file, view };
+    if (start < this.#base || this.#mappings.length >= MAPPINGS || !this.#allows(memory, start, length, kind))
+      return false;
     if (!this.#reach(memory, start + length)) return false;
     this.unmap(start, length);
-    return this.#take(memory, start, length, { protection, file, view });
+    return this.#take(memory, start, length, kind);
   }
 
   /** Whether every byte is mapped, or the program's own. */
@@ -156,6 +173,17 @@ export class AddressSpace {
   /** Every mapping that has a byte in the range. */
   within(start: number, length: number): readonly Mapping[] {
     return this.#mappings.filter((mapping) => mapping.start < start + length && mapping.end > start);
+  }
+
+  /** Whether there is room for what stands here as data: mprotect(2) makes it so. */
+  allowsWriting(memory: GrowingMemory, start: number, length: number): boolean {
+    if (memory.room.data === Infinity) return true;
+    let more = 0;
+    for (const mapping of this.within(start, length)) {
+      const bytes = Math.min(mapping.end, start + length) - Math.max(mapping.start, start);
+      if (mapping.view === undefined && !isData(mapping)) more += bytes;
+    }
+    return more === 0 || this.#mapped(0, 0).data + more <= memory.room.data;
   }
 
   unmap(start: number, length: number): void {
@@ -259,9 +287,28 @@ export class AddressSpace {
     return true;
   }
 
-  #take(memory: GrowingMemory, start: number, length: number, kind: Omit<Mapping, "start" | "end">): boolean {
+  /** Whether there is room for a mapping here, over whatever is. */
+  #allows({ room }: GrowingMemory, start: number, length: number, kind: Kind): boolean {
+    if (room.all === Infinity && room.data === Infinity) return true;
+    const { all, data } = this.#mapped(start, start + length);
+    return all + length <= room.all && (!isData(kind) || data + length <= room.data);
+  }
+
+  /** Bytes that are mapped or the program's own, but for those from `start` to `end`. */
+  #mapped(start: number, end: number): MemoryRoom {
+    let [all, data] = [this.#base, this.#base];
+    for (const mapping of this.#mappings) {
+      const covered = Math.max(0, Math.min(mapping.end, end) - Math.max(mapping.start, start));
+      const bytes = mapping.end - mapping.start - covered;
+      all += bytes;
+      if (isData(mapping)) data += bytes;
+    }
+    return { all, data };
+  }
+
+  #take(memory: GrowingMemory, start: number, length: number, kind: Kind): boolean {
     const end = start + length;
-    if (!this.#reach(memory, end)) return false;
+    if (!this.#allows(memory, start, length, kind) || !this.#reach(memory, end)) return false;
     this.#insert({ start, end, ...kind });
     return true;
   }

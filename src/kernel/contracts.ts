@@ -53,6 +53,8 @@ export interface Attendant {
 /** What may be executed: made by the engine, opaque to the kernel. */
 export interface ProgramImage {
   readonly name: string;
+  /** Bytes of memory a program of it begins with, and how many of those are data: all but its stack. Without: nobody knows. */
+  readonly extent?: { readonly bytes: number; readonly data: number };
 }
 
 /** One running program, as the kernel sees it. The engine implements it. */

@@ -225,9 +225,9 @@ export class Kernel {
     return process;
   }
 
-  /** 0, or why execve(2) would not take these arguments: -E2BIG, -EINVAL (a NUL). */
-  checkArguments(options: Pick<SpawnOptions, "argv" | "env">): number {
-    if (argumentBytes(options) > this.limits.argumentBytes) return -E2BIG;
+  /** 0, or why execve(2) would not take these arguments: -E2BIG, also for more than `room` bytes, -EINVAL (a NUL). */
+  checkArguments(options: Pick<SpawnOptions, "argv" | "env">, room = Infinity): number {
+    if (argumentBytes(options) > Math.min(room, this.limits.argumentBytes)) return -E2BIG;
     return [...options.argv, ...options.env].some((text) => text.includes("\0")) ? -EINVAL : 0;
   }
 

@@ -2,7 +2,8 @@
  * Layer: kernel. Resource limits: getrlimit(2), prlimit(2). A process has the sandbox's own until it sets others, and its children
  * have what it has. It must not know encodings.
  *
- * What comes of them: NOFILE, FSIZE, NPROC (not for user 0), AS and DATA (what mmap(2) and brk(2) may grow the memory to), MSGQUEUE and CPU.
+ * What comes of them: NOFILE, FSIZE, NPROC (not for user 0), AS and DATA (what execve(2) begins with, and what mmap(2) and brk(2) may add),
+ * MSGQUEUE and CPU.
  * STACK, CORE and the rest are kept and told: stacks are the engine's, and no core is ever dumped.
  */
 import { EAGAIN, EFBIG, EINVAL, EPERM } from "../abi/errno.ts";
@@ -25,6 +26,8 @@ import { SIGXFSZ } from "../abi/signal.ts";
 import { S_IFREG } from "../abi/stat.ts";
 import { SIGNALS_QUEUED, USER_QUEUE_BYTES } from "../limits.ts";
 import type { OpenFile } from "../vfs/contracts.ts";
+import { MAP_PAGE, type MemoryRoom } from "./address-space.ts";
+import type { ProgramImage } from "./contracts.ts";
 import type { Process, Thread } from "./process.ts";
 
 /** Infinity for none. */
@@ -100,7 +103,19 @@ export function fileRoom({ process }: Thread, { inode }: OpenFile, position: num
   return -EFBIG;
 }
 
-/** Bytes of linear memory mmap(2) and brk(2) may grow to. */
-export function memoryRoom({ limits }: Process): number {
-  return Math.min(limits[RLIMIT_AS]?.soft ?? Infinity, limits[RLIMIT_DATA]?.soft ?? Infinity);
+/** Bytes a process may have mapped: RLIMIT_AS of everything, RLIMIT_DATA of data. As Linux has it, a soft RLIMIT_DATA of 0 is the hard one. */
+export function memoryRoom({ limits }: Process): MemoryRoom {
+  const data = limits[RLIMIT_DATA];
+  return { all: limits[RLIMIT_AS]?.soft ?? Infinity, data: data === undefined ? Infinity : data.soft || data.hard };
+}
+
+/** Whether a process may begin as a program: memory that does not fit ends it (execve(2)). */
+export function mayBegin(process: Process, { extent }: ProgramImage): boolean {
+  const { all, data } = memoryRoom(process);
+  return extent === undefined || (extent.bytes <= all && extent.data <= data);
+}
+
+/** Bytes of arguments and environment an execve(2) may have: RLIMIT_AS holds for the new program's stack too, whose first page is free. */
+export function argumentRoom(process: Process): number {
+  return Math.max(MAP_PAGE, memoryRoom(process).all);
 }

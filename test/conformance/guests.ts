@@ -7,6 +7,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   openSync,
@@ -26,6 +27,8 @@ interface Case {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** It finds its own program where it begins, as "itself". */
+  readonly itself?: boolean;
 }
 
 /** Guests that are run otherwise than once, without arguments and input. */
@@ -54,6 +57,7 @@ const CASES = new Map<string, readonly Case[]>([
       },
     ],
   ],
+  ["linux/memory-limits", [{ itself: true }]],
   ["linux/cxx-exceptions", [{}, { args: ["in a thread"] }]],
   ["linux/cxx-library", [{ stdin: "some input\n" }]],
   ["stdin", [{}, { stdin: "short\n" }, { stdin: "0123456789abcdef".repeat(50_000) }]],
@@ -107,14 +111,21 @@ async function build(name: string, compiler: Compiler): Promise<{ native: string
   return { native, wasm };
 }
 
+/** A new directory; in it what a guest may execute. */
+function directoryWith(program: string | undefined): string {
+  const made = mkdtempSync(join(work, "cwd-"));
+  if (program !== undefined) copyFileSync(program, join(made, "itself"));
+  return made;
+}
+
 /**
  * Standard input a pipe and the others files opened for writing: Node's own "pipes" are sockets open both ways. What the
  * shell itself says of signals is dropped.
  */
 const PIPELINE = 'input=$1; shift; /bin/cat "$input" | /usr/bin/env -i "$@" 2>&3 3>&-';
 
-async function runNative(program: string, { args = [], env = {}, stdin = "" }: Case): Promise<Ending> {
-  const cwd = mkdtempSync(join(work, "cwd-"));
+async function runNative(program: string, { args = [], env = {}, stdin = "", itself }: Case): Promise<Ending> {
+  const cwd = directoryWith(itself ? program : undefined);
   const files = mkdtempSync(join(work, "stdio-"));
   const input = join(files, "stdin");
   writeFileSync(input, stdin);
@@ -142,7 +153,7 @@ async function runWasm(run: Runner, module: string, name: string, given: Case): 
     args: [name, ...(given.args ?? [])],
     env: given.env ?? {},
     stdin: Buffer.from(given.stdin ?? ""),
-    root: "",
+    root: given.itself ? directoryWith(module) : "",
     milliseconds: 20_000,
   });
   return { stdout, stderr, status: signal === 0 ? code : 128 + signal };

@@ -1,7 +1,7 @@
 /**
  * Runs one WASI program in a real sandbox: locked cell, frames, and where asked for the file server. dist/ must be built.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { SIGNAL_NAMES } from "../../src/abi/signal.ts";
 import { Sandbox } from "../../src/sandbox/index.ts";
@@ -41,7 +41,8 @@ async function copyIn(box: Sandbox, from: string, to: string): Promise<void> {
       await box.files.mkdir(path);
       await copyIn(box, join(from, entry.name), path);
     } else if (entry.isFile()) {
-      await box.files.write(path, readFileSync(join(from, entry.name)));
+      const source = join(from, entry.name);
+      await box.files.write(path, readFileSync(source), { mode: statSync(source).mode & 0o777 });
     }
   }
 }

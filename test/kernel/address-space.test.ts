@@ -10,6 +10,7 @@ class Memory implements GrowingMemory {
   declared = 2 * WASM_PAGE;
   given = 2 * WASM_PAGE;
   most = 64 * WASM_PAGE;
+  room = { all: Infinity, data: Infinity };
 
   grow(bytes: number): boolean {
     if (bytes > this.most) return false;
@@ -45,6 +46,28 @@ test("what cannot be grown to is not mapped", () => {
   assert.deepEqual(space.mappings, []);
   assert.equal(space.placeAt(memory, memory.most, MAP_PAGE, 3, false), false);
   assert.equal(space.placeAt(memory, 0, MAP_PAGE, 3, false), false);
+});
+
+test("no more is mapped than there is room for, whatever the memory's size", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  memory.given = memory.byteLength = 10 * WASM_PAGE;
+  memory.room = { all: 6 * WASM_PAGE, data: 4 * WASM_PAGE };
+  const first = space.place(memory, 2 * WASM_PAGE, 3, false) ?? 0;
+  assert.equal(first, 2 * WASM_PAGE);
+  assert.equal(space.place(memory, MAP_PAGE, 3, false), undefined, "no more data");
+  const second = space.place(memory, 2 * WASM_PAGE, 1, false) ?? 0;
+  assert.equal(space.place(memory, MAP_PAGE, 1, false), undefined, "nor anything");
+  assert.equal(space.placeAt(memory, second, 2 * WASM_PAGE, 3, false), false);
+  assert.equal(space.placeAt(memory, second + WASM_PAGE, 2 * WASM_PAGE, 1, false), false);
+  assert.equal(space.allowsWriting(memory, second, MAP_PAGE), false);
+  assert.equal(space.allowsWriting(memory, first, 2 * WASM_PAGE), true);
+  assert.equal(space.mappings.length, 2, "and all is as it was");
+  assert.equal(space.placeAt(memory, first + WASM_PAGE, 2 * WASM_PAGE, 1, false), true);
+  assert.equal(space.allowsWriting(memory, second, WASM_PAGE), true);
+  const start = space.moveBreak(memory, 0, 3);
+  assert.equal(space.moveBreak(memory, start + 1, 3), start);
+  space.unmap(first, 4 * WASM_PAGE);
+  assert.equal(space.moveBreak(memory, start + 2 * WASM_PAGE, 3), start + 2 * WASM_PAGE);
 });
 
 test("memory the program grew by itself is never handed out", () => {

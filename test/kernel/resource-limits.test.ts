@@ -1,21 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EAGAIN, EFBIG, EINVAL, EMFILE, ENOMEM, EPERM } from "../../src/abi/errno.ts";
+import { E2BIG, EAGAIN, EFBIG, EINVAL, EMFILE, ENOMEM, EPERM } from "../../src/abi/errno.ts";
 import {
   RLIMIT_AS,
   RLIMIT_CORE,
   RLIMIT_CPU,
+  RLIMIT_DATA,
   RLIMIT_FSIZE,
   RLIMIT_NOFILE,
   RLIMIT_NPROC,
 } from "../../src/abi/resource.ts";
-import { SIGKILL, SIGXCPU, SIGXFSZ } from "../../src/abi/signal.ts";
-import { fork } from "../../src/kernel/operations/exec.ts";
+import { SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ } from "../../src/abi/signal.ts";
+import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
+import { GONE, type ProgramImage } from "../../src/kernel/contracts.ts";
+import { execute, fork, spawnProgram } from "../../src/kernel/operations/exec.ts";
 import { duplicate, pwrite } from "../../src/kernel/operations/io.ts";
-import { DISPOSITION_IGNORE } from "../../src/kernel/process.ts";
+import { DISPOSITION_IGNORE, Thread } from "../../src/kernel/process.ts";
 import { mayFork, resourceLimit, setResourceLimit } from "../../src/kernel/resource-limits.ts";
 import { PAGE, SharedWorld } from "./shared-world.ts";
-import { vector } from "./simulated.ts";
+import { bytes, machine, SimulatedHost, spawn, vector } from "./simulated.ts";
 
 test("nobody gets more than the sandbox has, and only the superuser gets more than before", () => {
   const world = new SharedWorld();
@@ -77,6 +80,61 @@ test("limits hold for children and come back from a snapshot", () => {
     assert.equal(copy.map(process, -1, 4 * 65_536), -ENOMEM);
     assert.ok(copy.map(process, -1, PAGE) > 0);
   }
+});
+
+/** A program in a file, and a thread that may execute it. */
+function withProgram(extent: ProgramImage["extent"]) {
+  const fs = new MemoryFileSystem({ dev: 1, clock: new SimulatedHost().clock });
+  const made = machine({}, fs);
+  const inode = fs.create(fs.root, bytes("next"), 0o755, { uid: 0, gid: 0 });
+  assert.ok(typeof inode === "object");
+  const image = extent === undefined ? { name: "next" } : { name: "next", extent };
+  assert.equal(made.kernel.programs.adopt({ mount: made.kernel.mounts.rootMount, inode }, image), 0);
+  const { process, thread } = spawn(made);
+  const set = (resource: number, soft: number) =>
+    assert.equal(setResourceLimit(process, process, resource, { soft, hard: Infinity }), 0);
+  return { made, process, thread, set };
+}
+
+const REQUEST = { path: bytes("/next"), argv: [bytes("next")], env: [] };
+
+test("a process that executes what does not fit into its limits ends by SIGSEGV, whatever its other threads do", () => {
+  const { made, process, thread, set } = withProgram({ bytes: 8 * PAGE, data: 4 * PAGE });
+  set(RLIMIT_AS, 8 * PAGE - 1);
+  const other = new Thread(process, made.kernel.nextPid);
+  process.threads.push(other);
+  process.dispositions[SIGSEGV] = DISPOSITION_IGNORE;
+  assert.equal(execute(thread, REQUEST), GONE);
+  made.host.run(made.kernel);
+  assert.equal(process.status?.signal, SIGSEGV);
+  assert.equal(other.killed, true);
+  assert.equal(made.programs.length, 1, "nothing was loaded");
+});
+
+test("what fits, and what nobody knows the size of, is executed", () => {
+  for (const extent of [{ bytes: 8 * PAGE, data: 4 * PAGE }, undefined]) {
+    const { made, process, thread, set } = withProgram(extent);
+    set(RLIMIT_AS, 8 * PAGE);
+    set(RLIMIT_DATA, 4 * PAGE);
+    assert.equal(execute(thread, REQUEST), GONE);
+    made.host.run(made.kernel);
+    assert.equal(process.status, undefined);
+    assert.equal(made.programs.length, 2);
+  }
+});
+
+test("posix_spawn makes a child that ended by SIGSEGV; arguments without room are E2BIG", () => {
+  const { made, process, thread, set } = withProgram({ bytes: 8 * PAGE, data: 4 * PAGE });
+  set(RLIMIT_DATA, 2 * PAGE);
+  const pid = spawnProgram(thread, REQUEST);
+  assert.ok(pid > 0);
+  made.host.run(made.kernel);
+  assert.equal(made.kernel.process(pid)?.status?.signal, SIGSEGV);
+  assert.equal(process.status, undefined);
+  set(RLIMIT_AS, 0);
+  assert.equal(spawnProgram(thread, { ...REQUEST, env: [bytes("x".repeat(PAGE))] }), -E2BIG);
+  assert.equal(execute(thread, { ...REQUEST, env: [bytes("x".repeat(PAGE))] }), -E2BIG);
+  assert.equal(process.ending, undefined);
 });
 
 test("CPU time beyond the soft limit is told each second, beyond the hard one it ends the process", () => {

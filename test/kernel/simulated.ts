@@ -2,7 +2,9 @@
  * Layer: test. A host whose clock stands still until told, programs that only write down what the kernel does to them,
  * and short words for what tests do with both.
  */
+
 import type { ByteString } from "../../src/abi/byte-string.ts";
+import { ENOEXEC } from "../../src/abi/errno.ts";
 import type {
   ExitStatus,
   Host,
@@ -167,6 +169,7 @@ export function machine(limits: Partial<KernelLimits> = {}, root?: FileSystem): 
           programs.push(program);
           return program;
         },
+        compile: () => -ENOEXEC,
       },
     }),
   };

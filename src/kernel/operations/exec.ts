@@ -4,6 +4,7 @@
 import type { ByteString } from "../../abi/byte-string.ts";
 import { EACCES, EBADF, ENOENT, ENOSYS, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import { AT_FDCWD, O_CLOEXEC } from "../../abi/fcntl.ts";
+import { SIGSEGV } from "../../abi/signal.ts";
 import { S_IFDIR } from "../../abi/stat.ts";
 import { FOLLOW, walk } from "../../vfs/walk.ts";
 import { type CloneWish, FORK } from "../cloning.ts";
@@ -13,7 +14,7 @@ import { copyOf, forgetProgram } from "../inheritance.ts";
 import { parked } from "../pending.ts";
 import { commandName, type Process, Thread } from "../process.ts";
 import type { Executable, NamedProgram } from "../programs.ts";
-import { mayFork } from "../resource-limits.ts";
+import { argumentRoom, mayBegin, mayFork } from "../resource-limits.ts";
 import type { SignalSet } from "../signal-set.ts";
 import { DISPOSITION_DEFAULT, SIGNALS } from "../signals.ts";
 import { openAt } from "./files.ts";
@@ -55,13 +56,15 @@ export function programAt(
 
 /**
  * execve(2): the process goes on as another program. GONE, because the caller's stack ends; or -E2BIG, -EACCES, -ENOEXEC,
- * -ENOENT, -ELOOP, -ENOMEM, with everything as it was. `from` is where a relative path begins (execveat).
+ * -ENOENT, -ELOOP, -ENOMEM, with everything as it was. As on Linux, a program that does not fit into RLIMIT_AS or RLIMIT_DATA ends the
+ * process by SIGSEGV. `from` is where a relative path begins (execveat).
  */
 export function execute(thread: Thread, request: ExecuteRequest, from = thread.process.cwd): Outcome {
   const { process } = thread;
   const { kernel } = process;
   const found = find(process, request, from);
   if (typeof found === "number") return found;
+  if (!mayBegin(process, found.image)) return endUnbegun(process);
   const old = process.program;
   const before = { image: process.image, argv: process.argv, env: process.env };
   Object.assign(process, { image: found.image, argv: found.argv, env: request.env });
@@ -92,6 +95,13 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   kernel.scheduler.start(process);
   // The caller's own stack ends with this call; those of other threads are suspended and have to be unwound.
   if (others) old?.kill();
+  return GONE;
+}
+
+/** Linux learns too late to go back that a program does not fit. No handler, and nobody's ignoring, keeps that signal off. */
+function endUnbegun(process: Process): Outcome {
+  const message = "execve: the program needs more memory than its limits allow (RLIMIT_AS, RLIMIT_DATA)";
+  process.kernel.end(process, { code: 0, signal: SIGSEGV, message });
   return GONE;
 }
 
@@ -148,6 +158,7 @@ export function spawnProgram(thread: Thread, request: SpawnRequest): Outcome {
   }
   settleAll(child);
   kernel.enlist(child);
+  if (!mayBegin(child, child.image)) endUnbegun(child);
   return child.pid;
 }
 
@@ -232,10 +243,11 @@ function act(child: Process, thread: Thread, action: FileAction): number {
 
 function find(process: Process, request: ExecuteRequest, from: Process["cwd"]): Executable | number {
   const { kernel } = process;
-  const wrong = kernel.checkArguments(request);
+  const room = argumentRoom(process);
+  const wrong = kernel.checkArguments(request, room);
   if (wrong < 0) return wrong;
   const found = kernel.programs.find(process, from, request.path, request.argv, request.named);
   if (typeof found === "number") return found;
-  const tooMuch = kernel.checkArguments({ argv: found.argv, env: request.env });
+  const tooMuch = kernel.checkArguments({ argv: found.argv, env: request.env }, room);
   return tooMuch < 0 ? tooMuch : found;
 }

@@ -194,6 +194,7 @@ export function protect(thread: Thread, address: number, length: number, protect
   const views = space.shared.filter(({ start, end }) => start < address + bytes && end > address);
   const writes = (protection & mman.PROT_WRITE) !== 0;
   if (writes && views.some(({ view }) => view?.writable === false)) return -EACCES;
+  if (writes && !space.allowsWriting(memoryOf(process), address, bytes)) return -ENOMEM;
   // What was written so far counts; what is written while it may not be never will.
   if (views.length > 0) kernel.shared.flush(process);
   space.protect(address, bytes, protection);
@@ -333,15 +334,18 @@ function blank(address: number, length: number): Fill {
 }
 
 function memoryOf(process: Process): GrowingMemory {
-  const { memory, program } = process;
-  const most = memoryRoom(process);
+  const { memory, program, image } = process;
+  const { all, data } = memoryRoom(process);
+  // A stack is no data, and the program's own memory is counted as if it were.
+  const stack = image.extent === undefined ? 0 : image.extent.bytes - image.extent.data;
   return {
     get byteLength() {
       return memory.byteLength;
     },
     declared: program?.extent?.declared ?? memory.byteLength,
     given: program?.extent?.given ?? memory.byteLength,
-    grow: (bytes) => bytes <= most && (program?.growMemory(bytes) ?? false),
+    room: { all, data: data + stack },
+    grow: (bytes) => program?.growMemory(bytes) ?? false,
   };
 }
 
