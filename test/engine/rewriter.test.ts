@@ -6,6 +6,7 @@ import { ModuleRefused } from "../../src/engine/rewriter/refusal.ts";
 import { rewrite } from "../../src/engine/rewriter/rewrite.ts";
 import type { RewriteLimits } from "../../src/engine/rewriter/rewrite-limits.ts";
 import { MODULE_BRANCHES } from "../../src/limits.ts";
+import { processorMs } from "../processor-time.ts";
 import { PYTHON, RUBY } from "./programs.ts";
 import { type Bytes, code, WasmBuilder } from "./wasm-builder.ts";
 import { type Table, WebAssembly } from "./web-assembly.ts";
@@ -40,9 +41,9 @@ describe("rewrite: real programs", () => {
   ] as const) {
     it(`rewrites ${name} to a valid module in under ${seconds} s, the same bytes each time`, () => {
       const bytes = new Uint8Array(readFileSync(path));
-      const before = performance.now();
+      const before = processorMs();
       const first = rewrite(bytes);
-      assert.ok(performance.now() - before < seconds * 1000);
+      assert.ok(processorMs() - before < seconds * 1000);
       assert.ok(WebAssembly.validate(first.bytes));
       assert.deepEqual(first.bytes, rewrite(bytes).bytes);
       const imports = WebAssembly.Module.imports(new WebAssembly.Module(first.bytes));
@@ -253,11 +254,11 @@ describe("rewrite: caps", () => {
       .section(3, functions)
       .section(10, bodies)
       .bytes();
-    const before = performance.now();
+    const before = processorMs();
     refused(bytes, "limit functions");
     refused(bytes, "limit locals", { functions: count });
     refused(bytes, "limit localsSum", { functions: count, locals: 50_000 });
-    assert.ok(performance.now() - before < 1000);
+    assert.ok(processorMs() - before < 1000);
   });
 
   it("counts run-length locals without wrapping", () => {

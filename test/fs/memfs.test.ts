@@ -5,6 +5,7 @@ import { O_RDWR } from "../../src/abi/fcntl.ts";
 import { FILE_BYTES } from "../../src/fs/memfs/file-data.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import type { OpenFile } from "../../src/vfs/contracts.ts";
+import { processorMs } from "../processor-time.ts";
 import { ManualClock } from "./clock.ts";
 import { bytes, fileSystemContract, got, listAll, readText, statOf, writeText } from "./contract.ts";
 
@@ -194,10 +195,10 @@ describe("large directories", () => {
     for (let i = 0; i < 30_000; i++) got(fs.create(fs.root, bytes(`f${i}`), 0o644, owner));
     for (let i = 0; i < 30_000; i += 2) assert.equal(fs.unlink(fs.root, bytes(`f${i}`)), 0);
     const directory = got(fs.open(fs.root, 0));
-    const start = performance.now();
+    const start = processorMs();
     assert.equal(listAll(directory, 3).length, 15_000);
     // A scan from the start for each of the 5,000 pieces would take seconds.
-    assert.ok(performance.now() - start < 1000);
+    assert.ok(processorMs() - start < 1000);
   });
 });
 

@@ -5,6 +5,7 @@ import { O_RDONLY, O_RDWR, O_WRONLY } from "../../src/abi/fcntl.ts";
 import { S_IFIFO } from "../../src/abi/stat.ts";
 import { ALL_RIGHTS, DescriptorTable, OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Pipe, PipeReadEnd } from "../../src/kernel/pipe.ts";
+import { processorMs } from "../processor-time.ts";
 import { bytes, machine } from "./simulated.ts";
 
 const { kernel } = machine();
@@ -131,7 +132,7 @@ test("thousands of chosen numbers stay fast", () => {
   const table = new DescriptorTable(limit);
   const shared = description();
   shared.acquire();
-  const started = performance.now();
+  const started = processorMs();
   for (let i = 0; i < limit; i++) table.install(shared);
   for (let round = 0; round < 20_000; round++) {
     const fd = (round * 4096) % limit;
@@ -139,7 +140,7 @@ test("thousands of chosen numbers stay fast", () => {
     assert.equal(table.install(shared), fd);
   }
   for (let fd = 0; fd < limit; fd++) table.get(fd * 65_536 - 1);
-  const spent = performance.now() - started;
+  const spent = processorMs() - started;
   assert.ok(spent < 1000, `${spent} ms`);
   table.closeAll();
   assert.equal(table.open, 0);

@@ -20,6 +20,7 @@ import { changeMask } from "../../src/kernel/operations/signals.ts";
 import type { Process, Thread } from "../../src/kernel/process.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
 import { EPOLL_WATCHES } from "../../src/limits.ts";
+import { processorMs } from "../processor-time.ts";
 import { type GrowingProgram, SharedWorld } from "./shared-world.ts";
 import { vector } from "./simulated.ts";
 
@@ -150,11 +151,11 @@ test("rows of lists are short, and a mesh of them is looked at once each", () =>
   const counter = openCounter(thread, 0, 0, false);
   for (const lowest of layers.at(-1) ?? []) watch(thread, lowest, counter, POLLIN);
   const top = layers[0]?.[0] ?? 0;
-  const before = performance.now();
+  const before = processorMs();
   assert.deepEqual(ready(thread, top), []);
   bump(thread, counter);
   assert.equal(ready(thread, top).length, 60);
-  assert.ok(performance.now() - before < 2000);
+  assert.ok(processorMs() - before < 2000);
   world.end(thread.process);
   assert.equal(world.kernel.epollCounts.watches, 0);
 });

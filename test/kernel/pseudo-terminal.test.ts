@@ -15,6 +15,7 @@ import { restoreSnapshot } from "../../src/kernel/restoration.ts";
 import { takeSnapshot } from "../../src/kernel/snapshot.ts";
 import { PSEUDO_TERMINALS, TERMINAL_OUTPUT_BYTES } from "../../src/limits.ts";
 import { ManualClock } from "../fs/clock.ts";
+import { processorMs } from "../processor-time.ts";
 import {
   bytes,
   IMAGE,
@@ -109,11 +110,11 @@ test("what is typed costs what it is long, however much of it wants to be echoed
   const { pair } = withPair();
   const type = (letter: number, count: number) => pair.type(new Uint8Array(count).fill(letter), 0, count);
   type(0x78, 4000);
-  const start = performance.now();
+  const start = processorMs();
   // Each Ctrl-R asks for the whole line again, where nobody reads the screen.
   for (let each = 0; each < 20; each++) assert.equal(type(0x12, 100_000), 100_000);
   assert.equal(type(0x0a, 200_000), 200_000);
-  assert.ok(performance.now() - start < 5000, `${performance.now() - start} ms`);
+  assert.ok(processorMs() - start < 5000, `${processorMs() - start} ms`);
 });
 
 test("ends typed without a line are kept up to as many as Linux keeps", () => {

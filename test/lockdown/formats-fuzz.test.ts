@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LockdownError, type Machine, PolicyError, ProgramTooLong, parsePolicy } from "linden/lockdown";
 import { compile } from "../../src/lockdown/compiler.ts";
+import { processorMs } from "../processor-time.ts";
 
 const machine: Machine = { architecture: "x64", capabilities: new Set(), kernel: [6, 1] };
 let seed = 20261123;
@@ -122,12 +123,12 @@ test("deep and long texts are refused quickly", () => {
     }),
   ];
   for (const text of texts) {
-    const start = performance.now();
+    const start = processorMs();
     assert.throws(
       () => compile(parsePolicy(text, "/nowhere/deep", machine).policy, "x64"),
       (error) => error instanceof PolicyError || error instanceof LockdownError || error instanceof ProgramTooLong,
       text.slice(0, 40),
     );
-    assert.ok(performance.now() - start < 5000, text.slice(0, 40));
+    assert.ok(processorMs() - start < 5000, text.slice(0, 40));
   }
 });
