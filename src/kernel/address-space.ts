@@ -58,6 +58,8 @@ export interface GrowingMemory {
   grow(bytes: number): boolean;
 }
 
+const NONE: readonly Mapping[] = [];
+
 /** Numbers of one mapping in `state`. */
 const MAPPING_NUMBERS = 7;
 
@@ -70,6 +72,8 @@ export class AddressSpace {
   #mappings: Mapping[] = [];
   /** Those with a view; undefined when they must be looked for. */
   #shared: readonly Mapping[] | undefined = [];
+  /** The same by file; undefined when they must be sorted. */
+  #views: ReadonlyMap<SharedFile | undefined, readonly Mapping[]> | undefined = undefined;
   /** Where mapping begins: the end of what the program declared; 0 before the process first asked. */
   #base = 0;
   /** The memory's size as this space left it. */
@@ -96,6 +100,12 @@ export class AddressSpace {
   get shared(): readonly Mapping[] {
     this.#shared ??= this.#mappings.filter(({ view }) => view !== undefined);
     return this.#shared;
+  }
+
+  /** Those of one file. */
+  viewsOf(file: SharedFile): readonly Mapping[] {
+    this.#views ??= Map.groupBy(this.shared, ({ view }) => view?.file);
+    return this.#views.get(file) ?? NONE;
   }
 
   /** The one of them an address lies in. */
@@ -187,14 +197,14 @@ export class AddressSpace {
   }
 
   unmap(start: number, length: number): void {
-    this.#shared = undefined;
+    this.#forgetShared();
     this.#cut(start);
     this.#cut(start + length);
     this.#mappings = this.#mappings.filter((mapping) => mapping.end <= start || mapping.start >= start + length);
   }
 
   protect(start: number, length: number, protection: number): void {
-    this.#shared = undefined;
+    this.#forgetShared();
     this.#cut(start);
     this.#cut(start + length);
     const inside = (mapping: Mapping): boolean => mapping.start >= start && mapping.end <= start + length;
@@ -226,6 +236,7 @@ export class AddressSpace {
     const copy = new AddressSpace();
     copy.#mappings = [...this.#mappings];
     copy.#shared = this.#shared;
+    copy.#views = this.#views;
     copy.#base = this.#base;
     copy.#known = this.#known;
     copy.#touched = this.#touched;
@@ -255,7 +266,7 @@ export class AddressSpace {
     this.#breakStart = breakStart;
     this.#breakEnd = breakEnd;
     this.#mappings = [];
-    this.#shared = undefined;
+    this.#forgetShared();
     for (let i = 5; i + MAPPING_NUMBERS <= state.length; i += MAPPING_NUMBERS) {
       const [start = 0, end = 0, protection = 0, file = 0, shared = -1, offset = 0, writable = 0] = state.slice(i);
       const seen = files[shared];
@@ -279,6 +290,11 @@ export class AddressSpace {
       this.#touched = Math.max(this.#touched, size);
       this.#known = size;
     }
+  }
+
+  #forgetShared(): void {
+    this.#shared = undefined;
+    this.#views = undefined;
   }
 
   #reach(memory: GrowingMemory, end: number): boolean {
@@ -319,7 +335,7 @@ export class AddressSpace {
   }
 
   #insert(mapping: Mapping): void {
-    if (mapping.view !== undefined) this.#shared = undefined;
+    if (mapping.view !== undefined) this.#forgetShared();
     const index = this.#mappings.findIndex((other) => other.start >= mapping.end);
     const after = index < 0 ? [] : this.#mappings.splice(index);
     this.#append(mapping);

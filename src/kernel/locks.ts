@@ -32,24 +32,64 @@ export interface Lock extends LockRange {
 /** How many holders are followed in search of a circle, as MAX_DEADLK_ITERATIONS of Linux's fs/locks.c. */
 const DEADLOCK_STEPS = 10;
 
+const NONE: ReadonlySet<Lock> = new Set();
+
 /** Locks of one file. */
 export class FileLocks {
   readonly inode: Inode;
   readonly waiters: WaitQueue;
   /** By start. */
-  held: Lock[] = [];
+  readonly #held: Lock[] = [];
+  readonly #byOwner = new Map<LockOwner, Set<Lock>>();
 
   constructor(inode: Inode, sink: WakeSink) {
     this.inode = inode;
     this.waiters = new WaitQueue(sink);
   }
 
+  /** By start. */
+  get held(): readonly Lock[] {
+    return this.#held;
+  }
+
+  /** A process that ends asks for each file it has open: whoever holds nothing must learn it at once. */
+  ownedBy(owner: LockOwner): ReadonlySet<Lock> {
+    return this.#byOwner.get(owner) ?? NONE;
+  }
+
   /** The first lock that keeps this one from being had. */
   conflict({ kind, owner, exclusive, start, end }: Lock): Lock | undefined {
-    return this.held.find((one) => {
-      if (one.owner === owner || (one.kind === "flock") !== (kind === "flock")) return false;
-      return (exclusive || one.exclusive) && one.start < end && one.end > start;
-    });
+    for (const one of this.#held) {
+      if (one.start >= end) break;
+      if (one.end <= start || one.owner === owner || (one.kind === "flock") !== (kind === "flock")) continue;
+      if (exclusive || one.exclusive) return one;
+    }
+    return undefined;
+  }
+
+  add(lock: Lock): void {
+    const own = this.#byOwner.get(lock.owner);
+    if (own === undefined) this.#byOwner.set(lock.owner, new Set([lock]));
+    else own.add(lock);
+    this.#held.splice(this.#firstFrom(lock.start), 0, lock);
+  }
+
+  delete(lock: Lock): void {
+    const own = this.#byOwner.get(lock.owner);
+    if (own?.delete(lock) !== true) return;
+    if (own.size === 0) this.#byOwner.delete(lock.owner);
+    this.#held.splice(this.#held.indexOf(lock, this.#firstFrom(lock.start)), 1);
+  }
+
+  /** The index of the first lock that begins there or later. */
+  #firstFrom(start: number): number {
+    let [low, high] = [0, this.#held.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#held[middle]?.start ?? Infinity) < start) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
@@ -103,7 +143,7 @@ export class LockTable {
   release(inode: Inode, kind: LockKind, owner: LockOwner, range: LockRange): number {
     const file = this.of(inode);
     if (file === undefined) return 0;
-    const splits = file.held.some((one) => one.owner === owner && one.start < range.start && one.end > range.end);
+    const splits = [...file.ownedBy(owner)].some((one) => one.start < range.start && one.end > range.end);
     if (splits && this.#count + 1 > LOCKS) return -ENOLCK;
     this.#replace(file, { kind, owner, ...range }, undefined);
     return 0;
@@ -112,11 +152,7 @@ export class LockTable {
   /** Everything an owner holds on a file goes: a process closed it, or nobody has the description open any more. */
   releaseAll(inode: Inode, owner: LockOwner): void {
     const file = this.of(inode);
-    if (file === undefined || !file.held.some((one) => one.owner === owner)) return;
-    this.#setHeld(
-      file,
-      file.held.filter((one) => one.owner !== owner),
-    );
+    if (file !== undefined) this.#change(file, [...file.ownedBy(owner)], []);
   }
 
   /** Put a lock of a snapshot back. */
@@ -135,34 +171,29 @@ export class LockTable {
     { kind, owner, start, end }: Pick<Lock, "kind" | "owner" | "start" | "end">,
     added: Lock | undefined,
   ): void {
-    const held: Lock[] = [];
+    const [gone, left]: [Lock[], Lock[]] = [[], []];
     let fresh = added;
-    for (const one of file.held) {
-      if (one.owner !== owner || one.kind !== kind) held.push(one);
-      else if (
-        fresh !== undefined &&
-        one.exclusive === fresh.exclusive &&
-        one.start <= fresh.end &&
-        one.end >= fresh.start
-      ) {
+    for (const one of file.ownedBy(owner)) {
+      if (one.kind !== kind || one.start > end || one.end < start) continue;
+      if (fresh !== undefined && one.exclusive === fresh.exclusive) {
         // Alike and touching: they become one.
         fresh = { ...fresh, start: Math.min(one.start, fresh.start), end: Math.max(one.end, fresh.end) };
       } else {
-        if (one.start < start) held.push({ ...one, end: Math.min(one.end, start) });
-        if (one.end > end) held.push({ ...one, start: Math.max(one.start, end) });
+        if (one.start < start) left.push({ ...one, end: Math.min(one.end, start) });
+        if (one.end > end) left.push({ ...one, start: Math.max(one.start, end) });
       }
+      gone.push(one);
     }
-    if (fresh !== undefined) held.push(fresh);
-    this.#setHeld(
-      file,
-      held.sort((a, b) => a.start - b.start),
-    );
+    if (fresh !== undefined) left.push(fresh);
+    this.#change(file, gone, left);
   }
 
-  #setHeld(file: FileLocks, held: Lock[]): void {
-    this.#count += held.length - file.held.length;
-    file.held = held;
-    file.waiters.wakeAll();
+  /** Whoever waits looks again where something was given up. */
+  #change(file: FileLocks, gone: readonly Lock[], added: readonly Lock[]): void {
+    for (const lock of gone) file.delete(lock);
+    for (const lock of added) file.add(lock);
+    this.#count += added.length - gone.length;
+    if (gone.length > 0) file.waiters.wakeAll();
     this.#forgetIfUnused(file);
   }
 
@@ -207,11 +238,14 @@ export function deadlock(table: LockTable, inode: Inode, wanted: Lock): number {
     next.push(lock.owner);
   };
   add(table.of(inode)?.conflict(wanted));
+  // A process may wait with many threads, and each may be in the way of a long list.
+  let looks = DEADLOCK_STEPS;
   for (let owner = next.pop(); owner !== undefined && seen.size <= DEADLOCK_STEPS; owner = next.pop()) {
     if (owner === wanted.owner) return -EDEADLOCK;
     if (!("threads" in owner)) continue;
     for (const { pending } of owner.threads) {
       if (pending?.kind !== "lock" || pending.lock.kind !== "process") continue;
+      if (looks-- <= 0) break;
       add(table.of(pending.description.file.inode)?.conflict(pending.lock));
     }
   }

@@ -4,7 +4,7 @@
  * futex is here while somebody waits for it. It must not know how calls come in.
  */
 import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from "../abi/futex.ts";
-import { CROWD, type FutexWord, waitersIn } from "./futexes.ts";
+import { type FutexWord, waitersIn } from "./futexes.ts";
 import type { PendingOwnedFutex } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
 import type { SharedFile } from "./shared-file.ts";
@@ -25,7 +25,7 @@ export class OwnedFutex {
   constructor(place: Process | SharedFile, address: number) {
     this.place = place;
     this.address = address;
-    place.ownedFutexes.add(this);
+    place.ownedFutexes.set(address, this);
   }
 
   setOwner(owner: Thread): void {
@@ -36,18 +36,14 @@ export class OwnedFutex {
 
   leave(waiter: PendingOwnedFutex): void {
     if (!this.waiters.delete(waiter) || this.waiters.size > 0) return;
-    this.place.ownedFutexes.delete(this);
+    this.place.ownedFutexes.delete(this.address);
     this.owner?.contended.delete(this);
   }
 }
 
 /** The futex of a word, where somebody waits for it. */
 export function ownedAt(process: Process, word: FutexWord): OwnedFutex | undefined {
-  const { ownedFutexes } = word.file ?? process;
-  if (ownedFutexes.size === 0) return undefined;
-  if (ownedFutexes.size > CROWD) process.kernel.scheduler.laboured();
-  for (const one of ownedFutexes) if (one.address === word.address) return one;
-  return undefined;
+  return (word.file ?? process).ownedFutexes.get(word.address);
 }
 
 /** Whether its owner, or whom that waits for, and so on, is this thread: if it waited too, nobody would ever go on. */

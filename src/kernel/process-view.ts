@@ -205,9 +205,10 @@ export class ProcessView {
   #locksOf(description: OpenDescription) {
     const process = this.#process;
     const { inode } = description.file;
-    const held = process.kernel.locks.of(inode)?.held ?? [];
-    return held
-      .filter(({ owner }) => owner === process || owner === description)
+    const of = process.kernel.locks.of(inode);
+    if (of === undefined) return [];
+    return [...of.ownedBy(process), ...of.ownedBy(description)]
+      .sort((a, b) => a.start - b.start)
       .map((lock) => ({ ...lock, dev: inode.fs.dev, ino: inode.ino }));
   }
 

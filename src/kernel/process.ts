@@ -132,7 +132,7 @@ export class Process implements WalkContext, DescriptorOwner {
   /** Waits of its threads for words of its memory, the longest first. */
   readonly futexes = new FutexWaiters();
   /** Those words of its memory that have an owner and waiters. */
-  readonly ownedFutexes = new Set<OwnedFutex>();
+  readonly ownedFutexes = new Map<number, OwnedFutex>();
   /** What of its memory is mapped; a new program's is its own. */
   space = new AddressSpace();
   /** What of it others see too, once for each file. */

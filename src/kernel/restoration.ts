@@ -164,7 +164,7 @@ class Restorer {
       return { set: found, adjustments: [...adjustments] };
     });
     process.shares = described.shares.map(({ file, seen }) => ({ file: this.#sharedNumbered(file), seen }));
-    for (const { file } of process.shares) file.sharers.add(process);
+    for (const share of process.shares) share.file.sharers.set(process, share);
     process.offersEnvironment = described.offersEnvironment;
     process.calls = described.calls;
     process.entered = described.entered;

@@ -27,6 +27,13 @@ export function sizeOf({ inode }: OpenFile): number {
   return inode.fs.stat(inode, stat) < 0 ? 0 : stat.size;
 }
 
+/** What a process has of a shared file. */
+export interface Share {
+  readonly file: SharedFile;
+  /** The version of its content this process's memory shows; -1 before it was ever read. */
+  seen: number;
+}
+
 export class SharedFile {
   /** The file that was mapped, as futexes and read(2) know it. */
   readonly inode: Inode;
@@ -41,11 +48,12 @@ export class SharedFile {
   version = 0;
   /** Whose memory may be newer than `content`: the sharer that ran last. */
   holder: Process | undefined = undefined;
-  readonly sharers = new Set<Process>();
+  /** What each process that has it mapped has of it. */
+  readonly sharers = new Map<Process, Share>();
   /** Waits for words of it, the longest first; their addresses are positions in the file. */
   readonly futexes = new FutexWaiters();
-  /** Those words that have an owner and waiters. */
-  readonly ownedFutexes = new Set<OwnedFutex>();
+  /** Those words that have an owner and waiters, by their positions. */
+  readonly ownedFutexes = new Map<number, OwnedFutex>();
 
   constructor(inode: Inode, content: OpenDescription) {
     this.inode = inode;

@@ -16,16 +16,9 @@ import { MAP_PAGE, type Mapping } from "./address-space.ts";
 import { OpenDescription } from "./descriptors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Process } from "./process.ts";
-import { CONTENT_FLAGS, keepsInMemory, SharedFile, sizeOf } from "./shared-file.ts";
+import { CONTENT_FLAGS, keepsInMemory, type Share, SharedFile, sizeOf } from "./shared-file.ts";
 
-export { SharedFile } from "./shared-file.ts";
-
-/** What a process has of a shared file. */
-export interface Share {
-  readonly file: SharedFile;
-  /** The version of its content this process's memory shows; -1 before it was ever read. */
-  seen: number;
-}
+export { type Share, SharedFile } from "./shared-file.ts";
 
 /** Bytes compared at once. */
 const PART_BYTES = 65_536;
@@ -137,7 +130,7 @@ export class SharedMemory {
     for (const share of shares) if (!files.has(share.file)) this.#part(process, share.file);
     const kept = shares.filter(({ file }) => files.delete(file));
     const fresh = [...files].flatMap((file) => (file === undefined ? [] : [{ file, seen: -1 }]));
-    for (const { file } of fresh) file.sharers.add(process);
+    for (const share of fresh) share.file.sharers.set(process, share);
     process.shares = [...kept, ...fresh];
     if (shares.length === 0) process.program?.sharesMemory?.();
   }
@@ -145,7 +138,7 @@ export class SharedMemory {
   /** A child has its parent's mappings, and its memory as it stands. */
   inherit(child: Process, parent: Process): void {
     child.shares = parent.shares.map((share) => ({ ...share }));
-    for (const { file } of child.shares) file.sharers.add(child);
+    for (const share of child.shares) share.file.sharers.set(child, share);
   }
 
   /** Make a process's memory show what it shares as it is now. Nobody else's may be written until another is entered. */
@@ -161,11 +154,17 @@ export class SharedMemory {
     }
   }
 
-  /** After a new mapping, or one whose protection changed: show there what the file holds. */
-  refresh(process: Process, file: SharedFile): void {
-    const share = process.shares.find((one) => one.file === file);
-    if (share !== undefined) share.seen = -1;
+  /** After new mappings of these files in a range, or ones whose protection changed: show there what the files hold. */
+  refresh(process: Process, files: Iterable<SharedFile>, start: number, length: number): void {
+    const wanted = [...files].flatMap((file) => {
+      const share = file.sharers.get(process);
+      return share === undefined ? [] : [{ share, seen: share.seen }];
+    });
     this.enter(process);
+    for (const { share, seen } of wanted) {
+      // Else all of it was just read.
+      if (share.seen === seen) this.#read(process, share, start, start + length);
+    }
   }
 
   /** Write what a process changed, so that the contents of its shared files are all there is. */
@@ -202,7 +201,7 @@ export class SharedMemory {
     if (file === undefined) return;
     if (file.origin !== undefined) file.reload(rangesOf(file));
     file.version += 1;
-    const own = process.shares.find((share) => share.file === file);
+    const own = file.sharers.get(process);
     if (own !== undefined) this.#read(process, own);
   }
 
@@ -215,8 +214,8 @@ export class SharedMemory {
   mayBeWritten(inode: Inode): boolean {
     const file = this.#known(inode);
     if (file === undefined) return false;
-    for (const { space } of file.sharers) {
-      if (space.shared.some(({ view }) => view?.file === file && view.writable)) return true;
+    for (const { space } of file.sharers.keys()) {
+      if (space.viewsOf(file).some(({ view }) => view?.writable)) return true;
     }
     return false;
   }
@@ -236,10 +235,11 @@ export class SharedMemory {
 
   /** Write the pages in which a holder's memory differs from the content. What finds no room is lost, with SIGBUS. */
   #write(process: Process, file: SharedFile): void {
-    const share = process.shares.find((one) => one.file === file);
+    const share = file.sharers.get(process);
     // Who has not seen this version has not run since it was written out.
     if (share === undefined || share.seen !== file.version) return;
-    const views = viewsOf(process, file).filter(isWritable);
+    const all = process.space.viewsOf(file);
+    const views = all.filter(isWritable);
     if (views.length === 0) return;
     this.#kernel.scheduler.laboured();
     const changes = this.#changes(process, file, views);
@@ -251,7 +251,7 @@ export class SharedMemory {
     }
     file.version += 1;
     // Of two views of one page one may be newer; and what was lost must not be found again.
-    if (failed < 0 || viewsOf(process, file).length > 1) this.#read(process, share);
+    if (failed < 0 || all.length > 1) this.#read(process, share);
     else share.seen = file.version;
     if (failed < 0) this.#kernel.signal(process, SIGBUS);
   }
@@ -282,15 +282,18 @@ export class SharedMemory {
     return found;
   }
 
-  #read(process: Process, share: Share): void {
+  /** What a file holds, for what of its mappings lies in [from, to). */
+  #read(process: Process, share: Share, from = 0, to = Infinity): void {
     const { file } = share;
-    const { memory } = process;
+    const { memory, space } = process;
     this.#kernel.scheduler.laboured();
-    for (const { start, end, view } of viewsOf(process, file)) {
-      if (view === undefined || !memory.contains(start, end - start)) continue;
-      file.load(view.offset, view.offset + end - start);
-      const moved = Math.max(0, file.read(view.offset, memory.bytes, start, end - start));
-      memory.bytes.fill(0, start + moved, end);
+    for (const { start, end, view } of space.viewsOf(file)) {
+      const [first, last] = [Math.max(start, from), Math.min(end, to)];
+      if (view === undefined || first >= last || !memory.contains(first, last - first)) continue;
+      const offset = view.offset + first - start;
+      file.load(offset, offset + last - first);
+      const moved = Math.max(0, file.read(offset, memory.bytes, first, last - first));
+      memory.bytes.fill(0, first + moved, last);
     }
     share.seen = file.version;
   }
@@ -304,19 +307,17 @@ interface Change {
 
 const UNNAMED = "unnamed" as Parameters<FileSystem["create"]>[1];
 
-function viewsOf(process: Process, file: SharedFile): readonly Mapping[] {
-  return process.space.shared.filter(({ view }) => view?.file === file);
-}
-
 function isWritable({ protection, view }: Mapping): boolean {
   return view?.writable === true && (protection & PROT_WRITE) !== 0;
 }
 
 /** What of a file anybody has mapped. */
 function rangesOf(file: SharedFile): { readonly start: number; readonly end: number }[] {
-  return [...file.sharers].flatMap((process) =>
-    viewsOf(process, file).flatMap(({ start, end, view }) =>
-      view === undefined ? [] : [{ start: view.offset, end: view.offset + end - start }],
-    ),
+  return [...file.sharers.keys()].flatMap(({ space }) =>
+    space
+      .viewsOf(file)
+      .flatMap(({ start, end, view }) =>
+        view === undefined ? [] : [{ start: view.offset, end: view.offset + end - start }],
+      ),
   );
 }

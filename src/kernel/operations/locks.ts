@@ -24,7 +24,7 @@ export function lockFile(thread: Thread, fd: number, how: RecordRequest["how"], 
   if (description === undefined) return -EBADF;
   const { locks } = thread.process.kernel;
   const { inode } = description.file;
-  const own = locks.of(inode)?.held.find((one) => one.kind === "flock" && one.owner === description);
+  const own = [...(locks.of(inode)?.ownedBy(description) ?? [])].find((one) => one.kind === "flock");
   if (how !== "none" && own?.exclusive === (how === "exclusive")) return 0;
   // As on Linux another kind of lock is not had before the old one is gone, which somebody else may then take.
   if (own !== undefined) locks.release(inode, "flock", description, WHOLE);

@@ -9,7 +9,7 @@ import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM, EOVERFLOW, EPERM
 import * as mman from "../../abi/mman.ts";
 import { S_IFCHR, S_IFREG } from "../../abi/stat.ts";
 import { emptyStat } from "../../vfs/contracts.ts";
-import { type GrowingMemory, MAP_PAGE, pageUp, type View } from "../address-space.ts";
+import { type GrowingMemory, MAP_PAGE, type Mapping, pageUp, type View } from "../address-space.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { attemptFill, type Fill, type PendingFill, parked } from "../pending.ts";
@@ -154,7 +154,7 @@ export function see(thread: Thread, at: Place, view: View): Outcome {
   }
   process.space.markUsed(start + at.length);
   shared.update(process);
-  shared.refresh(process, view.file);
+  shared.refresh(process, [view.file], start, at.length);
   return thread.killed ? GONE : start;
 }
 
@@ -198,7 +198,7 @@ export function protect(thread: Thread, address: number, length: number, protect
   // What was written so far counts; what is written while it may not be never will.
   if (views.length > 0) kernel.shared.flush(process);
   space.protect(address, bytes, protection);
-  if (writes) for (const { view } of views) if (view !== undefined) kernel.shared.refresh(process, view.file);
+  if (writes && views.length > 0) kernel.shared.refresh(process, filesOf(views), address, bytes);
   return thread.killed ? GONE : 0;
 }
 
@@ -316,10 +316,7 @@ export function syncMemory(thread: Thread, address: number, length: number, flag
   }
   const bytes = pageUp(length);
   if (address + bytes > ADDRESSES || !space.covers(address, bytes)) return -ENOMEM;
-  const files = new Set<SharedFile>();
-  for (const { start, end, view } of space.shared) {
-    if (view !== undefined && start < address + bytes && end > address) files.add(view.file);
-  }
+  const files = filesOf(space.shared.filter(({ start, end }) => start < address + bytes && end > address));
   if (files.size > 0) kernel.shared.flush(process);
   if (thread.killed) return GONE;
   for (const file of files) {
@@ -327,6 +324,10 @@ export function syncMemory(thread: Thread, address: number, length: number, flag
     if (error < 0) return error;
   }
   return 0;
+}
+
+function filesOf(mappings: readonly Mapping[]): ReadonlySet<SharedFile> {
+  return new Set(mappings.flatMap(({ view }) => view?.file ?? []));
 }
 
 function blank(address: number, length: number): Fill {

@@ -1,0 +1,152 @@
+/**
+ * What single calls may cost in states that guests can build, counted and not timed: each of these once grew with the square of what
+ * there was, so that one call took minutes and nothing could interrupt it.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EDEADLOCK } from "../../src/abi/errno.ts";
+import { O_RDWR } from "../../src/abi/fcntl.ts";
+import { BLOCKED } from "../../src/kernel/contracts.ts";
+import { OpenDescription } from "../../src/kernel/descriptors.ts";
+import { FileLocks, type Lock, LockTable } from "../../src/kernel/locks.ts";
+import { lockRecord } from "../../src/kernel/operations/locks.ts";
+import { map, protect } from "../../src/kernel/operations/memory.ts";
+import { Thread } from "../../src/kernel/process.ts";
+import { SharedFile } from "../../src/kernel/shared-file.ts";
+import { PAGE, SharedWorld } from "../kernel/shared-world.ts";
+import { Guest } from "../syscalls/guest.ts";
+
+/** Count calls of a method while something runs. */
+function counted<T extends object, K extends keyof T>(prototype: T, name: K, act: () => void): number {
+  const original = prototype[name] as (...args: unknown[]) => unknown;
+  let calls = 0;
+  const counting = function (this: T, ...args: unknown[]): unknown {
+    calls += 1;
+    return original.apply(this, args);
+  };
+  prototype[name] = counting as T[K];
+  try {
+    act();
+  } finally {
+    prototype[name] = original as T[K];
+  }
+  return calls;
+}
+
+test("mprotect of many views of one file reads each of them once", () => {
+  const world = new SharedWorld();
+  const process = world.process();
+  const views = 200;
+  const fd = world.open(process, "file");
+  world.as(process, ({ process: { descriptors } }) => {
+    const inode = descriptors.get(fd)?.description.file.inode;
+    assert.ok(inode !== undefined && inode.fs.setattr(inode, { size: 2 * views * PAGE }) === 0);
+  });
+  const start = world.map(process, fd, 2 * views * PAGE);
+  world.as(process, (thread) => {
+    // What may not be written stands between: they do not become one.
+    for (let i = 0; i < views; i++) assert.equal(protect(thread, start + 2 * i * PAGE, PAGE, 1), 0);
+    assert.equal(process.space.shared.length, 2 * views);
+    const reads = counted(SharedFile.prototype, "read", () => {
+      assert.equal(protect(thread, start, 2 * views * PAGE, 3), 0);
+    });
+    assert.ok(reads > 0 && reads <= views + 10, `${reads} reads`);
+  });
+});
+
+test("one more view of a file with many is read alone", () => {
+  const world = new SharedWorld();
+  const process = world.process();
+  const fd = world.open(process, "file");
+  const views = 100;
+  world.as(process, (thread) => {
+    const mapOne = (): number => map(thread, { address: 0, length: PAGE, protection: 1, flags: 1, fd, offset: 0 });
+    for (let i = 0; i < views; i++) assert.ok(mapOne() > 0);
+    const reads = counted(SharedFile.prototype, "read", () => {
+      assert.ok(mapOne() > 0);
+    });
+    assert.equal(reads, 1);
+  });
+});
+
+/** Locks that count how often anybody looks at them. */
+function watchedLock(lock: Lock, seen: () => void): Lock {
+  const look = <T>(value: T): T => {
+    seen();
+    return value;
+  };
+  return {
+    kind: lock.kind,
+    exclusive: lock.exclusive,
+    pid: lock.pid,
+    get owner() {
+      return look(lock.owner);
+    },
+    get start() {
+      return look(lock.start);
+    },
+    get end() {
+      return look(lock.end);
+    },
+  };
+}
+
+test("who gives up its locks on a file, or has none, looks at no others", () => {
+  const guest = new Guest();
+  const fd = guest.file("/locked", "x");
+  const description = guest.process.descriptors.get(fd)?.description;
+  assert.ok(description !== undefined);
+  const { file } = description;
+  const table = new LockTable({ wake() {} });
+  const owners = Array.from({ length: 1000 }, () => new OpenDescription(file, undefined, O_RDWR));
+  let looks = 0;
+  owners.forEach((owner, i) => {
+    const lock: Lock = { kind: "description", owner, exclusive: true, start: 2 * i, end: 2 * i + 1, pid: -1 };
+    assert.equal(
+      table.take(
+        file.inode,
+        watchedLock(lock, () => looks++),
+      ),
+      0,
+    );
+  });
+  looks = 0;
+  table.releaseAll(file.inode, guest.process);
+  assert.equal(looks, 0);
+  const last = owners.at(-1);
+  assert.ok(last !== undefined);
+  table.releaseAll(file.inode, last);
+  assert.ok(looks < 50, `${looks} looks`);
+  assert.equal([...table].length, owners.length - 1);
+});
+
+test("a wait for a record follows a bounded number of others that wait", () => {
+  const guest = new Guest();
+  const { kernel, process, thread } = guest;
+  const fd = guest.file("/records", "x");
+  const ask = (one: Thread, start: number): number =>
+    lockRecord(one, fd, { kind: "process", how: "exclusive", start, end: start + 1 }, true);
+  assert.equal(ask(thread, 0), 0);
+  const threads = (of: typeof process, count: number): Thread[] =>
+    Array.from({ length: count }, () => new Thread(of, kernel.nextPid++));
+  const pid = kernel.spawn(
+    { image: process.image, argv: [], env: [], cwd: "/" as never },
+    { descriptors: [...process.descriptors].map(([, { description }]) => description) },
+  );
+  assert.ok(typeof pid === "object");
+  // The other process has what is wanted, and each of its threads waits for what is the first one's.
+  assert.equal(
+    lockRecord(pid.threads[0] as Thread, fd, { kind: "process", how: "exclusive", start: 5, end: 6 }, false),
+    0,
+  );
+  for (const one of threads(pid, 200))
+    assert.equal(lockRecord(one, fd, { kind: "process", how: "exclusive", start: 0, end: 1 }, true), BLOCKED);
+  const own = process.descriptors.get(fd)?.description.file.inode;
+  assert.ok(own !== undefined);
+  let answer = 0;
+  const looks = counted(FileLocks.prototype, "conflict", () => {
+    answer = ask(threads(process, 1)[0] as Thread, 5);
+  });
+  assert.equal(answer, -EDEADLOCK);
+  assert.ok(looks < 30, `${looks} looks`);
+});
