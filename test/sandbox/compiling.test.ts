@@ -19,19 +19,23 @@ const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const program = join(home, "program.wasm");
 writeFileSync(program, new Uint8Array(HEADER));
 
-/** A sandbox whose cell compiles when it is told to. */
+/** A sandbox whose cell compiles nothing until it is told to; from then on whatever comes. */
 async function slowToCompile() {
   const cell = new FakeCell().behave((it, channel) => it.end(channel, 5));
   const services = { launcher: new FakeLauncher(cell), cache: new ModuleCache("/dev/null/cache") };
   const box = await startSandbox(services, parseSandboxOptions({}, home));
   const before = cell.onFrame;
   const waiting: number[] = [];
+  let told = false;
+  const ready = (channel: number) => cell.say({ type: UP.MODULE_READY, channel, payload: undefined });
   cell.onFrame = (frame) => {
-    if (frame.type === DOWN.MODULE_END) waiting.push(frame.channel);
-    else before(frame);
+    if (frame.type !== DOWN.MODULE_END) before(frame);
+    else if (told) ready(frame.channel);
+    else waiting.push(frame.channel);
   };
   const compile = () => {
-    for (const channel of waiting.splice(0)) cell.say({ type: UP.MODULE_READY, channel, payload: undefined });
+    told = true;
+    waiting.splice(0).forEach(ready);
   };
   return { box, cell, compile };
 }
