@@ -1,31 +1,19 @@
 /**
- * Layer: kernel. What a snapshot says of blocked calls: plain data. It must not know how it is taken.
+ * Layer: kernel. What a snapshot says of blocked calls. It must not know how they go on.
  */
 import type { ChildSelection } from "./children.ts";
 import type { CloneWish } from "./cloning.ts";
 import type { Outcome } from "./contracts.ts";
+import type { FutexWaiter } from "./futexes.ts";
 import type { Message, MessageWish } from "./ipc/messages.ts";
 import type { PosixMessage } from "./ipc/posix-queues.ts";
 import type { SemaphoreOperation } from "./ipc/semaphores.ts";
-import type { LockKind } from "./locks.ts";
-import type { PollItem } from "./pending.ts";
+import type { LockSnapshot, OpenObjects } from "./open-snapshot.ts";
+import type { Pending, PollItem } from "./pending.ts";
+import type { SignalSet } from "./signal-set.ts";
 
 /** Signals 1 to 32 and 33 to 64, as bits. */
 export type SignalWords = readonly [low: number, high: number];
-
-/** A lock: `owner` is a process's number, or for the other kinds that of a description. The description tells the file. */
-export interface LockSnapshot {
-  readonly kind: LockKind;
-  readonly owner: number;
-  readonly exclusive: boolean;
-  readonly start: number;
-  readonly end: number;
-  readonly pid: number;
-}
-
-export interface HeldLockSnapshot extends LockSnapshot {
-  readonly description: number;
-}
 
 export interface FutexWaiterSnapshot {
   /** Index of a shared file; -1 for the process's own memory. */
@@ -133,3 +121,103 @@ export type PendingSnapshot =
       readonly remainingNs: number | undefined;
     }
   | { readonly kind: "fork"; readonly wish: CloneWish };
+
+/** A blocked call as data; what it has open stands among `open`. */
+export function snapshotOfPending(pending: Pending, open: OpenObjects): PendingSnapshot {
+  const left = pending.deadlineNs - open.now;
+  const remainingNs = left === Infinity ? undefined : Math.max(0, left);
+  switch (pending.kind) {
+    case "again": {
+      const { kind, description, events } = pending;
+      return { kind, description: open.description(description), events };
+    }
+    case "lock": {
+      const { kind, description, lock } = pending;
+      return { kind, description: open.description(description), lock: open.lockOf(lock) };
+    }
+    case "open": {
+      const { kind, closeOnExec, seen } = pending;
+      return { kind, description: open.description(pending.description), closeOnExec, seen };
+    }
+    case "read": {
+      const { kind, addresses, lengths } = pending;
+      const description = open.description(pending.description);
+      return { kind, description, addresses: [...addresses], lengths: [...lengths], remainingNs };
+    }
+    case "write": {
+      const { kind, bytes, sent, before } = pending;
+      const description = open.description(pending.description);
+      return { kind, description, bytes: bytes.slice(sent), before: before + sent };
+    }
+    case "poll": {
+      const items = pending.items.map((item) => ({ ...item }));
+      const descriptions = pending.descriptions.map((one) => (one === undefined ? -1 : open.description(one)));
+      return { kind: "poll", items, descriptions, remainingNs };
+    }
+    case "sleep":
+      return { kind: "sleep", remainingNs };
+    case "yield":
+      return { kind: "yield", outcome: pending.outcome, busy: pending.busy };
+    case "random": {
+      const { kind, address, length, filled } = pending;
+      return { kind, address, length, filled };
+    }
+    case "fill": {
+      const { kind, address, length, done, position, from, copied, result } = pending;
+      const description = pending.description === undefined ? -1 : open.description(pending.description);
+      return { kind, address, length, done, description, position, from, copied, result };
+    }
+    case "wait":
+      return { kind: "wait", selection: { ...pending.selection } };
+    case "signal wait":
+      return { kind: "signal wait", set: wordsOf(pending.set), remainingNs };
+    case "pause":
+      return { kind: "pause" };
+    case "futex": {
+      const { kind, absolute } = pending;
+      return { kind, words: pending.words.map((word) => futexWaiter(word, open)), absolute, remainingNs };
+    }
+    case "owned futex": {
+      const { kind, at, granted, futex, target } = pending;
+      const file = target.file === undefined ? -1 : open.sharedFile(target.file);
+      const owner = futex === undefined ? undefined : (futex.owner?.tid ?? 0);
+      const word = pending.word === undefined ? undefined : futexWaiter(pending.word, open);
+      return { kind, file, address: target.address, at, owner, granted, word, remainingNs };
+    }
+    case "semaphores": {
+      const { kind, set, operations, blockedBy } = pending;
+      return { kind, set: set.owner.id, operations: operations.map((one) => ({ ...one })), blockedBy, remainingNs };
+    }
+    case "send message": {
+      const { kind, queue, message } = pending;
+      return { kind, queue: queue.owner.id, message: { type: message.type, bytes: message.bytes.slice() } };
+    }
+    case "receive message": {
+      const { kind, queue, wish, address } = pending;
+      return { kind, queue: queue.owner.id, wish: { ...wish }, address };
+    }
+    case "queue send": {
+      const { kind, message, sent } = pending;
+      return { kind, description: open.description(pending.description), message, sent, remainingNs };
+    }
+    case "queue receive": {
+      const { kind, address, priorityAt, message } = pending;
+      const description = open.description(pending.description);
+      return { kind, description, address, priorityAt, message, remainingNs };
+    }
+    case "epoll": {
+      const { kind, most } = pending;
+      return { kind, description: open.description(pending.description), most, remainingNs };
+    }
+    case "fork":
+      return { kind: "fork", wish: { ...pending.wish } };
+  }
+}
+
+function futexWaiter({ file, address, bits, released }: FutexWaiter, open: OpenObjects): FutexWaiterSnapshot {
+  return { file: file === undefined ? -1 : open.sharedFile(file), address, bits, released };
+}
+
+export function wordsOf({ low, high }: SignalSet): SignalWords {
+  return [low, high];
+}
