@@ -8,9 +8,9 @@ import { OptionError, SandboxClosed } from "./errors.ts";
 import { loadProgram } from "./load-program.ts";
 import type { LoadedProgram } from "./modules.ts";
 import { type Policy, parseSandboxOptions, record, type SandboxOptions } from "./options.ts";
-import { bootSandbox, hardCpuSeconds, type Sandbox } from "./sandbox.ts";
+import { bootSandbox, type Sandbox } from "./sandbox.ts";
 import { defaultServices, type Services } from "./services.ts";
-import { cpuTime } from "./watchdog.ts";
+import { cpuTime, hardCpuSeconds } from "./watchdog.ts";
 
 export interface PoolOptions {
   /** Cells kept ready, 1 to 64. Default 1. Each takes some 50 MB until it is used. */
@@ -87,7 +87,7 @@ export class SandboxPool implements AsyncDisposable {
     warm ??= await this.#start();
     if (!limitCpu(warm.link, policy)) {
       await warm.link.close("it could not be given its limit of CPU time");
-      warm = await this.#start(hardCpuSeconds(policy));
+      warm = await this.#start(hardCpuSeconds(policy.limits));
     }
     const sandbox = await bootSandbox(this.#services, policy, warm.link, warm.modules);
     // Not before the answer: starting a process takes the caller's thread a moment.
@@ -148,6 +148,6 @@ const MAX_SIZE = 64;
 
 /** What stands behind the watchdog of a sandbox with a limit of CPU time, in a cell that started without. */
 function limitCpu({ cell }: CellLink, policy: Policy): boolean {
-  const seconds = hardCpuSeconds(policy, cpuTime(cell.pid));
+  const seconds = hardCpuSeconds(policy.limits, cpuTime(cell.pid));
   return seconds === undefined || cell.limitCpu(seconds);
 }

@@ -2,14 +2,14 @@
  * Layer: sandbox. `Sandbox`: one cell with its file server, its watchdog and the runs inside it. It must not know how
  * cells are launched and locked, nor parse a guest's bytes.
  */
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
-import { SUPPORT, sendBoot } from "./boot.ts";
+import { sendBoot } from "./boot.ts";
 import { CallbackSink } from "./callback-sink.ts";
 import type { CellLink } from "./cell-link.ts";
-import { sendProgram, startCell } from "./cell-start.ts";
+import { CellPrograms } from "./cell-programs.ts";
+import { startCell } from "./cell-start.ts";
 import { FileError, LimitExceeded, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, endedBefore, GuestProcess, LIMIT_WORDS } from "./guest-process.ts";
@@ -18,10 +18,10 @@ import { type Image, openImage } from "./image.ts";
 import { feed } from "./input.ts";
 import { joined } from "./joined-output.ts";
 import type { LockedProcess } from "./launcher.ts";
-import { checkSize, fingerprint, LoadedProgram, loadModule } from "./modules.ts";
+import type { LoadedProgram } from "./modules.ts";
 import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
 import { OutputReadable, type OutputSink } from "./output.ts";
-import { argumentsOf, findProgram, type Program } from "./programs.ts";
+import { argumentsOf, type Program } from "./programs.ts";
 import {
   parseRunOptions,
   parseSpawnOptions,
@@ -32,7 +32,7 @@ import {
 import { SandboxProcess } from "./sandbox-process.ts";
 import { defaultServices, type Services } from "./services.ts";
 import { toBytes } from "./text.ts";
-import { Watchdog } from "./watchdog.ts";
+import { hardCpuSeconds, Watchdog } from "./watchdog.ts";
 
 export interface RunResult<Output = string> extends ExitResult {
   readonly stdout: Output;
@@ -42,24 +42,17 @@ export interface RunResult<Output = string> extends ExitResult {
 /** A locked process with a small operating system of its own. Programs in it see its files and nothing of the host's. */
 export class Sandbox implements AsyncDisposable {
   readonly files: Files;
-  readonly #services: Services;
   readonly #policy: Policy;
-  readonly #image: Image | undefined;
   readonly #link: CellLink;
   readonly #server: LockedProcess | undefined;
   readonly #watchdog: Watchdog;
+  readonly #programs: CellPrograms;
   readonly #processes = new Set<GuestProcess>();
-  readonly #modules: Map<string, Promise<number>>;
-  readonly #supported = new Map<string, Promise<void>>();
-  /** Commands of the image that were run, and what names their files. */
-  readonly #commands = new Map<string, Program>();
-  readonly #fingerprints = new Map<Program, string>();
   #mostProcesses = 1;
   /** Runs whose programs are on the way into the cell. */
   #preparing = 0;
   /** The limit that the whole sandbox was ended for. */
   #exceeded: CallerLimit | undefined;
-  #sending: Promise<unknown> = Promise.resolve();
 
   /** Made by Sandbox.create and by a pool; the cell has booted. */
   constructor(
@@ -70,18 +63,20 @@ export class Sandbox implements AsyncDisposable {
     modules: ReadonlyMap<string, number>,
     image: Image | undefined,
   ) {
-    this.#services = services;
     this.#policy = policy;
-    this.#image = image;
     this.#link = link;
     this.#server = server;
-    this.#modules = new Map([...modules].map(([key, channel]) => [key, Promise.resolve(channel)]));
     this.files = new Files(link, policy.cwd, policy.limits.fsBytes);
     const inMemory = policy.mounts.map((mount) => (mount.kind === "memory" ? mount.bytes : (mount.overlay ?? 0)));
     const memory = inMemory.reduce((sum, bytes) => sum + bytes, 0);
     const { cpuMs, memoryBytes, fsBytes } = policy.limits;
     const residentBytes = () => CELL_BYTES + fsBytes + memory + memoryBytes * this.#mostProcesses;
     this.#watchdog = new Watchdog(link.cell, { cpuMs, residentBytes }, (limit) => this.#exceed(limit));
+    const second = {
+      cpuSeconds: hardCpuSeconds(policy.limits),
+      started: (cell: LockedProcess) => this.#watchdog.join(cell),
+    };
+    this.#programs = new CellPrograms({ services, policy, link, files: this.files, image, modules, second });
     server?.exited.then(() => link.fail(new SandboxDied("the file server of the sandbox ended")));
     link.ended.then(() => server?.kill());
   }
@@ -212,7 +207,7 @@ export class Sandbox implements AsyncDisposable {
     }
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const begun = performance.now();
-    const { program, module } = await this.#inTime(run, this.#prepare(given));
+    const { program, module } = await this.#inTime(run, this.#programs.prepare(given));
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const argv = [program.name, ...argumentsOf(program, args, run.cwd)];
     const request = {
@@ -246,12 +241,6 @@ export class Sandbox implements AsyncDisposable {
     if (this.#processes.size === 0 && this.#preparing === 0) this.#watchdog.rest();
   }
 
-  async #prepare(given: string | LoadedProgram): Promise<{ program: Program; module: number }> {
-    const program = given instanceof LoadedProgram ? given.program : await this.#find(given);
-    const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
-    return { program, module };
-  }
-
   /**
    * What the preparation of a run gives, unless the run's time is over or its signal aborts before that. The preparation goes
    * on then: other runs may wait for it, and the next one of the program finds it done.
@@ -278,69 +267,9 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** What a name means is looked up once for commands of the image: the sandbox has its files as they were. */
-  async #find(name: string): Promise<Program> {
-    const image = this.#image;
-    const known = this.#commands.get(name);
-    if (known !== undefined) return known;
-    const found = await findProgram(name, process.cwd(), image);
-    if (image !== undefined && !name.includes("/") && found.path === image.programOf(name)) {
-      this.#fingerprints.set(found, await fingerprint(found));
-      this.#commands.set(name, found);
-    }
-    return found;
-  }
-
-  /** The channel of a program's module in this cell, sent if it is not there yet. */
-  async #module(given: string | LoadedProgram, program: Program): Promise<number> {
-    const loaded = given instanceof LoadedProgram ? given : undefined;
-    const key = loaded?.fingerprint ?? this.#fingerprints.get(program) ?? (await fingerprint(program));
-    const known = this.#modules.get(key);
-    if (known !== undefined) return known;
-    // One after the other: what a cell gives back for the cache must come from before it met anything else.
-    const sent = this.#sending.then(() => this.#send(loaded, program));
-    this.#sending = sent.catch(() => {});
-    this.#modules.set(key, sent);
-    sent.catch(() => this.#modules.delete(key));
-    return sent;
-  }
-
-  async #send(given: LoadedProgram | undefined, program: Program): Promise<number> {
-    const { launcher, cache } = this.#services;
-    const { lock, limits } = this.#policy;
-    const loaded = given ?? (await loadModule(program, cache, launcher.build, limits.moduleBytes));
-    checkSize(program, loaded.size, limits.moduleBytes);
-    return sendProgram(this.#services, lock, this.#link, loaded, {
-      cpuSeconds: hardCpuSeconds(this.#policy),
-      started: (cell) => this.#watchdog.join(cell),
-    });
-  }
-
-  /** @internal Lay the image's files into the sandbox, and let its programs be what executing them starts. */
-  async layImage(): Promise<void> {
-    const image = this.#image;
-    if (image === undefined) return;
-    const laid = image.files.map(async ({ at, host, mode, program }) => {
-      await this.files.write(at, await readFile(host), { mode });
-      if (!program) return;
-      const found = await findProgram(host, "/");
-      await this.files.adopt(at, await this.#module(host, found));
-    });
-    const linked = [...image.links].map(([target, at]) => this.files.link(target, at));
-    await Promise.all([...laid, ...linked]);
-  }
-
-  /** Lay a guest's own support files into the sandbox, once. */
-  #support(program: Program): Promise<void> {
-    if (program.files.size === 0) return Promise.resolve();
-    const known = this.#supported.get(program.name);
-    if (known !== undefined) return known;
-    const laid = Promise.all(
-      [...program.files].map(([name, text]) => this.files.write(`${SUPPORT}/${program.name}/${name}`, text)),
-    ).then(() => {});
-    this.#supported.set(program.name, laid);
-    laid.catch(() => this.#supported.delete(program.name));
-    return laid;
+  /** @internal See CellPrograms. */
+  layImage(): Promise<void> {
+    return this.#programs.layImage();
   }
 
   #exceed(limit: CallerLimit): void {
@@ -395,14 +324,6 @@ async function makeWorkingDirectory(files: Files, cwd: string): Promise<void> {
   }
 }
 
-/** Seconds the host lets a cell run beyond what its watchdog allows: its own start, and that it counts whole ones. */
-const CPU_GRACE_SECONDS = 3;
-
-/** RLIMIT_CPU of a sandbox's cell, which has used this many milliseconds before; undefined for none. */
-export function hardCpuSeconds({ limits: { cpuMs } }: Policy, usedMs = 0): number | undefined {
-  return cpuMs === undefined ? undefined : Math.ceil((usedMs + cpuMs) / 1000) + CPU_GRACE_SECONDS;
-}
-
 export async function startSandbox(services: Services, policy: Policy): Promise<Sandbox> {
   let booting: Promise<void> | undefined;
   // Listed while the cell starts.
@@ -410,7 +331,7 @@ export async function startSandbox(services: Services, policy: Policy): Promise<
   opening.catch(() => {});
   const link = await startCell(services.launcher, {
     lock: policy.lock,
-    cpuSeconds: hardCpuSeconds(policy),
+    cpuSeconds: hardCpuSeconds(policy.limits),
     ahead: (fresh) => {
       // Mounts of the host wait for a file server, and that for a cell which is known to be locked.
       if (hostMounts(policy).length === 0) booting = sendBoot(fresh, policy, []);

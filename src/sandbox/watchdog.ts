@@ -4,11 +4,20 @@
  */
 import { readFileSync } from "node:fs";
 import type { LockedProcess } from "./launcher.ts";
+import type { Policy } from "./options.ts";
 
 /** Milliseconds between two looks. */
 const INTERVAL_MS = 100;
 /** USER_HZ: the unit of times in /proc, 100 on every Linux that Node runs on. */
 const TICK_MS = 10;
+
+/** Seconds the host lets a cell run beyond what its watchdog allows: its own start, and that it counts whole ones. */
+const CPU_GRACE_SECONDS = 3;
+
+/** RLIMIT_CPU of a sandbox's cell, which has used this many milliseconds before; undefined for none. */
+export function hardCpuSeconds({ cpuMs }: Pick<Policy["limits"], "cpuMs">, usedMs = 0): number | undefined {
+  return cpuMs === undefined ? undefined : Math.ceil((usedMs + cpuMs) / 1000) + CPU_GRACE_SECONDS;
+}
 
 /** A process that is watched: its processor time before, and as it was seen last. */
 interface Watched {
