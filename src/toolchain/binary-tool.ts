@@ -2,7 +2,8 @@
  * Layer: toolchain. LLVM's ar, ranlib, nm and strip under Linden's name. The host's get their words as they are; of locked ones
  * it is said which files they change. It must not know where they run.
  */
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
+import { reach } from "./driver/confined.ts";
 import { ToolchainError } from "./errors.ts";
 import { findLlvm } from "./find-llvm.ts";
 import type { Job } from "./llvm.ts";
@@ -20,8 +21,7 @@ export async function binaryTool(
   const llvm = await findLlvm(lockUp, progress);
   const cwd = process.cwd();
   const job: Job = llvm.confined ? confinedJob(tool, argv, cwd) : { tool, args: argv, inherit: true };
-  const files = [...job.args].filter((word) => word.startsWith("/"));
-  const session = await llvm.open(llvm.confined ? [cwd, ...files.map((file) => dirname(file))] : []);
+  const session = await llvm.open(llvm.confined ? reach(argv, cwd) : []);
   try {
     return (await session.run(job)).status;
   } finally {

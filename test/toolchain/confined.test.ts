@@ -92,7 +92,16 @@ test("shown are the work's directory, those of its files, and whatever options n
   put("secret/key");
   const shown = (...words: string[]) => reach(words, work).sort();
   assert.deepEqual(shown(), [work]);
-  assert.deepEqual(shown("a.c"), [work, home, join(home, "project")].sort());
+  // A source has no say in what is shown: who is asked for more is told.
+  const told: string[] = [];
+  assert.deepEqual(reach(["a.c"], work, { warn: (text) => told.push(text) }), [work]);
+  assert.deepEqual(
+    told.map((text) => text.split(",")[0]),
+    [`a.c includes from ${join(home, "project")}`, `a.c includes from ${home}`],
+  );
+  assert.deepEqual(shown("a.c", "-I../include", "-I..", "-I../.."), [
+    ...[home, join(home, "project"), join(home, "project/include"), work].sort(),
+  ]);
   assert.deepEqual(shown("-I../include", "-L", "../../libraries", "-Wl,-L../../outside"), [
     ...[join(home, "libraries"), join(home, "outside"), join(home, "project/include"), work].sort(),
   ]);
@@ -105,7 +114,29 @@ test("shown are the work's directory, those of its files, and whatever options n
   assert.ok(!reach([join(work, "a.c")], "/").includes("/"), "the root is no directory of work");
   mkdirSync(join(home, "project/.git"));
   assert.deepEqual(shown(), [join(home, "project")]);
-  assert.deepEqual(reach([], work, join(home, "project")), [work], "never the whole home");
+  assert.deepEqual(reach([], work, { home: join(home, "project") }), [work], "never the whole home");
+});
+
+test("a link in the work shows nothing that lies elsewhere", () => {
+  const work = join(home, "hostile/work");
+  put("hostile/work/own/x.h");
+  put("private/key");
+  const secret = join(home, "private");
+  for (const link of ["hostile/work/include", "hostile/above"]) symlinkSync(secret, join(home, link));
+  symlinkSync("own", join(work, "alias"));
+  symlinkSync(join(secret, "key"), join(work, "key.c"));
+  for (const words of [
+    ["-Iinclude"],
+    ["-I", "../above"],
+    ["include/key"],
+    ["-Linclude"],
+    ["-include", "include/key"],
+  ]) {
+    assert.throws(() => reach(words, work), { name: "ToolchainError", message: /leads through a link to .*private/ });
+  }
+  assert.deepEqual(reach(["-Ialias"], work), [work, join(work, "alias")]);
+  assert.deepEqual(reach(["key.c"], work), [work], "the file server follows no link out of what is shown");
+  assert.deepEqual(reach([`-I${secret}`], work), [work, secret], "who names it means it");
 });
 
 test("a directory inside another is not shown twice, the whole machine not at all", () => {

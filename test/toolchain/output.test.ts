@@ -1,7 +1,18 @@
 /** Where a program goes: a file is replaced whole, a pipe or device is written to and stays what it is. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -26,19 +37,33 @@ test("an output that is no regular file stays what it is", { skip: whyNoCompiler
   }
 });
 
-test("a link stays one, and what it leads to is written to", async () => {
+test("a link in a tree of sources is replaced: it does not say which file is written", async () => {
   const directory = mkdtempSync(join(tmpdir(), "linden-output-"));
   try {
-    const [link, target] = [join(directory, "link"), join(directory, "target")];
-    symlinkSync("target", link);
+    const [link, target] = [join(directory, "program.o"), join(directory, "profile")];
+    symlinkSync("profile", link);
+    for (const mode of [0o777, 0o700]) {
+      writeFileSync(target, "the user's own");
+      await publish(Buffer.from("made"), link, mode);
+      assert.equal(readFileSync(target, "utf8"), "the user's own");
+      assert.deepEqual([lstatSync(link).isFile(), readFileSync(link, "utf8")], [true, "made"]);
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("a link of the system's stays one, and what it leads to is written to", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "linden-output-"));
+  try {
+    const target = join(directory, "target");
     writeFileSync(target, "what was there, and longer");
+    const descriptor = openSync(target, "r+");
+    const link = `/proc/self/fd/${descriptor}`;
     await publish(Buffer.from("new"), link, 0o777);
-    assert.equal(readlinkSync(link), "target");
+    assert.equal(readlinkSync(link), realpathSync(target));
     assert.equal(readFileSync(target, "utf8"), "new");
-    rmSync(target);
-    await publish(Buffer.from("made"), link, 0o700);
-    assert.equal(readlinkSync(link), "target");
-    assert.deepEqual([readFileSync(target, "utf8"), lstatSync(target).mode & 0o777], ["made", 0o700]);
+    closeSync(descriptor);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -2,6 +2,7 @@
  * Layer: toolchain. The stage for programs that call fork: binaryen's asyncify rewrites what can reach the call, so that
  * the call can return twice. It must not know how the engine drives that.
  */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -44,14 +45,33 @@ const FEATURES = [
   "tail-call",
 ];
 
-/** binaryen's optimizer, beside Linden or in the directory of the work. */
-function findBinaryen(): string {
-  for (const start of [import.meta.dirname, process.cwd()]) {
-    for (let at = start; ; at = dirname(at)) {
-      const file = join(at, "node_modules/binaryen/bin/wasm-opt");
-      if (existsSync(file)) return file;
-      if (dirname(at) === at) break;
+/** SHA-256 of binaryen 132.0.0's bin/wasm-opt, which is one file. */
+export const OPTIMIZER = "608c021fa3f2c68cdc26f06a1454341089a0e689abb71cbe5a23ef7300e7f3e3";
+
+function findUpwards(start: string): string | undefined {
+  for (let at = start; ; at = dirname(at)) {
+    const file = join(at, "node_modules/binaryen/bin/wasm-opt");
+    if (existsSync(file)) return file;
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+/**
+ * binaryen's optimizer, beside Linden or in the directory of the work. It runs with the caller's rights, and the work may be
+ * source nobody trusts: what lies there is believed by its hash, and a copy in `place` is what runs. Throws ToolchainError.
+ */
+export async function findBinaryen(place: string, work: string, own: string = import.meta.dirname): Promise<string> {
+  const beside = findUpwards(own);
+  if (beside !== undefined) return beside;
+  const there = findUpwards(work);
+  if (there !== undefined) {
+    const bytes = await readFile(there);
+    if (createHash("sha256").update(bytes).digest("hex") !== OPTIMIZER) {
+      throw new ToolchainError(`${there} is not that of binaryen 132.0.0, and is not run`);
     }
+    const copy = join(place, "wasm-opt.cjs");
+    await writeFile(copy, bytes);
+    return copy;
   }
   throw new ToolchainError(
     "the program calls fork, which needs binaryen at link time: npm install --save-dev binaryen@132.0.0\n" +
@@ -67,7 +87,7 @@ async function asyncify(request: LinkRequest): Promise<void> {
   const imports = await waliImports(request.file);
   const twice = RETURN_TWICE.filter((name) => imports.has(name)).map((name) => `${WALI_MODULE}.${name}`);
   if (twice.length === 0) return;
-  const optimizer = findBinaryen();
+  const optimizer = await findBinaryen(dirname(request.file), process.cwd());
   const linked = new Uint8Array(await readFile(request.file));
   const names = functionNames(linked);
   for (const index of functionsReachingInCatch(linked, new Set(twice))) {

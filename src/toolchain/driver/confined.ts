@@ -2,9 +2,9 @@
  * Layer: toolchain. What a command line reads and writes, for tools that are locked up: the directories they are shown, and
  * each file they make by name. It must not run anything.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve, sep } from "node:path";
 import { ToolchainError } from "../errors.ts";
 import type { LinkItem, Plan } from "./arguments.ts";
 
@@ -34,16 +34,33 @@ const LINKER_VALUES = new Set([
 const CLIMBING = /^[ \t]*#[ \t]*include[ \t]*"((?:\.\.\/)+)/gm;
 const SOURCE_BYTES = 4 * 1024 * 1024;
 
+/** `warn` is told of a source that asks for more than is shown. */
+type Reaching = { readonly home?: string; readonly warn?: (text: string) => void };
+
 /**
  * The directories that a compiler must see for these words: that of the work (the whole tree, where it is git's), those of
- * the files, and whatever options name. Absolute.
+ * the files, and whatever options name. Absolute. What lies there has no say: neither what a source includes nor where a link
+ * leads shows more. Throws ToolchainError for a link out of the work.
  */
-export function reach(words: readonly string[], cwd: string, home: string = homedir()): string[] {
+export function reach(
+  words: readonly string[],
+  cwd: string,
+  { home = homedir(), warn = () => {} }: Reaching = {},
+): string[] {
+  const tree = workTree(cwd, home);
   // Who works in / names what is to be seen.
-  const found = new Set(cwd === "/" ? [] : [workTree(cwd, home)]);
+  const found = new Set(cwd === "/" ? [] : [tree]);
+  const climbing: [file: string, up: string][] = [];
   const add = (directory: string) => {
     const path = resolve(cwd, directory);
-    if (isDirectory(path)) found.add(path);
+    if (!isDirectory(path)) return;
+    const real = realpathSync(path);
+    if (!isAbsolute(directory) && real !== resolve(realpathSync(cwd), directory) && !isIn(real, realpathSync(tree))) {
+      throw new ToolchainError(
+        `${directory} leads through a link to ${real}, which the locked compiler is not shown: name ${real} itself if it may see it`,
+      );
+    }
+    found.add(path);
   };
   const all = words.flatMap((word) => (word.startsWith("-Wl,") ? word.slice(4).split(",") : [word]));
   for (const [at, word] of all.entries()) {
@@ -53,11 +70,20 @@ export function reach(words: readonly string[], cwd: string, home: string = home
     else if (!word.startsWith("-") && all[at - 1] !== "-o") {
       const file = resolve(cwd, word);
       if (!isFile(file)) continue;
-      add(dirname(file));
-      for (const up of climbs(file)) add(join(dirname(file), up));
+      add(dirname(word));
+      for (const up of climbs(file)) climbing.push([word, resolve(dirname(file), up)]);
     }
   }
-  return [...found];
+  const shown = [...found];
+  for (const [file, up] of climbing) {
+    if (shown.some((directory) => isIn(up, directory))) continue;
+    warn(`${file} includes from ${up}, which the locked compiler is not shown: name it with -I if it may see it`);
+  }
+  return shown;
+}
+
+function isIn(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory + sep);
 }
 
 function workTree(cwd: string, home: string): string {

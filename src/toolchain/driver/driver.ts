@@ -67,7 +67,7 @@ export async function compile(
   const llvm = await findLlvm(lockUp, progress);
   const cwd = process.cwd();
   if (plan.mode === "ask") return ask(plan, language, llvm, progress);
-  const readable = llvm.confined ? reach(words, cwd) : [];
+  const readable = llvm.confined ? reach(words, cwd, { warn }) : [];
   const root = await sysroot(llvm, progress);
   const cxx = needsCxx(plan, language) ? await cxxLibrary(root, progress) : undefined;
   const place = await mkdtemp(join(tmpdir(), "linden-cc-"));
