@@ -21,6 +21,14 @@ type Rule = { readonly name: string; readonly patterns: readonly Pattern[]; read
 /** A path's names as they are and as case-insensitive directories take them. */
 type Names = { readonly exact: readonly string[]; readonly folded: readonly string[] };
 
+/** How names end that a file server gives for the moment between two steps of its own : nobody else makes or changes them. */
+export const OWN_ENDING = ".linden-moving";
+const OWN_RULE: GuardRule = {
+  name: "linden-moving",
+  patterns: [`*${OWN_ENDING}/**`],
+  why: "A file server looks at what has such a name before it moves it on.",
+};
+
 /** How a pattern stands after a path: it matches it, it could match something below it, or neither. */
 const WHOLE = 2;
 const PART = 1;
@@ -36,13 +44,11 @@ export class ExecutionGuard {
   /** `allowed` names rules that are switched off; `above` are the host's names of the directory served, root first. */
   constructor(rules: readonly GuardRule[], allowed: ReadonlySet<string>, above: readonly string[]) {
     this.#above = { exact: above, folded: above.map(fold) };
-    this.#rules = rules
-      .filter((rule) => !allowed.has(rule.name))
-      .map((rule) => ({
-        name: rule.name,
-        patterns: rule.patterns.map((pattern) => compile(pattern, rule.matchCase === true)),
-        except: (rule.except ?? []).map((pattern) => compile(pattern, false)),
-      }));
+    this.#rules = [...rules.filter((rule) => !allowed.has(rule.name)), OWN_RULE].map((rule) => ({
+      name: rule.name,
+      patterns: rule.patterns.map((pattern) => compile(pattern, rule.matchCase === true)),
+      except: (rule.except ?? []).map((pattern) => compile(pattern, false)),
+    }));
     for (const { patterns, except } of this.#rules) {
       for (const { tokens } of [...patterns, ...except]) {
         const first = fold(tokens[0] ?? "");
@@ -61,7 +67,22 @@ export class ExecutionGuard {
   }
 
   /**
-   * The rule that forbids moving a directory between these paths: what is built in peace under one name must not become
+   * The rule that forbids a symbolic link to `target` here: it is a way, for who follows it, from a name that a rule speaks of to what was
+   * built in peace under another, or out of where a rule does not hold.
+   */
+  forbidsLink(path: ByteString, target: ByteString): string | undefined {
+    const names = this.#namesOf(path);
+    const exact = target.split("/").filter((name) => name !== "" && name !== ".");
+    const led: Names = { exact, folded: exact.map(fold) };
+    if (!this.#concerns(names) && !this.#concerns(led)) return undefined;
+    return this.#rules.find(({ patterns, except }) => {
+      if (stands(patterns, names) !== NONE && stands(except, names) !== WHOLE) return true;
+      return stands(except, led) !== NONE && stands(except, names) === NONE;
+    })?.name;
+  }
+
+  /**
+   * The rule that forbids moving a directory or a symbolic link between these paths: what is built in peace under one name must not become
    * what the host executes under another, and what is protected must not lose its name.
    */
   forbidsMove(from: ByteString, to: ByteString): string | undefined {

@@ -6,7 +6,20 @@
  * Answers are zero or more, or -errno. Operations that end with a stat leave it in lastStat.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EACCES, EINVAL, EISDIR, ELOOP, ENOSYS, EOPNOTSUPP, EPERM, EROFS, ESTALE } from "../abi/errno.ts";
+import {
+  EACCES,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ELOOP,
+  ENOENT,
+  ENOSYS,
+  EOPNOTSUPP,
+  EPERM,
+  EROFS,
+  ESTALE,
+} from "../abi/errno.ts";
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../abi/fcntl.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../abi/stat.ts";
 import {
   closeDescriptor,
@@ -28,11 +41,14 @@ import {
   truncateFile,
 } from "../host/files.unsafe.ts";
 import type { LineChanges } from "../wire/file-line.ts";
-import type { ExecutionGuard } from "./guard.ts";
+import { type ExecutionGuard, OWN_ENDING } from "./guard.ts";
 
 /** Never a set-user-id, set-group-id or sticky bit. */
 const MODE_BITS = 0o777;
 const OWNER_ONLY = 0o600;
+
+/** A name in a directory that was just resolved. */
+type Place = { readonly directory: number; readonly name: ByteString };
 
 export class ServedDirectory {
   readonly root: number;
@@ -119,7 +135,8 @@ export class ServedDirectory {
   }
 
   symlink(path: ByteString, target: ByteString): number {
-    return this.#make(path, (directory, name) => makeSymlink(target, directory, name));
+    const refused = this.readOnly ? -EROFS : this.#allow(this.#guard.forbidsLink(path, target), path);
+    return refused < 0 ? refused : this.#make(path, (directory, name) => makeSymlink(target, directory, name));
   }
 
   /** A second name for a regular file. -EPERM for everything else. */
@@ -128,8 +145,13 @@ export class ServedDirectory {
     if (protectedSource < 0) return protectedSource;
     const error = this.#named(existing, () => ((lastStat.mode & S_IFMT) === S_IFREG ? 0 : -EPERM));
     if (error < 0) return error;
+    const moving = this.#guard.forbidsMove(existing, path);
     return this.#make(path, (newDirectory, newName) =>
-      this.#inParent(existing, (directory, name) => makeLink(directory, name, newDirectory, newName)),
+      this.#inParent(existing, (directory, name) =>
+        moving === undefined
+          ? makeLink(directory, name, newDirectory, newName)
+          : this.#linkFile({ directory, name }, { directory: newDirectory, name: newName }, RENAME_NOREPLACE),
+      ),
     );
   }
 
@@ -146,9 +168,18 @@ export class ServedDirectory {
     const rule = this.#guard.forbids(from) ?? this.#guard.forbids(to);
     if (rule !== undefined) return this.#allow(rule, to);
     const moving = this.#guard.forbidsMove(from, to);
-    if (moving !== undefined && (this.#isDirectory(from) || this.#isDirectory(to))) return this.#allow(moving, to);
+    if (moving !== undefined && (flags & RENAME_EXCHANGE) !== 0) return this.#allow(moving, to);
     return this.#inParent(from, (directory, name) =>
-      this.#inParent(to, (newDirectory, newName) => renameName(directory, name, newDirectory, newName, flags)),
+      this.#inParent(to, (newDirectory, newName) => {
+        if (moving === undefined) return renameName(directory, name, newDirectory, newName, flags);
+        const place = { directory: newDirectory, name: newName };
+        const linked = this.#linkFile({ directory, name }, place, flags);
+        if (linked === -EPERM) return this.#allow(moving, to);
+        if (linked !== 0) return Math.min(0, linked);
+        const removed = removeName(directory, name, false);
+        // Others have taken the name meanwhile: what had it is where it was to be.
+        return removed === -ENOENT || removed === -EISDIR ? 0 : removed;
+      }),
     );
   }
 
@@ -282,9 +313,36 @@ export class ServedDirectory {
     return result;
   }
 
-  #isDirectory(path: ByteString): boolean {
-    return this.#named(path, () => ((lastStat.mode & S_IFMT) === S_IFDIR ? 1 : 0)) === 1;
+  /**
+   * Give a regular file the name `to`, and nothing else than a regular file, whoever swaps names meanwhile: linkat(2) takes no directory,
+   * and what it took is looked at under a name that no other file server's guest can give to anything. 0; 1 where `to` was the same file;
+   * -EPERM for what is no regular file, or where the host has no hard links.
+   */
+  #linkFile(from: Place, to: Place, flags: number): number {
+    let between = ownName();
+    let error = makeLink(from.directory, from.name, to.directory, between);
+    // Left behind by a server that was killed, or another's of the same number elsewhere.
+    for (let tries = 0; error === -EEXIST && tries < 10; tries++) {
+      between = ownName();
+      error = makeLink(from.directory, from.name, to.directory, between);
+    }
+    if (error < 0) return error;
+    const descriptor = openBeneath(to.directory, between, OPEN_AS.NAME);
+    error = descriptor < 0 ? descriptor : statDescriptor(descriptor);
+    if (descriptor >= 0) closeDescriptor(descriptor);
+    if (error >= 0 && (lastStat.mode & S_IFMT) !== S_IFREG) error = -EPERM;
+    if (error >= 0) error = renameName(to.directory, between, to.directory, to.name, flags);
+    // rename(2) of two names of one file changes nothing.
+    const left = removeName(to.directory, between, false) === 0;
+    return error >= 0 && left ? 1 : error;
   }
+}
+
+let ownNames = 0;
+
+function ownName(): ByteString {
+  ownNames += 1;
+  return `${process.pid}-${ownNames}${OWN_ENDING}` as ByteString;
 }
 
 /** Which file the last stat was of. */

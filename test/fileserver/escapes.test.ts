@@ -321,6 +321,12 @@ describe("files the host executes", () => {
     assert.equal(host.mkdir(bytes(".git"), 0o755, out), -EPERM);
     assert.equal(host.create(bytes(".Git"), 0o644), -EPERM);
     assert.equal(host.symlink(bytes("x/.git"), bytes("../x"), out), -EPERM);
+    // A way to it: a link by the name itself, on the way to it, out of where the rule does not hold, or moved there.
+    assert.equal(host.symlink(bytes(".cargo"), bytes("x"), out), -EPERM);
+    assert.equal(host.symlink(bytes("shown"), bytes("node_modules/x"), out), -EPERM);
+    assert.equal(host.symlink(bytes("way"), bytes("x"), out), 0);
+    assert.equal(host.rename(bytes("way"), bytes(".cargo"), 0), -EPERM);
+    assert.equal(host.rename(bytes("way"), bytes("x/way"), 0), 0);
     // A second name for the protected file, or its directory under another name.
     assert.equal(host.link(bytes("repo/.git/config"), bytes("config2"), out), -EPERM);
     assert.equal(host.rename(bytes("repo/.git"), bytes("repo/git"), 0), -EPERM);

@@ -92,6 +92,38 @@ describe("the rules of what the host executes", () => {
   });
 });
 
+describe("symbolic links", () => {
+  const refusesLink = (path: string, target: string) => guard.forbidsLink(bytes(path), bytes(target)) !== undefined;
+
+  it("are refused where a guarded path would lead through them, or out of where a rule does not hold", () => {
+    const bad = [
+      [".git", "x"],
+      [".cargo", "target/made"],
+      ["a/.CONFIG", "x"],
+      [".hg", "x"],
+      [".git/modules/sub", "../../x"],
+      [".bashrc", "x"],
+      ["evil", "node_modules/evil"],
+      ["evil", "./a/../Node_Modules"],
+      ["bare", ".git/made-here"],
+    ];
+    for (const [path = "", target = ""] of bad) assert.ok(refusesLink(path, target), `${path} to ${target}`);
+  });
+
+  it("are free elsewhere", () => {
+    const good = [
+      ["a", "b"],
+      ["config", "../.bashrc"],
+      ["node_modules/.bin/tool", "../tool/cli.js"],
+      ["node_modules/a", ".pnpm/a@1/node_modules/a"],
+      ["node_modules", "../shared/node_modules"],
+      ["node_modules/a/.vscode", "x"],
+      [".git/RENAMED-REF", "refs/heads/main"],
+    ];
+    for (const [path = "", target = ""] of good) assert.ok(!refusesLink(path, target), `${path} to ${target}`);
+  });
+});
+
 describe("moving directories", () => {
   const moves = (from: string, to: string) => guard.forbidsMove(bytes(from), bytes(to)) !== undefined;
 
