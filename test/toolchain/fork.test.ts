@@ -108,19 +108,22 @@ test("a comparison is held not to fork", options, () => {
   assert.ok(reaching(barrier) < reaching() / 2);
 });
 
-test("the driver warns of a fork that stands where an exception was caught, and of no other", options, () => {
+test("the driver warns of a fork in a catch that could not be moved out of it, and of no other", options, () => {
   const directory = mkdtempSync(join(tmpdir(), "linden-catching-"));
   try {
-    const source = join(programs, "fork-while-catching.cpp");
-    const { status, stderr } = linden(["c++", "-O1", source, "-o", "program.wasm"], directory);
-    assert.equal(status, 0, stderr);
-    const warned = [...stderr.matchAll(/warning: (\w+) can fork in a catch block/g)].map(([, name]) => name);
-    assert.deepEqual(warned.sort(), ["forks_in_catch", "forks_in_destructor"]);
-    const setjmp = linden(
-      ["cc", "-O1", "-D_GNU_SOURCE", join(programs, "fork-and-setjmp.c"), "-o", "c.wasm"],
-      directory,
+    const warnings = (source: string): string[] => {
+      const command = source.endsWith("cpp") ? "c++" : "cc";
+      const words = [command, "-O1", "-D_GNU_SOURCE", join(programs, source), "-o", "program.wasm"];
+      const { status, stderr } = linden(words, directory);
+      assert.equal(status, 0, stderr);
+      return stderr.split("\n").filter((line) => line !== "");
+    };
+    assert.match(
+      warnings("fork-in-foreign-catch.c").join("\n"),
+      /^linden cc: warning: forks_in_foreign_catch can fork .*$/,
     );
-    assert.deepEqual([setjmp.status, setjmp.stderr], [0, ""]);
+    assert.deepEqual(warnings("../../../guests/linux/cxx-fork-in-catch.cpp"), []);
+    assert.deepEqual(warnings("fork-and-setjmp.c"), []);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -9,9 +9,11 @@ import { dirname, join } from "node:path";
 import { WALI_MODULE } from "../../abi/calls.ts";
 import { ToolchainError } from "../errors.ts";
 import { runTool } from "../run-tool.ts";
-import { functionsReaching, functionsReachingInCatch } from "../wasm/call-graph.ts";
+import { functionsReachingInCatch, reachOf } from "../wasm/call-graph.ts";
 import { exportNames } from "../wasm/exports.ts";
+import { functionImports } from "../wasm/imports.ts";
 import { functionNames, withFunctionNames } from "../wasm/names.ts";
+import { withShortCatches } from "../wasm/short-catches.ts";
 import { type LinkRequest, type Stage, waliImports } from "./link.ts";
 
 /** The calls that return twice. Nothing else may unwind a program. */
@@ -88,22 +90,24 @@ async function asyncify(request: LinkRequest): Promise<void> {
   const twice = RETURN_TWICE.filter((name) => imports.has(name)).map((name) => `${WALI_MODULE}.${name}`);
   if (twice.length === 0) return;
   const optimizer = await findBinaryen(dirname(request.file), process.cwd());
-  const linked = new Uint8Array(await readFile(request.file));
-  const names = functionNames(linked);
-  for (const index of functionsReachingInCatch(linked, new Set(twice))) {
-    request.warn(
-      `${names.get(index) ?? `function ${index}`} can fork in a catch block, or in a destructor while an exception is on its way: ` +
-        "the program will be killed there",
-    );
-  }
-  const throughHandlers = exportNames(linked).has(THROUGH_HANDLERS);
+  const original = new Uint8Array(await readFile(request.file));
+  const names = functionNames(original);
+  const throughHandlers = exportNames(original).has(THROUGH_HANDLERS);
   const unwinding = throughHandlers ? [...imports].map((name) => `${WALI_MODULE}.${name}`) : twice;
   const barriers = new Set([...names].flatMap(([index, name]) => (BARRIERS.has(name) ? [index] : [])));
-  const reaching = functionsReaching(linked, new Set(unwinding), throughHandlers ? new Set() : barriers);
+  const reach = reachOf(original, new Set(unwinding), throughHandlers ? new Set() : barriers);
+  const linked = withShortCatches(original, reach);
+  for (const index of functionsReachingInCatch(linked, new Set(twice))) {
+    request.warn(
+      `${names.get(index) ?? `function ${index}`} can fork where it caught what is no C++ exception: the program ends there`,
+    );
+  }
+  const first = functionImports(linked).length;
+  const reaching = [...reach.functions].filter((index) => index >= first);
   const count = Math.max(0, ...names.keys(), ...reaching) + 1;
   const numbers = new Map(Array.from({ length: count }, (_, index) => [index, numbered(index)]));
   const [input, result, list] = ["numbered", "asyncify", "list"].map((end) => `${request.file}.${end}`) as Files;
-  await writeFile(list, [...reaching].map(numbered).join("\n"));
+  await writeFile(list, reaching.map(numbered).join("\n"));
   await writeFile(input, withFunctionNames(linked, numbers));
   await runTool(process.execPath, [
     optimizer,

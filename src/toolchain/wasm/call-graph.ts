@@ -5,22 +5,24 @@
 import { ToolchainError } from "../errors.ts";
 import { functionImports } from "./imports.ts";
 import { walkExpression } from "./instructions.ts";
-import { Reader, sectionsOf } from "./reader.ts";
+import type { Reader } from "./reader.ts";
+import { functionTypes, openSection, type Signature, signaturesOf } from "./signatures.ts";
 
-const TYPE_SECTION = 1;
-const FUNCTION_SECTION = 3;
 const ELEMENT_SECTION = 9;
 const CODE_SECTION = 10;
 
+/** The calls that can reach one of some imports: of these functions, and through the table of these types. Both by index. */
+export type Reach = { readonly functions: ReadonlySet<number>; readonly types: ReadonlySet<number> };
+
 /**
- * Indices of the functions that can reach one of the imports `targets`, given by module and name with a dot between.
+ * What can reach one of the imports `targets`, given by module and name with a dot between: the imports themselves too.
  * Nothing is taken to reach them through a function of `barriers`.
  */
-export function functionsReaching(
+export function reachOf(
   bytes: Uint8Array,
   targets: ReadonlySet<string>,
   barriers: ReadonlySet<number> = new Set(),
-): Set<number> {
+): Reach {
   const graph = readGraph(bytes);
   const reaching = new Set<number>();
   const openTypes = new Set<string>();
@@ -38,7 +40,18 @@ export function functionsReaching(
     openTypes.add(type);
     for (const caller of graph.callersByType.get(type) ?? []) add(caller);
   }
-  return new Set([...reaching].filter((index) => index >= graph.imports.length));
+  const types = signaturesOf(bytes).flatMap((signature, index) => (openTypes.has(keyOf(signature)) ? [index] : []));
+  return { functions: reaching, types: new Set(types) };
+}
+
+/** Indices of the functions, without imports, that can reach one of the imports `targets`. */
+export function functionsReaching(
+  bytes: Uint8Array,
+  targets: ReadonlySet<string>,
+  barriers?: ReadonlySet<number>,
+): Set<number> {
+  const imports = functionImports(bytes).length;
+  return new Set([...reachOf(bytes, targets, barriers).functions].filter((index) => index >= imports));
 }
 
 /**
@@ -54,7 +67,7 @@ export function functionsReachingInCatch(bytes: Uint8Array, targets: ReadonlySet
 
 type Graph = {
   readonly imports: readonly string[];
-  /** The type of each function, imports first, as text that is equal for equal types. */
+  /** The type of each function, imports first, as text. */
   readonly types: readonly string[];
   readonly callers: ReadonlyMap<number, readonly number[]>;
   /** Those of them that call in a catch block. */
@@ -64,17 +77,9 @@ type Graph = {
 };
 
 function readGraph(bytes: Uint8Array): Graph {
-  const sections = new Map(sectionsOf(bytes).map((section) => [section.id, section]));
-  const open = (id: number) => {
-    const section = sections.get(id);
-    const reader = new Reader(bytes, section?.start ?? 0);
-    return { reader, count: section === undefined ? 0 : reader.number() };
-  };
-  const signatures = readSignatures(open(TYPE_SECTION));
+  const signatures = signaturesOf(bytes).map(keyOf);
   const imported = functionImports(bytes);
-  const types = imported.map(({ type }) => signatures[type] ?? "");
-  const declared = open(FUNCTION_SECTION);
-  for (let left = declared.count; left > 0; left -= 1) types.push(signatures[declared.reader.number()] ?? "");
+  const types = functionTypes(bytes).map((type) => signatures[type] ?? "");
 
   const callers = new Map<number, number[]>();
   const catchingCallers = new Map<number, number[]>();
@@ -85,10 +90,10 @@ function readGraph(bytes: Uint8Array): Graph {
     if (list === undefined) map.set(key, [caller]);
     else if (list.at(-1) !== caller) list.push(caller);
   };
-  const elements = open(ELEMENT_SECTION);
+  const elements = openSection(bytes, ELEMENT_SECTION);
   for (let left = elements.count; left > 0; left -= 1) readElements(elements.reader, referenced);
 
-  const code = open(CODE_SECTION);
+  const code = openSection(bytes, CODE_SECTION);
   for (let index = imported.length; index < imported.length + code.count; index += 1) {
     const size = code.reader.number();
     const end = code.reader.at + size;
@@ -107,15 +112,9 @@ function readGraph(bytes: Uint8Array): Graph {
   return { imports, types, callers, catchingCallers, callersByType, referenced };
 }
 
-function readSignatures({ reader, count }: { reader: Reader; count: number }): string[] {
-  const signatures: string[] = [];
-  for (let left = count; left > 0; left -= 1) {
-    if (reader.byte() !== 0x60) throw new ToolchainError("the program holds a type that is no function's");
-    const parameters = Array.from({ length: reader.number() }, () => reader.byte());
-    const results = Array.from({ length: reader.number() }, () => reader.byte());
-    signatures.push(`${parameters.join(" ")}:${results.join(" ")}`);
-  }
-  return signatures;
+/** Equal for equal types. */
+function keyOf({ parameters, results }: Signature): string {
+  return `${parameters.join(" ")}:${results.join(" ")}`;
 }
 
 export function skipLocals(reader: Reader): void {

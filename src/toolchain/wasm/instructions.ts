@@ -12,12 +12,46 @@ export type Seen = {
   indirect(type: number): void;
   /** A function whose reference is taken. */
   reference(index: number): void;
-  /** Where a catch_all stands; a tag that is thrown. */
-  catchAll?(at: number): void;
+  /** An instruction of a block's frame, or one that names a label, and where it stands. */
+  control?(code: number, at: number): void;
+  /** A tag that is thrown. */
   thrown?(tag: number): void;
 };
 
-const END = 0x0b;
+export const BLOCK = 0x02;
+export const LOOP = 0x03;
+export const IF = 0x04;
+export const TRY = 0x06;
+export const CATCH = 0x07;
+export const THROW = 0x08;
+export const RETHROW = 0x09;
+export const END = 0x0b;
+export const BR = 0x0c;
+export const BR_IF = 0x0d;
+export const BR_TABLE = 0x0e;
+export const DELEGATE = 0x18;
+export const CATCH_ALL = 0x19;
+export const DROP = 0x1a;
+export const TRY_TABLE = 0x1f;
+export const LOCAL_GET = 0x20;
+export const LOCAL_SET = 0x21;
+export const LOCAL_TEE = 0x22;
+
+const CONTROL = new Set([
+  BLOCK,
+  LOOP,
+  IF,
+  TRY,
+  CATCH,
+  RETHROW,
+  END,
+  BR,
+  BR_IF,
+  BR_TABLE,
+  DELEGATE,
+  CATCH_ALL,
+  TRY_TABLE,
+]);
 
 /** Instructions whose immediates are so many LEB128 numbers. */
 const NUMBERS = new Map<number, number>();
@@ -41,14 +75,14 @@ export function walkExpression(reader: Reader, seen: Seen): void {
     const code = reader.byte();
     const numbers = NUMBERS.get(code);
     const catching = open.at(-1) === true;
-    if (code === 0x02 || code === 0x03 || code === 0x04 || code === 0x06) open.push(catching);
-    else if (code === 0x07 || code === 0x19) open[open.length - 1] = true;
+    if (CONTROL.has(code)) seen.control?.(code, reader.at - 1);
+    if (code === BLOCK || code === LOOP || code === IF || code === TRY) open.push(catching);
+    else if (code === CATCH || code === CATCH_ALL) open[open.length - 1] = true;
     // delegate closes its try.
-    else if (code === END || code === 0x18) open.pop();
+    else if (code === END || code === DELEGATE) open.pop();
     if (code === END) continue;
-    if (code === 0x19) seen.catchAll?.(reader.at - 1);
     if (numbers !== undefined) skipNumbers(reader, numbers);
-    else if (code === 0x1f) {
+    else if (code === TRY_TABLE) {
       open.push(catching);
       tryTable(reader);
     } else special(reader, code, seen, catching);
@@ -64,11 +98,11 @@ function special(reader: Reader, code: number, seen: Seen, catching: boolean): v
   else if (code === 0x11 || code === 0x13) {
     seen.indirect(reader.number());
     reader.skipNumber();
-  } else if (code === 0x08) {
+  } else if (code === THROW) {
     const tag = reader.number();
     seen.thrown?.(tag);
   } else if (code === 0xd2) seen.reference(reader.number());
-  else if (code === 0x0e) skipNumbers(reader, reader.number() + 1);
+  else if (code === BR_TABLE) skipNumbers(reader, reader.number() + 1);
   else if (code === 0x1c) skipNumbers(reader, reader.number());
   else if (code >= 0x28 && code <= 0x3e) memoryArgument(reader);
   else if (code === 0x43) reader.skip(4);
