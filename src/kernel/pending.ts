@@ -285,7 +285,7 @@ export function continuePending(kernel: Kernel, thread: Thread): Outcome {
     if (thread.pending === pending) {
       kernel.scheduler.unpark(pending);
       thread.pending = undefined;
-      thread.ended = pending.kind === "poll" ? pending : undefined;
+      thread.ended = pending.kind === "poll" || pending.kind === "sleep" ? pending : undefined;
     }
     return thread.killed ? GONE : outcome;
   }

@@ -18,7 +18,7 @@ import { FutexWaiters } from "./futexes.ts";
 import type { SemaphoreUndo } from "./ipc/semaphores.ts";
 import type { Kernel } from "./kernel.ts";
 import type { OwnedFutex } from "./owned-futexes.ts";
-import type { Pending, PendingPoll } from "./pending.ts";
+import type { Pending, PendingPoll, PendingSleep } from "./pending.ts";
 import type { ResourceLimit } from "./resource-limits.ts";
 import type { Ready } from "./scheduler.ts";
 import type { Share } from "./shared-memory.ts";
@@ -229,8 +229,8 @@ export class Thread {
   pending: Pending | undefined = undefined;
   /** The queues that call stands in: one record at a time, which leaves them all before the next comes. */
   readonly queues: WaitQueue[] = [];
-  /** The blocked call that ended last, if it was a poll: its codec encodes the end from the items. */
-  ended: PendingPoll | undefined = undefined;
+  /** The blocked call that ended last, if it was a poll or a sleep: its codec tells what was found, or how much time was left. */
+  ended: PendingPoll | PendingSleep | undefined = undefined;
   /** Who makes its calls, while it has a stack. */
   attendant: Attendant | undefined = undefined;
   /** It ended by itself, and its process goes on. */

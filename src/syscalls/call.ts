@@ -9,6 +9,7 @@ import type { ByteString } from "../abi/byte-string.ts";
 import { EFAULT, EINVAL } from "../abi/errno.ts";
 import { PATH_MAX } from "../abi/fcntl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
+import { KTIME_MAX } from "../kernel/operations/time.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import { SignalSet } from "../kernel/signal-set.ts";
 import { IoVector } from "../mem/guest-memory.ts";
@@ -93,5 +94,5 @@ export function deadlineAt(thread: Thread, at: WallTime): number {
 /** Monotonic time in nanoseconds after a span of time; Infinity beyond what can be counted. */
 export function deadlineAfter(thread: Thread, span: WallTime): number {
   const deadline = thread.process.kernel.host.clock.monotonicNs() + span.seconds * 1e9 + span.nanoseconds;
-  return deadline <= Number.MAX_SAFE_INTEGER ? deadline : Infinity;
+  return deadline < KTIME_MAX ? deadline : Infinity;
 }

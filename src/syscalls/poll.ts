@@ -1,18 +1,25 @@
 /**
  * Layer: syscalls. Waiting for descriptors: poll, ppoll, select, pselect6. Each becomes the kernel's poll; what it found is
- * in the items.
- *
- * Deviation: the time left is not written back by ppoll and select.
+ * in the items. As on Linux the time that is left of a span is written over it, but by poll.
  */
 import { EBADF, EFAULT, EINVAL } from "../abi/errno.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI } from "../abi/poll.ts";
 import { BLOCKED, GONE, type Outcome } from "../kernel/contracts.ts";
 import { POLL_ITEMS, type PollItem, poll } from "../kernel/operations/poll.ts";
 import { changeMaskForCall } from "../kernel/operations/signals.ts";
+import { timeUntil } from "../kernel/operations/time.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
 import type { WallTime } from "../wait/clock.ts";
-import { deadlineAfter, SIGSET_BYTES, signalSetAt, timespecAt, timevalAt } from "./call.ts";
+import {
+  deadlineAfter,
+  putTimespec,
+  SIGSET_BYTES,
+  signalSetAt,
+  TIMESPEC_BYTES,
+  timespecAt,
+  timevalAt,
+} from "./call.ts";
 
 /** Good until the end of one call. */
 const time: WallTime = { seconds: 0, nanoseconds: 0 };
@@ -37,11 +44,32 @@ export function sys_ppoll(
   const refused = maskError(thread.process, mask >>> 0, maskBytes) || deadlineAt(thread, timeout >>> 0, timespecAt);
   if (refused < 0) return refused;
   const ended = useMask(thread, mask >>> 0);
-  return ended < 0 ? ended : pollList(thread, address >>> 0, low, high, deadlineFound);
+  return ended < 0 ? ended : tellRest(thread, pollList(thread, address >>> 0, low, high, deadlineFound), NS);
 }
 
 /** Set by deadlineAt. */
 let deadlineFound: number | undefined;
+/** Where the span was, if it was more than nothing: set with it. */
+let spanAt = 0;
+
+/** Nanoseconds that a timespec and a timeval count. */
+const NS = 1;
+const MICROSECOND = 1000;
+
+/** At the end of a call that did not wait: tell what is left of its span. */
+function tellRest(thread: Thread, outcome: Outcome, unit: number): Outcome {
+  const over = outcome !== BLOCKED && outcome !== GONE;
+  if (over && deadlineFound !== undefined) putRest(thread, spanAt, deadlineFound, unit);
+  return outcome;
+}
+
+/** What cannot be written is left: the call's own answer counts. */
+function putRest(thread: Thread, address: number, deadlineNs: number, unit: number): void {
+  const { process } = thread;
+  if (address === 0 || !process.memory.contains(address, TIMESPEC_BYTES)) return;
+  timeUntil(thread, deadlineNs, time);
+  putTimespec(process, address, time.seconds, Math.floor(time.nanoseconds / unit));
+}
 
 /** Read an optional span of time: 0, -EFAULT, -EINVAL. */
 function deadlineAt(thread: Thread, address: number, read: typeof timespecAt): number {
@@ -51,6 +79,7 @@ function deadlineAt(thread: Thread, address: number, read: typeof timespecAt): n
   if (error < 0) return error;
   if (time.seconds < 0) return -EINVAL;
   deadlineFound = deadlineAfter(thread, time);
+  spanAt = time.seconds === 0 && time.nanoseconds === 0 ? 0 : address;
   return 0;
 }
 
@@ -87,10 +116,19 @@ function putRevents(memory: GuestMemory, address: number, items: readonly PollIt
   });
 }
 
-/** Of poll and ppoll. */
+/** What a poll that waited found. */
+function itemsOf({ ended }: Thread): readonly PollItem[] {
+  return ended?.kind === "poll" ? ended.items : [];
+}
+
 export function finishPoll(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
-  if (outcome >= 0) putRevents(thread.process.memory, (words[0] ?? 0) >>> 0, thread.ended?.items ?? []);
+  if (outcome >= 0) putRevents(thread.process.memory, (words[0] ?? 0) >>> 0, itemsOf(thread));
   return outcome;
+}
+
+export function finishPpoll(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  putRest(thread, (words[3] ?? 0) >>> 0, thread.ended?.deadlineNs ?? 0, NS);
+  return finishPoll(thread, words, outcome);
 }
 
 /** What each of select's three sets asks for, and what makes it ready. */
@@ -114,7 +152,8 @@ export function sys_select(
   timeout: number,
 ): Outcome {
   const refused = deadlineAt(thread, timeout >>> 0, timevalAt);
-  return refused < 0 ? refused : selectSets(thread, count, [readAt >>> 0, writeAt >>> 0, exceptAt >>> 0]);
+  if (refused < 0) return refused;
+  return tellRest(thread, selectSets(thread, count, [readAt >>> 0, writeAt >>> 0, exceptAt >>> 0]), MICROSECOND);
 }
 
 /** pselect6(2): its last argument points to a mask's address and length (two longs). */
@@ -138,7 +177,8 @@ export function sys_pselect6(
     if (refused < 0) return refused;
   }
   const refused = deadlineAt(thread, timeout >>> 0, timespecAt) || useMask(thread, mask);
-  return refused < 0 ? refused : selectSets(thread, count, [readAt >>> 0, writeAt >>> 0, exceptAt >>> 0]);
+  if (refused < 0) return refused;
+  return tellRest(thread, selectSets(thread, count, [readAt >>> 0, writeAt >>> 0, exceptAt >>> 0]), NS);
 }
 
 function selectSets(thread: Thread, count: number, sets: readonly number[]): Outcome {
@@ -164,11 +204,20 @@ function selectSets(thread: Thread, count: number, sets: readonly number[]): Out
   return outcome === BLOCKED || outcome < 0 ? outcome : putSets(memory, sets, most, items);
 }
 
-/** Of select and pselect6. */
 export function finishSelect(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  putRest(thread, (words[4] ?? 0) >>> 0, thread.ended?.deadlineNs ?? 0, MICROSECOND);
+  return finishSets(thread, words, outcome);
+}
+
+export function finishPselect6(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  putRest(thread, (words[4] ?? 0) >>> 0, thread.ended?.deadlineNs ?? 0, NS);
+  return finishSets(thread, words, outcome);
+}
+
+function finishSets(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
   if (outcome < 0) return outcome;
   const [count = 0, ...pointers] = words;
-  const items = thread.ended?.items ?? [];
+  const items = itemsOf(thread);
   const sets = pointers.slice(0, 3).map((at) => at >>> 0);
   const { memory } = thread.process;
   // The table may have grown since; the sets were as long as it was then, or as the highest number asked for.

@@ -81,9 +81,9 @@ const DESCRIPTORS = [
     descriptors.sys_ioctl,
   ),
   full("poll", poll.sys_poll, poll.finishPoll),
-  partial("ppoll", "the time left is not written back", poll.sys_ppoll, poll.finishPoll),
-  partial("select", "the time left is not written back", poll.sys_select, poll.finishSelect),
-  full("pselect6", poll.sys_pselect6, poll.finishSelect),
+  full("ppoll", poll.sys_ppoll, poll.finishPpoll),
+  full("select", poll.sys_select, poll.finishSelect),
+  full("pselect6", poll.sys_pselect6, poll.finishPselect6),
 ];
 
 const FILES = by("kernel, file server", [
@@ -159,8 +159,8 @@ const XATTR = [
 const TIME = by("kernel, host clock", [
   partial("clock_gettime", "11 clocks over 4; a thread's CPU time is its process's", time.sys_clock_gettime),
   partial("clock_getres", "always 1 ns", time.sys_clock_getres),
-  partial("clock_nanosleep", "CPU clocks are EOPNOTSUPP", time.sys_clock_nanosleep),
-  full("nanosleep", time.sys_nanosleep),
+  partial("clock_nanosleep", "CPU clocks are EOPNOTSUPP", time.sys_clock_nanosleep, time.finishClockNanosleep),
+  full("nanosleep", time.sys_nanosleep, time.finishNanosleep),
   partial("gettimeofday", "the zone is UTC", time.sys_gettimeofday),
   full("time", time.sys_time),
   partial("times", "CPU time is all user time", time.sys_times),

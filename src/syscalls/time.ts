@@ -2,9 +2,9 @@
  * Layer: syscalls. Clocks and sleep: clock_gettime, clock_nanosleep and their kin, gettimeofday, time, times.
  */
 import * as clocks from "../abi/clock.ts";
-import { EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
+import { EFAULT, EINTR, EINVAL, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
 import type { Outcome } from "../kernel/contracts.ts";
-import { clockRead, clockResolution, sleepUntil } from "../kernel/operations/time.ts";
+import { clockRead, clockResolution, sleepUntil, timeUntil } from "../kernel/operations/time.ts";
 import type { Thread } from "../kernel/process.ts";
 import type { WallTime } from "../wait/clock.ts";
 import { deadlineAfter, putTimespec, TIMESPEC_BYTES, timespecAt } from "./call.ts";
@@ -82,6 +82,16 @@ export function sys_nanosleep(thread: Thread, request: number): Outcome {
   return time.seconds < 0 ? -EINVAL : sleepUntil(thread, deadlineAfter(thread, time));
 }
 
+/** What a handler cut short is told where the guest wants it: -EFAULT where it cannot be written. */
+function tellRest(thread: Thread, address: number): Outcome {
+  timeUntil(thread, thread.ended?.deadlineNs ?? 0, time);
+  return address === 0 ? -EINTR : putTime(thread, address) || -EINTR;
+}
+
+export function finishNanosleep(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  return outcome === -EINTR ? tellRest(thread, (words[1] ?? 0) >>> 0) : outcome;
+}
+
 /** clock_nanosleep(2). Deviation: CPU clocks are EOPNOTSUPP. */
 export function sys_clock_nanosleep(thread: Thread, id: number, flags: number, request: number): Outcome {
   const clock = CLOCKS[id];
@@ -98,6 +108,12 @@ export function sys_clock_nanosleep(thread: Thread, id: number, flags: number, r
   time.seconds = seconds - time.seconds;
   time.nanoseconds = nanoseconds - time.nanoseconds;
   return sleepUntil(thread, deadlineAfter(thread, time));
+}
+
+/** Nothing is told of a sleep until a time: that has not changed. */
+export function finishClockNanosleep(thread: Thread, words: readonly number[], outcome: Outcome): Outcome {
+  const [, flags = 0, , rest = 0] = words;
+  return outcome === -EINTR && (flags & TIMER_ABSTIME) === 0 ? tellRest(thread, rest >>> 0) : outcome;
 }
 
 /** Clock ticks of times(2) in a second (USER_HZ). */

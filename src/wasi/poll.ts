@@ -54,7 +54,7 @@ function poll_oneoff(thread: Thread, from: number, eventsAt: number, subscriptio
 function finish(thread: Thread, args: readonly number[], outcome: Outcome): number {
   if (outcome < 0) return plainResult(outcome);
   // What this codec parked is a poll of its own subscriptions.
-  const subscriptions = (thread.ended?.items ?? []) as readonly Subscription[];
+  const subscriptions = (thread.ended?.kind === "poll" ? thread.ended.items : []) as readonly Subscription[];
   return answer(thread, subscriptions, (args[1] ?? 0) >>> 0, (args[3] ?? 0) >>> 0);
 }
 

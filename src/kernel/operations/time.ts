@@ -10,6 +10,8 @@ import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
 
 const NS_PER_S = 1_000_000_000;
+/** Times beyond end there (include/linux/ktime.h): 292 years. */
+export const KTIME_MAX = 2 ** 63;
 
 /** The step of a clock: 1 ns for all, as Linux says with high-resolution timers. 0 or -EINVAL. */
 export function clockResolution(_thread: Thread, id: number, out: WallTime): Outcome {
@@ -46,8 +48,15 @@ export function sleepUntil(thread: Thread, deadlineNs: number): Outcome {
   return kernel.scheduler.park({ ...parked(thread, deadlineNs), kind: "sleep" });
 }
 
+/** How long it is until a monotonic time in nanoseconds, in `out`: nothing once it has passed, 292 years if it never comes. */
+export function timeUntil(thread: Thread, deadlineNs: number, out: WallTime): void {
+  const nowNs = thread.process.kernel.host.clock.monotonicNs();
+  split(Math.max(0, Math.min(deadlineNs, KTIME_MAX) - nowNs), out);
+}
+
 function split(ns: number, out: WallTime): void {
   const seconds = Math.floor(ns / NS_PER_S);
   out.seconds = seconds;
-  out.nanoseconds = Math.floor(ns - seconds * NS_PER_S);
+  // Of centuries in nanoseconds a double is no exact number.
+  out.nanoseconds = Math.min(Math.max(Math.floor(ns - seconds * NS_PER_S), 0), NS_PER_S - 1);
 }

@@ -10,15 +10,13 @@ import type { Outcome } from "../contracts.ts";
 import type { Process, Thread } from "../process.ts";
 import { SIGNALS } from "../signals.ts";
 import { INTERVAL_TIMERS, type Timer } from "../timers.ts";
+import { KTIME_MAX } from "./time.ts";
 
 /** How long until a timer fires (0: it does not), and how often then. */
 export interface TimerSetting {
   valueNs: number;
   intervalNs: number;
 }
-
-/** Times beyond end there (include/linux/ktime.h): 292 years. */
-const KTIME_MAX = 2 ** 63;
 
 const SIGNAL_OF_INTERVAL = [SIGALRM, SIGVTALRM, SIGPROF];
 
