@@ -4,7 +4,12 @@ import { fixedBytes, namedCall, pathBytes } from "./calls.unsafe.ts";
 /** From include/uapi/asm-generic/fcntl.h, include/linux/socket.h, include/uapi/linux/memfd.h. */
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
+/** On arm64 the flag has another bit. */
+const O_DIRECTORY = process.arch === "arm64" ? 0o40000 : 0o200000;
 const AT_FDCWD = -100;
+/** From include/uapi/linux/openat2.h. */
+const RESOLVE_NO_MAGICLINKS = 0x2;
+const RESOLVE_NO_SYMLINKS = 0x4;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = O_CLOEXEC;
@@ -54,6 +59,20 @@ export function openPath(path: string): number {
   // SAFETY: openat reads the NUL-terminated path (built by pathBytes, live for the call). O_PATH runs no driver code and
   // cannot block on a FIFO. Any thread. -errno: nothing opened. Audited 2026-11-21.
   return namedCall("openat", AT_FDCWD, pathBytes(path), O_PATH | O_CLOEXEC, 0);
+}
+
+/**
+ * openat2(2) of a directory as O_PATH, by a path without symbolic links: -ELOOP where there is one, so that what is opened is what the
+ * path says. -ENOTDIR, and what else open(2) answers.
+ */
+export function openDirectory(path: string): number {
+  const how = fixedBytes(24);
+  const words = new DataView(how.buffer);
+  words.setBigUint64(0, BigInt(O_PATH | O_DIRECTORY | O_CLOEXEC), true);
+  words.setBigUint64(16, BigInt(RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS), true);
+  // SAFETY: openat2 reads the NUL-terminated path (built by pathBytes, live for the call) and a 24-byte open_how (live here) and keeps
+  // neither. O_PATH cannot block on a FIFO. Any thread. -errno: nothing opened. Audited 2026-11-22.
+  return namedCall("openat2", AT_FDCWD, pathBytes(path), how, how.length);
 }
 
 /** A file in memory (memfd_create(2)), closed on exec, that can be sealed. -errno on failure. */

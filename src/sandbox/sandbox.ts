@@ -296,10 +296,12 @@ export async function bootSandbox(
   try {
     const image = await opening;
     const hosted = hostMounts(policy);
-    const files = await checkHostMounts(hosted, caches(services, image));
-    const served = hosted.filter((mount) => !files.includes(mount));
-    if (served.length > 0)
-      server = await link.cell.serve(served.map(({ kind, at, overlay, ...directory }) => directory));
+    const { files, directories } = await checkHostMounts(hosted, caches(services, image));
+    const served = [...directories.keys()];
+    if (served.length > 0) {
+      const real = [...directories].map(([{ kind, at, overlay, ...how }, host]) => ({ ...how, host }));
+      server = await link.cell.serve(real);
+    }
     await (booting ?? sendBoot(link, policy, served));
     const sandbox = new Sandbox(services, policy, link, server, modules, image);
     for (const mount of files) await sandbox.files.write(mount.at, await contentsOf(mount), { mode: 0o444 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +114,17 @@ test("cell and file server are the two ends of one line", async () => {
   assert.equal(await cell.ask({ call: [number("read"), LINE_DESCRIPTOR, "    ", 4] }), 0);
   launched.kill();
   await launched.exited;
+});
+
+test("a path with a link in it is refused: what was checked could be elsewhere by now", async () => {
+  symlinkSync(home, join(home, "link"));
+  for (const source of [join(home, "link"), join(home, "link/open")]) {
+    const pair = socketPair();
+    if (typeof pair === "number") assert.fail(`socketpair: ${pair}`);
+    const directories = [{ source, readOnly: true }];
+    await assert.rejects(launcher.launchFileServer({ directories, line: pair.second }), /link.*: ELOOP/);
+    closeSync(pair.first);
+  }
 });
 
 test("a directory that is not there is refused by name, and the line is closed", async () => {

@@ -1,6 +1,6 @@
 /** Sandboxes over a scripted cell that behaves: what callers see. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -384,6 +384,17 @@ test("mounts reach the cell and the file server in the same order", async () => 
       ["/data", "host", 0],
       ["/work", "host", 1],
     ],
+  );
+  await box.close();
+});
+
+test("a mount is served by the path its own led to when it was checked", async () => {
+  mkdirSync(join(home, "real/deep"), { recursive: true });
+  symlinkSync("real", join(home, "way"));
+  const { box, cell } = await start(() => {}, { mounts: { "/work": join(home, "way/deep") } });
+  assert.deepEqual(
+    cell.served.map(({ host }) => host),
+    [join(realpathSync(home), "real/deep")],
   );
   await box.close();
 });

@@ -2,9 +2,10 @@
  * Layer: lockdown, launch. Starts cells and file servers that are locked before their first instruction. It lives in the
  * caller's process and must not know what they do.
  */
-import { closeSync, fstatSync, realpathSync, statSync } from "node:fs";
+import { closeSync, fstatSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import type { MessagePort } from "node:worker_threads";
-import { openPath, type Pair, socketPair } from "../../host/descriptors.unsafe.ts";
+import { openDirectory, type Pair, socketPair } from "../../host/descriptors.unsafe.ts";
 import { errnoName } from "../failure.ts";
 import { resourceLimits } from "../lock.ts";
 import type { Ahead, CellAhead } from "./ahead.ts";
@@ -23,7 +24,7 @@ export type LauncherOptions = BundlePaths & {
 };
 
 export type ServedDirectory = {
-  /** A path of the caller, or a descriptor the caller keeps (O_PATH is enough). */
+  /** A path of the caller without symbolic links, so that nobody puts one there meanwhile; or a descriptor the caller keeps (O_PATH is enough). */
   readonly source: string | number;
   readonly readOnly: boolean;
   /** Rules of policies/host-execution.json that are switched off, by name. */
@@ -124,11 +125,11 @@ export class Launcher {
     try {
       const directories = options.directories.map(({ source, readOnly, allow = [] }): AssignedDirectory => {
         if (typeof source === "number") return { descriptor: source, readOnly, allow };
-        const descriptor = openPath(source);
+        const descriptor = openDirectory(source);
         if (descriptor < 0) throw new LaunchFailed(`cannot open the directory ${source}: ${errnoName(descriptor)}`);
         opened.push(descriptor);
         // Names are bytes to the file server.
-        const path = realpathSync(source, "buffer").toString("latin1");
+        const path = Buffer.from(resolve(source)).toString("latin1");
         return { descriptor, readOnly, allow, path };
       });
       const served = directories.map(({ descriptor, readOnly }): LandlockRule => {
