@@ -46,7 +46,8 @@ In a checkout, ./linden also knows:
 const RUN_HELP = `Usage: linden run [OPTIONS] PROGRAM [ARGS…]
 
 Runs PROGRAM in a fresh sandbox and exits as it does. PROGRAM is a .wasm file (a path, or a name ending in .wasm) or
-an installed guest ("linden guests"). What stands after PROGRAM is the program's.
+an installed guest ("linden guests"). A path is one of this machine's, except where an image was asked for and has a
+program at that absolute path. What stands after PROGRAM is the program's.
 
 Files:
       --image NAME|DIRECTORY|FILE.tar

@@ -51,7 +51,7 @@ export class CellPrograms {
     const known = this.#commands.get(name);
     if (known !== undefined) return known;
     const found = await findProgram(name, process.cwd(), image);
-    if (image !== undefined && !name.includes("/") && found.path === image.programOf(name)) {
+    if (image !== undefined && found.path === image.programOf(name)) {
       this.#fingerprints.set(found, await fingerprint(found));
       this.#commands.set(name, found);
     }

@@ -56,10 +56,11 @@ export class Image {
     return links;
   }
 
-  /** The file on the host that a command's name means, through links; undefined when there is none. */
+  /** The file on the host that a command's name, or its absolute path in the image, means, through links; undefined when there is none. */
   programOf(name: string): string | undefined {
-    for (const place of PATH) {
-      const file = this.#fileAt(`${place}/${name}`);
+    const paths = name.startsWith("/") ? [name] : PATH.map((place) => `${place}/${name}`);
+    for (const path of paths) {
+      const file = this.#fileAt(path);
       if (file !== undefined) return file.host;
     }
     return undefined;

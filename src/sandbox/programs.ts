@@ -53,9 +53,18 @@ export interface InstalledGuest extends Program {
 const MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 const GUEST_NAME = /^[a-z0-9][a-z0-9._+-]{0,63}$/;
 
-/** Find a program, at last in an image. ProgramNotFound, NotRunnable or OptionError say why not. */
+/**
+ * Find a program. A path is the host's, unless it is absolute and the image has a file there; a name is a guest's before it is one of the
+ * image's commands. ProgramNotFound, NotRunnable or OptionError say why not.
+ */
 export async function findProgram(name: string, cwd: string, image?: Image): Promise<Program> {
   if (typeof name !== "string" || name === "") throw new OptionError("program", "a .wasm file or a guest's name", name);
+  const command = image?.programOf(name);
+  const inImage = async (file: string) => {
+    await checkModule(file, name);
+    return plainProgram(name, file);
+  };
+  if (command !== undefined && name.startsWith("/")) return inImage(command);
   if (name.includes("/") || name.endsWith(".wasm") || name === "." || name === "..") {
     const path = resolve(cwd, name);
     await checkModule(path, name);
@@ -66,11 +75,7 @@ export async function findProgram(name: string, cwd: string, image?: Image): Pro
     await checkModule(guest.path, name);
     return guest;
   }
-  const command = image?.programOf(name);
-  if (command !== undefined) {
-    await checkModule(command, name);
-    return plainProgram(name, command);
-  }
+  if (command !== undefined) return inImage(command);
   for (const [packageName, guests] of Object.entries(KNOWN_GUESTS)) {
     if (Object.hasOwn(guests, name)) {
       throw new ProgramNotFound(`${name}: not installed; npm install ${packageName} brings it`);

@@ -47,7 +47,21 @@ test("a command is found through links, and never outside the image", async () =
   const image = await readImage([root]);
   assert.equal(image.programOf("awk"), join(root, "bin/box"));
   assert.equal(image.programOf("sh"), join(root, "bin/box"));
-  for (const name of ["nothing", "passwd", "..", "../bin/box", ""])
+  for (const path of ["/bin/box", "/bin/sh", "/usr/bin/awk", "//bin/sh"]) {
+    assert.equal(image.programOf(path), path.startsWith("//") ? undefined : join(root, "bin/box"), path);
+  }
+  for (const name of [
+    "nothing",
+    "passwd",
+    "..",
+    "../bin/box",
+    "",
+    "/",
+    "/bin",
+    "/sh",
+    "/bin/../bin/box",
+    "/etc/passwd",
+  ])
     assert.equal(image.programOf(name), undefined, name);
 });
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { NotRunnable, OptionError, ProgramNotFound } from "../../src/sandbox/errors.ts";
 import { contentsOf } from "../../src/sandbox/host-mounts.ts";
+import { openImage } from "../../src/sandbox/image.ts";
 import { ModuleCache } from "../../src/sandbox/module-cache.ts";
 import { loadModule } from "../../src/sandbox/modules.ts";
 import { argumentsOf, findProgram, installedGuests } from "../../src/sandbox/programs.ts";
@@ -29,6 +30,20 @@ function project(name: string, packages: Record<string, object>): string {
 }
 
 const guest = (declaration: object) => ({ version: "1.2.3", linden: { guests: { tool: declaration } } });
+
+test("an absolute path is the image's program where it has one there, else the host's; other paths are the host's", async () => {
+  const image = join(home, "image");
+  mkdirSync(join(image, "bin"), { recursive: true });
+  writeFileSync(join(image, "bin/tool"), WASM, { mode: 0o755 });
+  const opened = await openImage([image]);
+  const own = join(home, "own.wasm");
+  writeFileSync(own, WASM);
+  assert.equal((await findProgram("/bin/tool", home, opened)).path, join(realpathSync(image), "bin/tool"));
+  assert.equal((await findProgram(own, home, opened)).path, own);
+  assert.equal((await findProgram("image/bin/tool", home, opened)).path, join(image, "bin/tool"));
+  await assert.rejects(findProgram("/bin/tool", home), ProgramNotFound);
+  await assert.rejects(findProgram("./bin/tool", home, opened), ProgramNotFound);
+});
 
 test("a named pipe is refused at once", { timeout: 5000 }, async () => {
   const path = join(home, "pipe.wasm");
