@@ -131,10 +131,13 @@ function eventBytes({ name }: InotifyEvent): number {
   return name === "" ? EVENT_BYTES : EVENT_BYTES * (1 + Math.ceil((name.length + 1) / EVENT_BYTES));
 }
 
+const NOBODY: ReadonlySet<Watch> = new Set();
+
 /** Who watches what. It listens to the mounts only while somebody does. */
 export class InotifyRegistry implements Watcher {
   readonly #mounts: MountTable;
-  readonly #byInode = new Map<FileSystem, Map<string, Watch[]>>();
+  /** One inode may have all the watches there are, and lose them at once. */
+  readonly #byInode = new Map<FileSystem, Map<string, Set<Watch>>>();
   /** Events of all instances that nobody has read. */
   queued = 0;
   #count = 0;
@@ -147,7 +150,7 @@ export class InotifyRegistry implements Watcher {
   /** inotify_add_watch(2): the watch's number; an inode has one in each instance. -ENOSPC, -EEXIST (IN_MASK_CREATE). */
   add(instance: InotifyFile, place: Location, mask: number): number {
     const kept = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK);
-    const old = this.#at(place.inode).find((watch) => watch.instance === instance);
+    const old = [...this.#at(place.inode)].find((watch) => watch.instance === instance);
     if (old !== undefined) {
       if ((mask & IN_MASK_CREATE) !== 0) return -EEXIST;
       old.mask = (mask & IN_MASK_ADD) !== 0 ? old.mask | kept : kept;
@@ -169,8 +172,8 @@ export class InotifyRegistry implements Watcher {
       this.#byInode.set(fs, inodes);
     }
     const there = inodes.get(`${ino}`);
-    if (there === undefined) inodes.set(`${ino}`, [watch]);
-    else there.push(watch);
+    if (there === undefined) inodes.set(`${ino}`, new Set([watch]));
+    else there.add(watch);
     watch.instance.watches.set(watch.wd, watch);
     this.#count += 1;
     this.#mounts.watcher = this;
@@ -188,9 +191,9 @@ export class InotifyRegistry implements Watcher {
     const { instance, wd, place } = watch;
     if (!instance.watches.delete(wd)) return;
     const inodes = this.#byInode.get(place.inode.fs);
-    const rest = inodes?.get(`${place.inode.ino}`)?.filter((one) => one !== watch) ?? [];
-    if (rest.length > 0) inodes?.set(`${place.inode.ino}`, rest);
-    else inodes?.delete(`${place.inode.ino}`);
+    const there = inodes?.get(`${place.inode.ino}`);
+    there?.delete(watch);
+    if (there?.size === 0) inodes?.delete(`${place.inode.ino}`);
     if (inodes?.size === 0) this.#byInode.delete(place.inode.fs);
     this.#count -= 1;
     if (this.#count === 0) this.#mounts.watcher = undefined;
@@ -222,8 +225,8 @@ export class InotifyRegistry implements Watcher {
     return this.#cookie;
   }
 
-  #at({ fs, ino }: Inode): readonly Watch[] {
-    return this.#byInode.get(fs)?.get(`${ino}`) ?? [];
+  #at({ fs, ino }: Inode): ReadonlySet<Watch> {
+    return this.#byInode.get(fs)?.get(`${ino}`) ?? NOBODY;
   }
 
   #tell(at: Inode, event: number, kind: number, cookie: number, name: ByteString | ""): void {
