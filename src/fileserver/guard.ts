@@ -140,17 +140,29 @@ function standing({ tokens, matchCase }: Pattern, { exact, folded }: Names): num
   return reached === 0 ? NONE : PART;
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Letters that fold into several of ASCII, or, in lower case already, into another one. */
+const FOLDED = new Map(
+  Object.entries({ ß: "ss", ſ: "s", ﬀ: "ff", ﬁ: "fi", ﬂ: "fl", ﬃ: "ffi", ﬄ: "ffl", ﬅ: "st", ﬆ: "st" }),
+);
+
 /**
- * One spelling for all that a case-insensitive directory (ext4's casefold) takes for the same name: ASCII case, the two
- * letters outside ASCII that fold into it (long s, Kelvin sign), and characters that such directories ignore. In UTF-8
- * bytes, as names are.
+ * One spelling for all that a case-insensitive directory (casefold of ext4 and f2fs) takes for the same name: canonically
+ * decomposed, without the characters such directories ignore, with full case folding as far as it leads to ASCII, where all
+ * patterns are. Names are UTF-8 bytes; what is no UTF-8 is taken as it is, as there.
  */
 function fold(name: string): string {
   const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   if (!/[\x80-\xff]/.test(lower)) return lower;
-  return lower
-    .replaceAll("\xc5\xbf", "s")
-    .replaceAll("\xe2\x84\xaa", "k")
-    .replace(/\xc2\xad|\xcd\x8f|\xe1\xa0[\x8b-\x8f]|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]/g, "")
-    .replace(/\xef\xb8[\x80-\x8f]|\xef\xbb\xbf/g, "");
+  try {
+    return utf8
+      .decode(Buffer.from(lower, "latin1"))
+      .normalize("NFD")
+      .replace(/\p{Default_Ignorable_Code_Point}/gu, "")
+      .toLowerCase()
+      .replace(/[ßſﬀ-ﬆ]/g, (letter) => FOLDED.get(letter) ?? letter);
+  } catch {
+    return lower;
+  }
 }

@@ -67,6 +67,29 @@ describe("the rules of what the host executes", () => {
       ".VSCODE/tasks.json",
     ];
     for (const path of tricks) assert.ok(refuses(path), JSON.stringify(path));
+    // Full case folding, and whatever else Unicode calls ignorable: fs/unicode of Linux takes both (mkutf8data.c).
+    const texts = [
+      ".ßh/authorized_keys",
+      ".ẞH/rc",
+      ".gitconﬁg",
+      ".proﬁle",
+      ".conﬁg/ﬁsh/x",
+      ".xseẞion",
+      ".config/syﬆemd/a",
+    ];
+    for (const ignorable of [
+      0x61c, 0x115f, 0x17b4, 0x180f, 0x3164, 0xffa0, 0xfff0, 0x1bca0, 0x1d173, 0xe0001, 0xe0fff,
+    ]) {
+      texts.push(`.g${String.fromCodePoint(ignorable)}it/hooks/x`);
+    }
+    for (const text of texts) {
+      const path = Buffer.from(text).toString("latin1");
+      assert.ok(refuses(path), text);
+    }
+    // What is no UTF-8 is no other spelling, and neither is what only looks alike.
+    for (const path of [".g\xe3\x85it/hooks/x", Buffer.from(".gít/hooks/x").toString("latin1")]) {
+      assert.ok(!refuses(path), JSON.stringify(path));
+    }
   });
 
   it("are switched off by name, one by one", () => {
