@@ -127,6 +127,8 @@ export const CLOSE_RANGE_CLOEXEC = 4;
 
 /** include/uapi/linux/fadvise.h: the highest advice. */
 export const POSIX_FADV_NOREUSE = 5;
+/** sync_file_range(2): SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE and _WAIT_AFTER. */
+export const SYNC_FILE_RANGE_FLAGS = 7;
 
 /** faccessat2(2): the effective user decides. */
 export const AT_EACCESS = 0x200;

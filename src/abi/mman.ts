@@ -22,3 +22,9 @@ export const MS_SYNC = 4;
 export const MADV_DONTNEED = 4;
 /** The highest advice there is. */
 export const MADV_LAST = 25;
+
+/** mlock2(2), mlockall(2). */
+export const MLOCK_ONFAULT = 1;
+export const MCL_CURRENT = 1;
+export const MCL_FUTURE = 2;
+export const MCL_ONFAULT = 4;

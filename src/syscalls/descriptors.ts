@@ -19,7 +19,6 @@ import { close, duplicate } from "../kernel/operations/io.ts";
 import { makePipe, pipeSize, setPipeSize } from "../kernel/operations/pipes.ts";
 import { addSeals, sealsOf } from "../kernel/operations/seals.ts";
 import type { Thread } from "../kernel/process.ts";
-import { long } from "./call.ts";
 import { getLock, setLock } from "./locks.ts";
 import { terminalIoctl } from "./terminal.ts";
 
@@ -132,19 +131,4 @@ export function sys_ioctl(thread: Thread, fd: number, request: number, argument:
       return closed < 0 ? closed : -ENOTTY;
     }
   }
-}
-
-/** fadvise64(2): advice is taken and changes nothing. */
-export function sys_fadvise64(
-  thread: Thread,
-  fd: number,
-  _offsetLow: number,
-  _offsetHigh: number,
-  lengthLow: number,
-  lengthHigh: number,
-  advice: number,
-): Outcome {
-  const closed = checkOpen(thread, fd);
-  if (closed < 0) return closed;
-  return advice < 0 || advice > fcntl.POSIX_FADV_NOREUSE || long(lengthLow, lengthHigh) < 0 ? -EINVAL : 0;
 }

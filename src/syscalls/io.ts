@@ -165,23 +165,6 @@ export function sys_fdatasync(thread: Thread, fd: number): Outcome {
   return sync(thread, fd, true);
 }
 
-/** sync(2): everything in memory is as stored as it can be; a host directory is synced by descriptor. */
-export function sys_sync(): Outcome {
-  return 0;
-}
-
-export function sys_syncfs(thread: Thread, fd: number): Outcome {
-  return checkOpen(thread, fd);
-}
-
-export function sys_sync_file_range(thread: Thread, fd: number): Outcome {
-  return checkOpen(thread, fd);
-}
-
-export function sys_readahead(thread: Thread, fd: number): Outcome {
-  return checkOpen(thread, fd);
-}
-
 const HOW = new Map<number, Allocation>([
   [0, "grow"],
   [fcntl.FALLOC_FL_KEEP_SIZE, "keep size"],

@@ -2,6 +2,7 @@
  * Layer: syscalls. Memory: brk, mmap, munmap, mprotect, mremap, madvise, msync, mincore, mlock.
  */
 import { EFAULT, EINVAL, ENOMEM } from "../abi/errno.ts";
+import { MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT } from "../abi/mman.ts";
 import { MAP_PAGE, pageUp } from "../kernel/address-space.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { advise, map, moveBreak, protect, remap, syncMemory, unmap } from "../kernel/operations/memory.ts";
@@ -72,8 +73,14 @@ export function sys_mlock(thread: Thread, address: number, length: number): Outc
   return thread.process.memory.contains(address >>> 0, length >>> 0) ? 0 : -ENOMEM;
 }
 
+/** mlock2(2): MLOCK_ONFAULT, or nothing. */
+export function sys_mlock2(thread: Thread, address: number, length: number, flags: number): Outcome {
+  return (flags & ~MLOCK_ONFAULT) !== 0 ? -EINVAL : sys_mlock(thread, address, length);
+}
+
+/** mlockall(2): MCL_ONFAULT says how, and another flag what. */
 export function sys_mlockall(_thread: Thread, flags: number): Outcome {
-  return flags <= 0 || flags > 7 ? -EINVAL : 0;
+  return flags <= 0 || flags > (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags === MCL_ONFAULT ? -EINVAL : 0;
 }
 
 export function sys_munlockall(): Outcome {

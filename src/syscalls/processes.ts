@@ -1,16 +1,13 @@
 /**
  * Layer: syscalls. Processes: who they are, how they end, their names, groups and priorities.
  */
-import { EFAULT, EINVAL, EPERM, ESRCH } from "../abi/errno.ts";
+import { EFAULT, EINVAL } from "../abi/errno.ts";
 import * as prctl from "../abi/prctl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
-import { exit, yieldNow } from "../kernel/operations/lifecycle.ts";
-import { priority, setPriority } from "../kernel/operations/priority.ts";
+import { exit } from "../kernel/operations/lifecycle.ts";
 import { groupOf, sessionOf, setGroup, startSession } from "../kernel/operations/processes.ts";
 import { exitThread } from "../kernel/operations/threads.ts";
 import { SIGNALS, type Thread } from "../kernel/process.ts";
-import { YIELD_NS } from "../limits.ts";
-import { putTimespec, TIMESPEC_BYTES } from "./call.ts";
 
 export function sys_getpid(thread: Thread): Outcome {
   return thread.process.pid;
@@ -52,10 +49,6 @@ export function sys_exit_group(thread: Thread, status: number): Outcome {
 /** exit(2): one thread. */
 export function sys_exit(thread: Thread, status: number): Outcome {
   return exitThread(thread, status);
-}
-
-export function sys_sched_yield(thread: Thread): Outcome {
-  return yieldNow(thread);
 }
 
 const NAME_BYTES = 16;
@@ -123,99 +116,4 @@ export function sys_prctl(thread: Thread, option: number, low: number, high: num
     default:
       return -EINVAL;
   }
-}
-
-export function sys_getpriority(thread: Thread, which: number, who: number): Outcome {
-  return priority(thread, which, who);
-}
-
-export function sys_setpriority(thread: Thread, which: number, who: number, nice: number): Outcome {
-  return setPriority(thread, which, who, nice);
-}
-
-/** The calling process, or one there is: 0 or -ESRCH. */
-function known(thread: Thread, pid: number): number {
-  if (pid < 0) return -EINVAL;
-  return pid === 0 || thread.process.kernel.process(pid) !== undefined ? 0 : -ESRCH;
-}
-
-/** sched_getscheduler(2): SCHED_OTHER. */
-export function sys_sched_getscheduler(thread: Thread, pid: number): Outcome {
-  return known(thread, pid);
-}
-
-export function sys_sched_setscheduler(thread: Thread, pid: number, policy: number): Outcome {
-  const error = known(thread, pid);
-  if (error < 0) return error;
-  if (policy < 0 || policy > 7) return -EINVAL;
-  return policy === 0 || policy === 3 || policy === 5 ? 0 : -EPERM;
-}
-
-export function sys_sched_getparam(thread: Thread, pid: number, address: number): Outcome {
-  const error = known(thread, pid);
-  if (error < 0) return error;
-  const { memory } = thread.process;
-  if (!memory.contains(address >>> 0, 4)) return -EFAULT;
-  memory.view.setUint32(address >>> 0, 0, true);
-  return 0;
-}
-
-export function sys_sched_setparam(thread: Thread, pid: number, address: number): Outcome {
-  const error = known(thread, pid);
-  if (error < 0) return error;
-  const { memory } = thread.process;
-  if (!memory.contains(address >>> 0, 4)) return -EFAULT;
-  return memory.view.getUint32(address >>> 0, true) === 0 ? 0 : -EINVAL;
-}
-
-/** sched_rr_get_interval(2): how long a process runs before others have their turn. */
-export function sys_sched_rr_get_interval(thread: Thread, pid: number, address: number): Outcome {
-  const error = known(thread, pid);
-  if (error < 0) return error;
-  if (!thread.process.memory.contains(address >>> 0, TIMESPEC_BYTES)) return -EFAULT;
-  putTimespec(thread.process, address >>> 0, 0, YIELD_NS);
-  return 0;
-}
-
-const FIFO = 1;
-const ROUND_ROBIN = 2;
-
-/** sched_get_priority_max(2) and _min: real-time policies count from 1 to 99. */
-export function sys_sched_get_priority_max(_thread: Thread, policy: number): Outcome {
-  if (policy === FIFO || policy === ROUND_ROBIN) return 99;
-  return policy >= 0 && policy <= 6 ? 0 : -EINVAL;
-}
-
-export function sys_sched_get_priority_min(_thread: Thread, policy: number): Outcome {
-  if (policy === FIFO || policy === ROUND_ROBIN) return 1;
-  return policy >= 0 && policy <= 6 ? 0 : -EINVAL;
-}
-
-/** sched_getaffinity(2): processor 0, in one long. */
-export function sys_sched_getaffinity(thread: Thread, pid: number, bytes: number, address: number): Outcome {
-  const error = known(thread, pid);
-  if (error < 0) return error;
-  if (bytes >>> 0 < 8 || (bytes & 7) !== 0) return -EINVAL;
-  const { memory } = thread.process;
-  if (!memory.contains(address >>> 0, 8)) return -EFAULT;
-  memory.putU64(address >>> 0, 1);
-  return 8;
-}
-
-/** sched_setaffinity(2): any set with processor 0 in it. */
-export function sys_sched_setaffinity(thread: Thread, pid: number, bytes: number, address: number): Outcome {
-  const error = known(thread, pid);
-  if (error < 0) return error;
-  const { memory } = thread.process;
-  if (!memory.contains(address >>> 0, bytes >>> 0)) return -EFAULT;
-  return bytes !== 0 && ((memory.bytes[address >>> 0] ?? 0) & 1) === 1 ? 0 : -EINVAL;
-}
-
-/** getcpu(2): processor 0 of node 0. */
-export function sys_getcpu(thread: Thread, cpu: number, node: number): Outcome {
-  const { memory } = thread.process;
-  const addresses = [cpu >>> 0, node >>> 0].filter((at) => at !== 0);
-  if (addresses.some((at) => !memory.contains(at, 4))) return -EFAULT;
-  for (const at of addresses) memory.view.setUint32(at, 0, true);
-  return 0;
 }

@@ -121,11 +121,6 @@ export function sys_getrandom(thread: Thread, address: number, length: number, f
   return random(thread, address >>> 0, length >>> 0);
 }
 
-/** membarrier(2): there is one processor; the query says that nothing is needed. */
-export function sys_membarrier(_thread: Thread, command: number): Outcome {
-  return command === 0 ? 0 : -EINVAL;
-}
-
 /** personality(2): Linux's, unchanged. */
 export function sys_personality(_thread: Thread, persona: number): Outcome {
   return persona === -1 || persona === 0 ? 0 : -EINVAL;
@@ -133,7 +128,7 @@ export function sys_personality(_thread: Thread, persona: number): Outcome {
 
 const CAPABILITY_VERSION_3 = 0x2008_0522;
 
-/** capget(2): the superuser of the sandbox has all 41, everybody else none. */
+/** capget(2): the superuser of the sandbox has all 41, everybody else none. -EFAULT, -EINVAL, -ESRCH. */
 export function sys_capget(thread: Thread, header: number, data: number): Outcome {
   const { memory } = thread.process;
   const [at, to] = [header >>> 0, data >>> 0];
@@ -143,8 +138,12 @@ export function sys_capget(thread: Thread, header: number, data: number): Outcom
     return to === 0 ? 0 : -EINVAL;
   }
   if (to === 0) return 0;
+  const pid = memory.view.getInt32(at + 4, true);
+  if (pid < 0) return -EINVAL;
+  const whose = pid === 0 ? thread.process : thread.process.kernel.process(pid);
+  if (whose === undefined) return -ESRCH;
   if (!memory.contains(to, 24)) return -EFAULT;
-  const all = isSuperuser(thread.process);
+  const all = isSuperuser(whose);
   [0xffff_ffff, 0xffff_ffff, 0, 0x1ff, 0x1ff, 0].forEach((word, i) => {
     memory.view.setUint32(to + i * 4, all ? word : 0, true);
   });

@@ -5,6 +5,7 @@
 import { callNames, callOf, IMPORT_ALIASES, importName, signatureOf } from "../abi/calls.ts";
 import { EPERM } from "../abi/errno.ts";
 import type { GuestCall } from "../kernel/contracts.ts";
+import * as advice from "./advice.ts";
 import * as children from "./children.ts";
 import * as cloning from "./cloning.ts";
 import * as descriptors from "./descriptors.ts";
@@ -24,6 +25,7 @@ import * as queues from "./posix-queues.ts";
 import * as processFiles from "./process-files.ts";
 import * as processes from "./processes.ts";
 import { absent, by, faked, full, partial, refused, type Syscall } from "./row.ts";
+import * as scheduling from "./scheduling.ts";
 import * as signals from "./signals.ts";
 import { notSocket, sys_socket } from "./sockets.ts";
 import { STARTUP_CALLS } from "./startup.ts";
@@ -47,11 +49,11 @@ const BYTES = by("kernel, file server", [
   partial("lseek", "a file of a host's directory is data throughout", io.sys_lseek),
   full("fsync", io.sys_fsync),
   full("fdatasync", io.sys_fdatasync),
-  faked("sync", "descriptors are synced by fsync alone", io.sys_sync),
-  faked("syncfs", "descriptors are synced by fsync alone", io.sys_syncfs),
-  faked("sync_file_range", "descriptors are synced by fsync alone", io.sys_sync_file_range),
-  faked("readahead", "reads run ahead by themselves", io.sys_readahead),
-  faked("fadvise64", "advice changes nothing", descriptors.sys_fadvise64),
+  faked("sync", "descriptors are synced by fsync alone", advice.sys_sync),
+  faked("syncfs", "descriptors are synced by fsync alone", advice.sys_syncfs),
+  faked("sync_file_range", "descriptors are synced by fsync alone", advice.sys_sync_file_range),
+  faked("readahead", "reads run ahead by themselves", advice.sys_readahead),
+  faked("fadvise64", "advice changes nothing", advice.sys_fadvise64),
   partial("fallocate", "as on tmpfs; without holes on a host's directory", io.sys_fallocate),
   full("splice", io.sys_splice),
   full("tee", io.sys_tee),
@@ -184,7 +186,7 @@ const MEMORY = [
   full("msync", memory.sys_msync),
   faked("mincore", "everything mapped is in memory", memory.sys_mincore),
   faked("mlock", "nothing is paged out", memory.sys_mlock),
-  faked("mlock2", "nothing is paged out", memory.sys_mlock),
+  faked("mlock2", "nothing is paged out", memory.sys_mlock2),
   faked("munlock", "nothing is paged out", memory.sys_mlock),
   faked("mlockall", "nothing is paged out", memory.sys_mlockall),
   faked("munlockall", "nothing is paged out", memory.sys_munlockall),
@@ -268,24 +270,24 @@ const PROCESSES = [
     "the name, what becomes of children and parents, dumpable; no_new_privs, keepcaps and timer slack are faked",
     processes.sys_prctl,
   ),
-  full("sched_yield", processes.sys_sched_yield),
-  partial("getpriority", "of whole processes", processes.sys_getpriority),
+  full("sched_yield", scheduling.sys_sched_yield),
+  partial("getpriority", "of whole processes", scheduling.sys_getpriority),
   partial(
     "setpriority",
     "kept, inherited and told: whole processes take turns all the same",
-    processes.sys_setpriority,
+    scheduling.sys_setpriority,
   ),
-  faked("sched_getscheduler", "SCHED_OTHER", processes.sys_sched_getscheduler),
-  faked("sched_setscheduler", "stays SCHED_OTHER; real time is EPERM", processes.sys_sched_setscheduler),
-  faked("sched_getparam", "0", processes.sys_sched_getparam),
-  faked("sched_setparam", "0 alone", processes.sys_sched_setparam),
-  full("sched_rr_get_interval", processes.sys_sched_rr_get_interval),
-  full("sched_get_priority_max", processes.sys_sched_get_priority_max),
-  full("sched_get_priority_min", processes.sys_sched_get_priority_min),
-  faked("sched_getaffinity", "processor 0", processes.sys_sched_getaffinity),
-  faked("sched_setaffinity", "processor 0", processes.sys_sched_setaffinity),
-  faked("getcpu", "processor 0", processes.sys_getcpu),
-  faked("membarrier", "one processor: nothing is needed", system.sys_membarrier),
+  faked("sched_getscheduler", "SCHED_OTHER", scheduling.sys_sched_getscheduler),
+  faked("sched_setscheduler", "stays SCHED_OTHER; real time is EPERM", scheduling.sys_sched_setscheduler),
+  faked("sched_getparam", "0", scheduling.sys_sched_getparam),
+  faked("sched_setparam", "0 alone", scheduling.sys_sched_setparam),
+  full("sched_rr_get_interval", scheduling.sys_sched_rr_get_interval),
+  full("sched_get_priority_max", scheduling.sys_sched_get_priority_max),
+  full("sched_get_priority_min", scheduling.sys_sched_get_priority_min),
+  faked("sched_getaffinity", "processor 0", scheduling.sys_sched_getaffinity),
+  faked("sched_setaffinity", "processor 0", scheduling.sys_sched_setaffinity),
+  faked("getcpu", "processor 0", scheduling.sys_getcpu),
+  faked("membarrier", "one processor: nothing is needed", scheduling.sys_membarrier),
   faked("personality", "Linux's", system.sys_personality),
 ];
 

@@ -15,7 +15,7 @@ import { DeviceFileSystem } from "../../src/fs/devfs/devfs.ts";
 import { TerminalFileSystem } from "../../src/fs/devpts/devpts.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
-import type { ExitStatus, Host } from "../../src/kernel/contracts.ts";
+import type { ExitStatus, GuestCall, Host } from "../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
@@ -46,6 +46,23 @@ export interface GuestRun {
 export interface GuestResult extends ExitStatus {
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** Linux's calls that programs have made here, by the names of their imports. */
+export const callsMade = new Set<string>();
+
+let counting: readonly GuestCall[] | undefined;
+
+/** Import module "wali", each call of it told to callsMade. */
+function countedCalls(): readonly GuestCall[] {
+  counting ??= waliCalls().map((call) => ({
+    ...call,
+    begin: (thread, ...words) => {
+      callsMade.add(call.name);
+      return call.begin(thread, ...words);
+    },
+  }));
+  return counting;
 }
 
 class RealHost implements Host {
@@ -165,7 +182,7 @@ export async function runGuest(run: GuestRun): Promise<GuestResult> {
   };
   const calls: CallTables = new Map([
     [WASI_MODULE, () => WASI_CALLS],
-    [WALI_MODULE, waliCalls],
+    [WALI_MODULE, countedCalls],
   ]);
   const engine = new Engine({ calls, mapping: new Set([WALI_MODULE]), fatal: reject });
   const sharedMemory = new MemoryFileSystem({ dev: 14, clock: host.clock, bytes: SHARED_BYTES });

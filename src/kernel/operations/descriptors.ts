@@ -82,3 +82,9 @@ export function isPathOnly(thread: Thread, fd: number): boolean {
 export function checkOpen(thread: Thread, fd: number): Outcome {
   return thread.process.descriptors.get(fd) === undefined ? -EBADF : 0;
 }
+
+/** The type (S_IFMT) of what is open to be read or written. -EBADF, also where it was opened with O_PATH. */
+export function typeOf(thread: Thread, fd: number): Outcome {
+  const description = thread.process.descriptors.get(fd)?.description;
+  return description === undefined || (description.flags & O_PATH) !== 0 ? -EBADF : description.file.inode.type;
+}

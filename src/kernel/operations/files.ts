@@ -6,7 +6,7 @@
  * at the process's root and its descriptor is not looked at, as openat(2) says.
  */
 import type { ByteString } from "../../abi/byte-string.ts";
-import { EBADF, EFBIG, EINVAL, ENOTDIR, ENXIO } from "../../abi/errno.ts";
+import { EBADF, EFBIG, EINVAL, ENOENT, ENOTDIR, ENXIO } from "../../abi/errno.ts";
 import {
   AT_FDCWD,
   O_ACCMODE,
@@ -291,8 +291,9 @@ export function setStatusFlags(thread: Thread, fd: number, flags: number): Outco
   return 0;
 }
 
-/** Where a path's walk starts. -EBADF, -ENOTDIR. */
+/** Where a path's walk starts. -ENOENT (there is no path, whatever is open), -EBADF, -ENOTDIR. */
 export function startOf(process: Process, fd: number, path: ByteString, walkFlags: number): Location | number {
+  if (path === "") return -ENOENT;
   if (fd === AT_FDCWD) return process.cwd;
   if ((walkFlags & BENEATH) === 0 && path.charCodeAt(0) === 47) return process.root;
   const entry = process.descriptors.get(fd);
