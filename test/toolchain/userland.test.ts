@@ -22,6 +22,8 @@ describe("recipes", () => {
     test(name, () => {
       const { recipe, text } = readRecipe(name);
       assert.equal(recipe.name, name);
+      // `linden image list` shows it.
+      assert.match(recipe.description, /^\S.{2,70}$/);
       for (const { sha256, archive } of recipe.sources) {
         assert.match(sha256, /^[0-9a-f]{64}$/);
         assert.match(archive, /^[\w.+~-]+\.tar\.(gz|bz2|xz)$/);
