@@ -40,7 +40,7 @@ function wrapper(place: string, images: readonly string[], work: string): string
 use Cwd;
 my @given = map { ("-e", "$_=$ENV{$_}") } sort keys %ENV;
 %ENV = (PATH => '/usr/local/bin:/usr/bin:/bin', HOME => '/', XDG_CACHE_HOME => '${cache}');
-exec ${quoted(words)}, "-w", getcwd(), @given, 'sh', '-c', 'exec "$0" "$@" 2>&1', '${place}', @ARGV;
+exec ${quoted(words)}, "-w", getcwd(), @given, 'sh', '-c', 'exec "$0" "$@"', '${place}', @ARGV;
 `;
 }
 
