@@ -31,7 +31,7 @@ export class ProcessStreams implements InputListener {
     kernel: Kernel,
     writer: FrameWriter,
     channel: number,
-    { terminals, window }: Pick<SpawnRequest, "terminals" | "window">,
+    { terminals, window, joined }: Pick<SpawnRequest, "terminals" | "window" | "joined">,
   ) {
     this.#writer = writer;
     this.#channel = channel;
@@ -45,11 +45,9 @@ export class ProcessStreams implements InputListener {
       const output = new OutputStream(kernel, stdout, { terminal: terminals.stdout });
       this.#input = input;
       this.#outputs = [output, errors];
-      this.descriptions = [
-        new OpenDescription(input, undefined, O_RDONLY),
-        new OpenDescription(output, undefined, O_WRONLY),
-        forErrors,
-      ];
+      const forOutput = new OpenDescription(output, undefined, O_WRONLY);
+      const forInput = new OpenDescription(input, undefined, O_RDONLY);
+      this.descriptions = [forInput, forOutput, joined ? forOutput : forErrors];
       return;
     }
     const terminal = new Terminal(kernel, stdout, this, window);
@@ -57,7 +55,7 @@ export class ProcessStreams implements InputListener {
     this.#input = terminal;
     this.#outputs = [terminal, errors];
     const both = new OpenDescription(terminal.file, undefined, O_RDWR);
-    this.descriptions = [both, both, terminals.stderr ? both : forErrors];
+    this.descriptions = [both, both, terminals.stderr || joined ? both : forErrors];
   }
 
   /** Bytes of standard input. False when the caller sent more than it had credit for. */

@@ -16,7 +16,6 @@ import { type CallerLimit, type ExitResult, endedBefore, GuestProcess, LIMIT_WOR
 import { checkHostMounts, contentsOf, hostMounts } from "./host-mounts.ts";
 import { type Image, openImage } from "./image.ts";
 import { feed } from "./input.ts";
-import { joined } from "./joined-output.ts";
 import type { LockedProcess } from "./launcher.ts";
 import type { LoadedProgram } from "./modules.ts";
 import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
@@ -171,7 +170,6 @@ export class Sandbox implements AsyncDisposable {
     const stdout = new OutputReadable();
     const stderr = new OutputReadable();
     const guest = await this.#start(program, args, policy, { stdout, stderr });
-    if (policy.joined) stderr.end();
     const spawned = new SandboxProcess(guest, stdout, stderr);
     const { signal } = policy;
     if (signal !== undefined) {
@@ -199,7 +197,7 @@ export class Sandbox implements AsyncDisposable {
     given: string | LoadedProgram,
     args: readonly string[],
     run: RunPolicy,
-    apart: { readonly stdout: OutputSink; readonly stderr: OutputSink },
+    sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
   ): Promise<GuestProcess> {
     if (!isList(args)) throw new OptionError("args", "a list of strings", args);
     for (const [at, arg] of args.entries()) {
@@ -217,6 +215,7 @@ export class Sandbox implements AsyncDisposable {
       cwd: toBytes(run.cwd, "cwd"),
       terminals: run.terminals,
       memoryBytes: this.#policy.limits.memoryBytes,
+      joined: run.joined,
       ...(run.window === undefined ? {} : { window: run.window }),
     };
     const bytes = [...request.argv, ...request.env].reduce((sum, each) => sum + each.length + 1, 0);
@@ -224,8 +223,7 @@ export class Sandbox implements AsyncDisposable {
     const { wallMs, outputBytes } = run;
     // What is left of it; a timer of none would never fire.
     const left = wallMs === undefined ? undefined : Math.max(wallMs - (performance.now() - begun), 1);
-    const [stdout, stderr] = run.joined ? joined(apart.stdout) : [apart.stdout, apart.stderr];
-    const guest = new GuestProcess(this.#link, request, { wallMs: left, outputBytes }, { stdout, stderr });
+    const guest = new GuestProcess(this.#link, request, { wallMs: left, outputBytes }, sinks);
     this.#processes.add(guest);
     this.#mostProcesses = Math.max(this.#mostProcesses, this.#processes.size);
     this.#watchdog.watch();

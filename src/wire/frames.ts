@@ -141,6 +141,8 @@ export type SpawnRequest = {
   /** Which standard streams are terminals, as isatty(3) tells the guest. */
   readonly terminals: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly memoryBytes: number;
+  /** Standard error is the same open file as standard output, as after 2>&1. */
+  readonly joined: boolean;
   /**
    * Those streams are one terminal with a line discipline, as large as this, and the process leads its session; input
    * and output must be among them. Without it they only pass for terminals.

@@ -85,7 +85,12 @@ export function readModuleEnd(value: unknown): ModuleEnd {
 }
 
 export function readSpawn(value: unknown): SpawnRequest {
-  const it = new Fields(value, "SPAWN", ["module", "argv", "env", "cwd", "terminals", "memoryBytes"], ["window"]);
+  const it = new Fields(
+    value,
+    "SPAWN",
+    ["module", "argv", "env", "cwd", "terminals", "memoryBytes", "joined"],
+    ["window"],
+  );
   const terminals = it.object("terminals", ["stdin", "stdout", "stderr"]);
   const request = {
     module: it.integer("module", 1, U32),
@@ -98,6 +103,7 @@ export function readSpawn(value: unknown): SpawnRequest {
       stderr: terminals.boolean("stderr"),
     },
     memoryBytes: it.integer("memoryBytes", 0, MEMORY_BYTES),
+    joined: it.boolean("joined"),
   };
   if (!it.has("window")) return request;
   if (!request.terminals.stdin || !request.terminals.stdout) fail("SPAWN", "gives a window to what is no terminal");

@@ -65,6 +65,17 @@ test("output and error that go to one file keep their order", () => {
   assert.equal(stdout, Array.from({ length: 300 }, (_, i) => `${i}\n`).join(""));
 });
 
+test("a guest sees whether output and error are one file, as a native program does", () => {
+  const code = "import os; a, b = os.fstat(1), os.fstat(2); print((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))";
+  const seen = (program: readonly string[], where: string) =>
+    spawnSync("sh", ["-c", `"$@" -c "${code}" ${where}`, "sh", ...program], { encoding: "utf8" }).stdout;
+  for (const where of ["2>&1", "2>/dev/null", "2>&1 | cat", "| cat"]) {
+    const expected = seen(["python3"], where);
+    assert.match(expected, /^(True|False)\n$/);
+    assert.equal(seen([process.execPath, ...NODE, "run", "python"], where), expected, where);
+  }
+});
+
 test("the guest's status, input, arguments and environment", () => {
   const code = "import os,sys; print(sys.argv[1:], input(), os.environ['A'], os.getcwd()); sys.exit(7)";
   const { status, stdout } = linden(["run", "-e", "A=ü", "-w", "/tmp", "python", "-c", code, "-x", "y"], "in\n");

@@ -162,4 +162,5 @@ export const SPAWN: SpawnRequest = {
   cwd: "/" as ByteString,
   terminals: { stdin: false, stdout: false, stderr: false },
   memoryBytes: 65_536,
+  joined: false,
 };

@@ -32,7 +32,7 @@ const DOWN_FRAMES: readonly DownFrame[] = [
   {
     type: DOWN.SPAWN,
     channel: 2,
-    payload: { module: 1, argv: [b("a"), b("")], env: [], cwd: b("/"), terminals, memoryBytes: 65_536 },
+    payload: { module: 1, argv: [b("a"), b("")], env: [], cwd: b("/"), terminals, memoryBytes: 65_536, joined: false },
   },
   {
     type: DOWN.SPAWN,
@@ -44,6 +44,7 @@ const DOWN_FRAMES: readonly DownFrame[] = [
       cwd: b("/"),
       terminals: { stdin: true, stdout: true, stderr: false },
       memoryBytes: 1,
+      joined: true,
       window: { rows: 24, columns: 80 },
     },
   },
@@ -251,8 +252,9 @@ test("requests to a cell are checked as strictly", () => {
     refused("schema", () =>
       new DownDecoder(() => assert.fail("delivered")).push(raw(type, channel, JSON.stringify(value))),
     );
-  const spawn = { module: 1, argv: ["a"], env: [], cwd: "/", terminals, memoryBytes: 1 };
+  const spawn = { module: 1, argv: ["a"], env: [], cwd: "/", terminals, memoryBytes: 1, joined: false };
   down(DOWN.SPAWN, 1, { ...spawn, cwd: "relative" });
+  down(DOWN.SPAWN, 1, { ...spawn, joined: 1 });
   down(DOWN.SPAWN, 1, { ...spawn, argv: ["a\0b"] });
   down(DOWN.SPAWN, 1, { ...spawn, argv: ["€"] });
   down(DOWN.SPAWN, 1, { ...spawn, argv: ["x".repeat(2 * 1024 * 1024)] });
