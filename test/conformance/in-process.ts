@@ -15,7 +15,7 @@ import { DeviceFileSystem } from "../../src/fs/devfs/devfs.ts";
 import { TerminalFileSystem } from "../../src/fs/devpts/devpts.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
-import type { ExitStatus, GuestCall, Host } from "../../src/kernel/contracts.ts";
+import type { ExitStatus, GuestCall } from "../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
@@ -27,8 +27,8 @@ import { makeDirectories, makeDirectoryAt, makeSymlinkAt } from "../../src/vfs/c
 import { MountTable } from "../../src/vfs/mounts.ts";
 import { openAt } from "../../src/vfs/open.ts";
 import type { WalkContext } from "../../src/vfs/permissions.ts";
-import type { WallTime } from "../../src/wait/clock.ts";
 import { WASI_CALLS } from "../../src/wasi/table.ts";
+import { LoopHost } from "../engine/loop-host.ts";
 
 export interface GuestRun {
   /** The path of a .wasm file. */
@@ -65,39 +65,11 @@ function countedCalls(): readonly GuestCall[] {
   return counting;
 }
 
-class RealHost implements Host {
-  kernel: Kernel | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  readonly clock = {
-    monotonicNs: () => performance.now() * 1e6,
-    wallTime: (out: WallTime) => {
-      const ns = (performance.timeOrigin % 1000) * 1e6 + performance.now() * 1e6;
-      out.seconds = Math.floor(performance.timeOrigin / 1000) + Math.floor(ns / 1e9);
-      out.nanoseconds = Math.floor(ns % 1e9);
-    },
-    lastWallTime: (out: WallTime) => this.clock.wallTime(out),
-    cpuNs: () => process.cpuUsage().user * 1000,
-  };
-
-  random(into: Uint8Array<ArrayBuffer>, at: number, length: number): void {
+class RealHost extends LoopHost {
+  override random(into: Uint8Array<ArrayBuffer>, at: number, length: number): void {
     for (let done = 0; done < length; done += 65_536) {
       crypto.getRandomValues(into.subarray(at + done, at + Math.min(length, done + 65_536)));
     }
-  }
-
-  defer(): void {
-    queueMicrotask(() => this.kernel?.dispatch());
-  }
-
-  deferPastEvents(): void {
-    setImmediate(() => this.kernel?.dispatch());
-  }
-
-  alarm(atNs: number | undefined): void {
-    clearTimeout(this.#timer);
-    if (atNs === undefined) return;
-    const wait = Math.ceil((atNs - this.clock.monotonicNs()) / 1e6);
-    this.#timer = setTimeout(() => this.kernel?.expire(), Math.min(Math.max(wait, 0), 0x7fff_ffff));
   }
 }
 

@@ -9,13 +9,15 @@ export class LoopHost implements Host {
   readonly clock = {
     monotonicNs: () => performance.now() * 1e6,
     wallTime: (out: WallTime) => {
-      out.seconds = Math.floor(Date.now() / 1000);
-      out.nanoseconds = 0;
+      const ns = (performance.timeOrigin % 1000) * 1e6 + performance.now() * 1e6;
+      out.seconds = Math.floor(performance.timeOrigin / 1000) + Math.floor(ns / 1e9);
+      out.nanoseconds = Math.floor(ns % 1e9);
     },
     lastWallTime: (out: WallTime) => this.clock.wallTime(out),
     cpuNs: () => process.cpuUsage().user * 1000,
   };
 
+  /** The same on each run. */
   random(into: Uint8Array, at: number, length: number): void {
     into.fill(4, at, at + length);
   }
@@ -31,7 +33,7 @@ export class LoopHost implements Host {
   alarm(atNs: number | undefined): void {
     clearTimeout(this.#timer);
     if (atNs === undefined || atNs === Infinity) return;
-    const delay = Math.max(0, atNs - this.clock.monotonicNs()) / 1e6;
-    this.#timer = setTimeout(() => this.kernel?.expire(), Math.ceil(delay));
+    const wait = Math.ceil((atNs - this.clock.monotonicNs()) / 1e6);
+    this.#timer = setTimeout(() => this.kernel?.expire(), Math.min(Math.max(wait, 0), 0x7fff_ffff));
   }
 }

@@ -1,13 +1,13 @@
+/** All that a kernel keeps comes back from plain data; calls that wait are in pending-snapshot.test.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLOCK_MONOTONIC } from "../../src/abi/clock.ts";
-import { EAGAIN, EBADF, ENOSYS } from "../../src/abi/errno.ts";
+import { EBADF } from "../../src/abi/errno.ts";
 import {
   AT_FDCWD,
   O_APPEND,
   O_CREAT,
   O_DIRECTORY,
-  O_NONBLOCK,
   O_PATH,
   O_RDONLY,
   O_RDWR,
@@ -16,7 +16,6 @@ import {
   SEEK_CUR,
 } from "../../src/abi/fcntl.ts";
 import { IN_CREATE, IN_DELETE } from "../../src/abi/inotify.ts";
-import { POLLIN } from "../../src/abi/poll.ts";
 import { PRIO_PROCESS } from "../../src/abi/resource.ts";
 import {
   SA_RESTART,
@@ -28,148 +27,30 @@ import {
   SIGUSR1,
   SIGUSR2,
 } from "../../src/abi/signal.ts";
-import { S_IFIFO } from "../../src/abi/stat.ts";
 import { WNOHANG } from "../../src/abi/wait.ts";
-import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
-import { restoreSnapshot as restoreFiles, takeSnapshot as takeFiles } from "../../src/fs/memfs/snapshot.ts";
-import { FORK } from "../../src/kernel/cloning.ts";
 import { BLOCKED, RESTART } from "../../src/kernel/contracts.ts";
 import { takeHandler } from "../../src/kernel/delivery.ts";
-import { OpenDescription } from "../../src/kernel/descriptors.ts";
-import type { Kernel } from "../../src/kernel/kernel.ts";
 import { getExtended, setExtended } from "../../src/kernel/operations/extended-attributes.ts";
 import { openAt } from "../../src/kernel/operations/files.ts";
 import { setAllIds, setFileId } from "../../src/kernel/operations/identity.ts";
 import { addWatch, makeInotify, removeWatch } from "../../src/kernel/operations/inotify.ts";
-import { close, duplicate, read, seek, write } from "../../src/kernel/operations/io.ts";
+import { close, duplicate, read, seek } from "../../src/kernel/operations/io.ts";
 import { exit } from "../../src/kernel/operations/lifecycle.ts";
 import { lockFile, lockRecord } from "../../src/kernel/operations/locks.ts";
-import { linkAt, makeDirectoryAt, makeNodeAt, unlinkAt } from "../../src/kernel/operations/names.ts";
-import { makePipe, pipeSize, setPipeSize } from "../../src/kernel/operations/pipes.ts";
-import { type PollItem, poll } from "../../src/kernel/operations/poll.ts";
+import { linkAt, makeDirectoryAt, unlinkAt } from "../../src/kernel/operations/names.ts";
+import { makePipe } from "../../src/kernel/operations/pipes.ts";
 import { setPriority } from "../../src/kernel/operations/priority.ts";
 import { setGroup, wait4 } from "../../src/kernel/operations/processes.ts";
-import { random } from "../../src/kernel/operations/random.ts";
-import {
-  changeMask,
-  kill,
-  pause,
-  queueSignal,
-  setDisposition,
-  waitForSignal,
-} from "../../src/kernel/operations/signals.ts";
+import { changeMask, kill, queueSignal, setDisposition } from "../../src/kernel/operations/signals.ts";
 import { splice } from "../../src/kernel/operations/splice.ts";
 import { sleepUntil } from "../../src/kernel/operations/time.ts";
 import { createTimer, setIntervalTimer, setTimer } from "../../src/kernel/operations/timers.ts";
-import { parked } from "../../src/kernel/pending.ts";
 import { DISPOSITION_HANDLER } from "../../src/kernel/process.ts";
-import { restoreSnapshot } from "../../src/kernel/restoration.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
 import { type KernelSnapshot, takeSnapshot } from "../../src/kernel/snapshot.ts";
 import { SnapshotError } from "../../src/kernel/snapshot-error.ts";
-import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
-import { PIPE_BYTES, TRANSFER_BYTES } from "../../src/limits.ts";
-import { MountTable } from "../../src/vfs/mounts.ts";
-import {
-  bytes,
-  IMAGE,
-  type Machine,
-  machine,
-  putText,
-  type RecordingProgram,
-  type Running,
-  recording,
-  SimulatedHost,
-  Sink,
-  spawn,
-  textAt,
-  threadOf,
-  vector,
-} from "./simulated.ts";
-
-interface Original {
-  readonly made: Machine;
-  readonly fs: MemoryFileSystem;
-  readonly sink: Sink;
-  readonly input: InputStream;
-  readonly output: OutputStream;
-}
-
-function original(): Original {
-  const fs = new MemoryFileSystem({ dev: 1, clock: new SimulatedHost().clock });
-  const made = machine({}, fs);
-  const sink = new Sink();
-  const input = new InputStream(made.kernel, { consumed() {} }, { terminal: true });
-  const output = new OutputStream(made.kernel, sink, { terminal: false });
-  return { made, fs, sink, input, output };
-}
-
-/** A process with standard streams. */
-function start({ made, input, output }: Original): Running {
-  return spawn(made, {
-    descriptors: [new OpenDescription(input, undefined, O_RDONLY), new OpenDescription(output, undefined, O_WRONLY)],
-  });
-}
-
-interface Copy {
-  readonly kernel: Kernel;
-  readonly host: SimulatedHost;
-  readonly sink: Sink;
-  readonly fs: MemoryFileSystem;
-  readonly inputs: InputStream[];
-  process(pid: number): Running;
-}
-
-/** Write everything out as plain data, and build another kernel from it. */
-function copyOf({ made, fs }: Original, change: (snapshot: KernelSnapshot) => KernelSnapshot = (same) => same): Copy {
-  const data = structuredClone({ kernel: takeSnapshot(made.kernel), files: takeFiles(fs) });
-  const host = new SimulatedHost();
-  // Another machine: its clock stands elsewhere.
-  host.now = 77_000_000_000;
-  const restored = restoreFiles(data.files, host.clock);
-  const sink = new Sink();
-  const inputs: InputStream[] = [];
-  const programs: RecordingProgram[] = [];
-  const kernel = restoreSnapshot(change(data.kernel), {
-    host,
-    mounts: new MountTable(restored.fs),
-    loader: recording(programs, TRANSFER_BYTES * 3),
-    inode: (_mount, ino) => restored.inode(ino),
-    image: (name) => (name === IMAGE.name ? IMAGE : undefined),
-    stream(made, stream) {
-      if (stream.direction === "out") return new OutputStream(made, sink, stream);
-      const input = new InputStream(made, { consumed() {} }, stream);
-      input.feed(stream.held);
-      if (stream.ended) input.end();
-      inputs.push(input);
-      return input;
-    },
-  });
-  restored.fs.releaseOrphans();
-  return {
-    kernel,
-    host,
-    sink,
-    fs: restored.fs,
-    inputs,
-    process(pid) {
-      const process = kernel.process(pid);
-      const program = programs.find((one) => one.process === process);
-      assert.ok(process !== undefined && program !== undefined);
-      return { process, program, thread: threadOf(process) };
-    },
-  };
-}
-
-function get(running: Running, fd: number, length = 100): string | number {
-  const moved = read(running.thread, fd, vector([50_000, length]));
-  return moved < 0 ? moved : textAt(running, 50_000, moved);
-}
-
-function put(running: Running, fd: number, text: string): number {
-  putText(running, 0, text);
-  return write(running.thread, fd, vector([0, text.length]));
-}
+import { copyOf, get, original, put, start } from "./restored-world.ts";
+import { bytes, IMAGE, type Running, spawn, vector } from "./simulated.ts";
 
 test("descriptor tables come back: numbers, offsets, flags, rights, names, and what is shared stays shared", () => {
   const from = original();
@@ -218,130 +99,6 @@ test("descriptor tables come back: numbers, offsets, flags, rights, names, and w
   close(two.thread, gone);
   assert.equal(to.fs.orphans.size, 0);
   assert.equal(openAt(two.thread, AT_FDCWD, bytes("new"), O_RDWR | O_CREAT, 0o666, 0), 1);
-});
-
-test("a parked read of a pipe completes in the restored kernel", () => {
-  const from = original();
-  const one = start(from);
-  const ends = { readFd: -1, writeFd: -1 };
-  makePipe(one.thread, 0, ends);
-  const writer = one.process.descriptors.get(ends.writeFd)?.description;
-  assert.ok(writer);
-  const two = spawn(from.made, { descriptors: [writer] });
-  close(one.thread, ends.writeFd);
-  assert.equal(read(one.thread, ends.readFd, vector([10, 3], [20, 10])), BLOCKED);
-
-  const to = copyOf(from);
-  const [reader, other] = [to.process(1), to.process(2)];
-  to.host.run(to.kernel);
-  assert.deepEqual(reader.program.resumed, []);
-  assert.equal(put(other, 0, "hello"), 5);
-  to.host.run(to.kernel);
-  assert.deepEqual(reader.program.resumed, [5]);
-  assert.equal(textAt(reader, 10, 3) + textAt(reader, 20, 2), "hello");
-  // The original is as it was.
-  assert.equal(one.thread.pending?.kind, "read");
-  assert.deepEqual(two.program.resumed, []);
-});
-
-test("a pipe keeps its contents, and a parked write the part that was not written", () => {
-  const from = original();
-  const one = start(from);
-  const ends = { readFd: -1, writeFd: -1 };
-  makePipe(one.thread, 0, ends);
-  const reader = one.process.descriptors.get(ends.readFd)?.description;
-  assert.ok(reader);
-  spawn(from.made, { descriptors: [reader] });
-  for (let i = 0; i < 200_000; i++) one.program.memory.bytes[i] = i % 251;
-  assert.equal(write(one.thread, ends.writeFd, vector([0, 200_000])), BLOCKED);
-
-  const to = copyOf(from);
-  const [writer, other] = [to.process(1), to.process(2)];
-  let got = 0;
-  while (got < 200_000) {
-    const moved = read(other.thread, 0, vector([0, PIPE_BYTES]));
-    assert.ok(moved > 0);
-    for (let i = 0; i < moved; i++) assert.equal(other.program.memory.bytes[i], (got + i) % 251);
-    got += moved;
-    to.host.run(to.kernel);
-  }
-  assert.deepEqual(writer.program.resumed, [200_000]);
-});
-
-test("sleep and poll keep what is left of their time, on another clock", () => {
-  const from = original();
-  const [sleeper, poller] = [start(from), start(from)];
-  const items: (PollItem & { readonly userdata: string })[] = [
-    { fd: 0, events: POLLIN, revents: 0, userdata: "mine" },
-    { fd: 99, events: 0, revents: 0, userdata: "none" },
-  ];
-  const forever = start(from);
-  sleepUntil(forever.thread, Infinity);
-  sleepUntil(sleeper.thread, from.made.host.now + 10e6);
-  assert.equal(poll(poller.thread, items.slice(0, 1), from.made.host.now + 20e6), BLOCKED);
-  from.made.host.now += 4e6;
-
-  const to = copyOf(from);
-  to.host.run(to.kernel);
-  to.host.advance(to.kernel, 6e6 - 1);
-  assert.deepEqual(to.process(1).program.resumed, []);
-  to.host.advance(to.kernel, 1);
-  assert.deepEqual(to.process(1).program.resumed, [0]);
-  assert.deepEqual(to.process(2).program.resumed, []);
-  to.inputs[0]?.feed(new Uint8Array(1));
-  to.host.run(to.kernel);
-  assert.deepEqual(to.process(2).program.resumed, [1]);
-  const { ended } = to.process(2).thread;
-  assert.deepEqual(ended?.kind === "poll" && ended.items, [
-    { fd: 0, events: POLLIN, revents: POLLIN, userdata: "mine" },
-  ]);
-  assert.deepEqual(to.process(3).program.resumed, []);
-  assert.equal(to.kernel.scheduler.deadlines, 0);
-});
-
-test("calls that were woken, finished or under way are taken along", () => {
-  const from = original();
-  const [woken, yielded, filling] = [start(from), start(from), start(from)];
-  assert.equal(read(woken.thread, 0, vector([0, 10])), BLOCKED);
-  from.input.feed(Uint8Array.of(65, 66));
-  from.made.kernel.yieldThread(yielded.thread, 99);
-  assert.equal(random(filling.thread, 0, TRANSFER_BYTES * 2), BLOCKED);
-  const to = copyOf(from);
-  to.host.run(to.kernel);
-  assert.deepEqual(to.process(1).program.resumed, [2]);
-  assert.equal(textAt(to.process(1), 0, 2), "AB");
-  assert.deepEqual(to.process(2).program.resumed, [99]);
-  assert.deepEqual(to.process(3).program.resumed, [TRANSFER_BYTES * 2]);
-});
-
-test("FIFOs come back with their place, their size, what they hold and who waits for a partner", () => {
-  const from = original();
-  const [one, two] = [start(from), start(from)];
-  makeNodeAt(one.thread, AT_FDCWD, bytes("f"), S_IFIFO, 0o600, 0);
-  makeNodeAt(one.thread, AT_FDCWD, bytes("g"), S_IFIFO, 0o600, 0);
-  const both = openAt(one.thread, AT_FDCWD, bytes("f"), O_RDWR, 0, 0);
-  const reader = openAt(one.thread, AT_FDCWD, bytes("f"), O_RDONLY, 0, 0);
-  assert.equal(setPipeSize(one.thread, both, 8192), 8192);
-  put(one, both, "held");
-  const early = openAt(one.thread, AT_FDCWD, bytes("g"), O_RDONLY | O_NONBLOCK, 0, 0);
-  close(one.thread, early);
-  assert.equal(openAt(two.thread, AT_FDCWD, bytes("g"), O_WRONLY, 0, 0), BLOCKED);
-
-  const to = copyOf(from);
-  assert.deepEqual(takeSnapshot(to.kernel).pipes, takeSnapshot(from.made.kernel).pipes);
-  const [first, second] = [to.process(1), to.process(2)];
-  assert.equal(get(first, reader), "held");
-  assert.equal(pipeSize(first.thread, reader), 8192);
-  to.host.run(to.kernel);
-  assert.deepEqual(second.program.resumed, []);
-  const end = openAt(first.thread, AT_FDCWD, bytes("g"), O_RDONLY, 0, 0);
-  to.host.run(to.kernel);
-  const [fd = -1] = second.program.resumed;
-  assert.equal(put(second, fd, "met"), 3);
-  assert.equal(get(first, end), "met");
-  for (const number of [both, reader, end]) close(first.thread, number);
-  close(second.thread, fd);
-  assert.equal(to.kernel.pipes.fifos.size, 0);
 });
 
 test("places, nameless files and calls to be made again come back", () => {
@@ -564,30 +321,4 @@ test("kin, signals, timers and waits come back", () => {
   to.kernel.signal(kid.process, SIGKILL);
   to.host.run(to.kernel);
   assert.equal(wait4(again.thread, kid.process.pid, 0), kid.process.pid);
-});
-
-test("a wait for a signal, a pause and a fork that is under way come back", () => {
-  const from = original();
-  const [one, two, three] = [start(from), start(from), start(from)];
-  const set = new SignalSet();
-  set.add(SIGUSR1);
-  changeMask(one.thread, SIG_SETMASK, set);
-  waitForSignal(one.thread, set, from.made.host.now + 50);
-  pause(two.thread);
-  const wish = { ...FORK, exitSignal: SIGUSR2, descriptorAt: 16, parentAt: 24, clearsHandlers: true };
-  three.thread.pending = { ...parked(three.thread), kind: "fork", wish, unwound: false };
-  one.process.exitSignal = SIGUSR2;
-  const to = copyOf(from);
-  assert.equal(to.process(one.process.pid)?.process.exitSignal, SIGUSR2);
-  const { pending: forks } = to.process(three.process.pid)?.thread ?? {};
-  assert.ok(forks?.kind === "fork");
-  assert.deepEqual(forks.wish, wish);
-  to.host.run(to.kernel);
-  const [first, second, third] = [one, two, three].map(({ process }) => to.process(process.pid));
-  // Nothing here can copy a program.
-  assert.deepEqual(third?.program.resumed, [-ENOSYS]);
-  to.kernel.signal(second?.process ?? one.process, SIGKILL);
-  to.host.advance(to.kernel, 50);
-  assert.equal(second?.process.status?.signal, SIGKILL);
-  assert.deepEqual(first?.program.resumed, [-EAGAIN]);
 });

@@ -16,7 +16,7 @@ import type { Pipe } from "../pipe.ts";
 import type { Thread } from "../process.ts";
 import { afterBytes, beforeBytes, roomFor } from "./io.ts";
 import { isPipeEnd } from "./pipes.ts";
-import type { Positions } from "./transfer.ts";
+import { endsOf, type Positions } from "./transfer.ts";
 
 /** splice(2): bytes moved, 0 at the end. One side at least is a pipe. -EBADF, -EINVAL, -ESPIPE, -EAGAIN, -EPIPE. */
 export function splice(
@@ -27,10 +27,9 @@ export function splice(
   count: number,
   flags: number,
 ): Outcome {
-  const { descriptors } = thread.process;
-  const input = descriptors.get(inFd)?.description;
-  const output = descriptors.get(outFd)?.description;
-  if (input === undefined || !input.readable || output === undefined || !output.writable) return -EBADF;
+  const ends = endsOf(thread, inFd, outFd);
+  if (ends === undefined) return -EBADF;
+  const { input, output } = ends;
   const from = pipeOf(input);
   const to = pipeOf(output);
   if (from !== undefined && positions.from !== undefined) return -ESPIPE;
@@ -49,10 +48,9 @@ export function splice(
 
 /** tee(2): what one pipe holds into another, and it stays. */
 export function tee(thread: Thread, inFd: number, outFd: number, count: number, flags: number): Outcome {
-  const { descriptors } = thread.process;
-  const input = descriptors.get(inFd)?.description;
-  const output = descriptors.get(outFd)?.description;
-  if (input === undefined || !input.readable || output === undefined || !output.writable) return -EBADF;
+  const ends = endsOf(thread, inFd, outFd);
+  if (ends === undefined) return -EBADF;
+  const { input, output } = ends;
   const from = pipeOf(input);
   const to = pipeOf(output);
   if (from === undefined || to === undefined || from === to) return -EINVAL;

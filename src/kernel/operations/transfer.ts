@@ -20,12 +20,22 @@ export interface Positions {
   to: number | undefined;
 }
 
-/** sendfile(2): up to `count` bytes of a regular file to any file. How many. -EBADF, -EINVAL, -EAGAIN, -EPIPE. */
-export function sendFile(thread: Thread, outFd: number, inFd: number, positions: Positions, count: number): Outcome {
-  const { descriptors } = thread.process;
+/** What bytes may go from and to; undefined where one is not open for that. */
+export function endsOf(
+  { process: { descriptors } }: Thread,
+  inFd: number,
+  outFd: number,
+): { readonly input: OpenDescription; readonly output: OpenDescription } | undefined {
   const input = descriptors.get(inFd)?.description;
   const output = descriptors.get(outFd)?.description;
-  if (input === undefined || !input.readable || output === undefined || !output.writable) return -EBADF;
+  return input?.readable === true && output?.writable === true ? { input, output } : undefined;
+}
+
+/** sendfile(2): up to `count` bytes of a regular file to any file. How many. -EBADF, -EINVAL, -EAGAIN, -EPIPE. */
+export function sendFile(thread: Thread, outFd: number, inFd: number, positions: Positions, count: number): Outcome {
+  const ends = endsOf(thread, inFd, outFd);
+  if (ends === undefined) return -EBADF;
+  const { input, output } = ends;
   if (!input.file.seekable || (output.flags & O_APPEND) !== 0) return -EINVAL;
   return output.file.seekable
     ? copy(thread, input, output, positions, count)

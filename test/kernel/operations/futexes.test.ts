@@ -10,25 +10,12 @@ import { exitThread } from "../../../src/kernel/operations/threads.ts";
 import { DISPOSITION_HANDLER, type Process, Thread } from "../../../src/kernel/process.ts";
 import { FUTEX_WORDS } from "../../../src/limits.ts";
 import { type GrowingProgram, PAGE, SharedWorld } from "../shared-world.ts";
-import { MEMORY, machine, spawn } from "../simulated.ts";
-
-const WORD = 256;
+import { MEMORY } from "../simulated.ts";
+import { threads, WORD } from "./three-threads.ts";
 
 function resumed(process: Process | undefined): readonly number[] {
   assert.ok(process !== undefined);
   return (process.program as GrowingProgram).resumed;
-}
-
-function threads() {
-  const made = machine();
-  const running = spawn(made);
-  const ended: [tid: number, outcome: number][] = [];
-  running.program.onResume = (thread, outcome) => ended.push([thread.tid, outcome]);
-  const { process, thread } = running;
-  const [b, c] = [new Thread(process, 101), new Thread(process, 102)];
-  const word = (at = WORD): number => process.memory.view.getInt32(at, true);
-  const put = (value: number, at = WORD): void => process.memory.view.setInt32(at, value, true);
-  return { made, process, ended, word, put, a: thread, b, c, run: () => made.host.run(made.kernel) };
 }
 
 test("an owned futex goes from owner to owner in the order they came", () => {

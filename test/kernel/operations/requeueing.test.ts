@@ -6,27 +6,16 @@ import { BLOCKED } from "../../../src/kernel/contracts.ts";
 import { futexLock, futexUnlock, futexWake } from "../../../src/kernel/operations/futexes.ts";
 import { futexRequeueOwned, futexWaitRequeue } from "../../../src/kernel/operations/requeueing.ts";
 import { exitThread } from "../../../src/kernel/operations/threads.ts";
-import { type Process, Thread } from "../../../src/kernel/process.ts";
+import type { Process } from "../../../src/kernel/process.ts";
 import { type GrowingProgram, PAGE, SharedWorld } from "../shared-world.ts";
-import { MEMORY, machine, spawn } from "../simulated.ts";
+import { MEMORY } from "../simulated.ts";
+import { threads, WORD } from "./three-threads.ts";
 
-const WORD = 256;
 const LOCK = 512;
 
 function resumed(process: Process | undefined): readonly number[] {
   assert.ok(process !== undefined);
   return (process.program as GrowingProgram).resumed;
-}
-
-function threads() {
-  const made = machine();
-  const { process, program, thread: a } = spawn(made);
-  const ended: [tid: number, outcome: number][] = [];
-  program.onResume = (thread, outcome) => ended.push([thread.tid, outcome]);
-  const [b, c] = [new Thread(process, 101), new Thread(process, 102)];
-  const put = (value: number, at: number): void => process.memory.view.setInt32(at, value, true);
-  const word = (at: number): number => process.memory.view.getInt32(at, true);
-  return { made, process, ended, put, word, a, b, c, run: () => made.host.run(made.kernel) };
 }
 
 test("who waits for a word goes on as the futex's owner, one after the other", () => {
