@@ -63,6 +63,9 @@ const CASES = new Map<string, readonly Case[]>([
   ["stdin", [{}, { stdin: "short\n" }, { stdin: "0123456789abcdef".repeat(50_000) }]],
 ]);
 
+/** Guests that take more words than the others, natively and here. */
+const MORE_FLAGS = new Map<string, readonly string[]>([["linux/atomics", ["-latomic"]]]);
+
 type Runner = (run: GuestRun) => Promise<GuestResult>;
 
 interface Ending {
@@ -105,9 +108,18 @@ async function build(name: string, compiler: Compiler): Promise<{ native: string
   const native = join(work, `${name.replace("/", "-")}.${compiler.name}`);
   const wasm = `${native}.wasm`;
   const flags = [isCxx ? "-std=gnu++17" : "-std=gnu11", ...FLAGS];
-  await execute(isCxx ? "g++" : "gcc", [...flags, ...(isCxx ? ["-pthread"] : []), "-o", native, source, "-lm"]);
+  const more = MORE_FLAGS.get(name) ?? [];
+  await execute(isCxx ? "g++" : "gcc", [
+    ...flags,
+    ...(isCxx ? ["-pthread"] : []),
+    "-o",
+    native,
+    source,
+    "-lm",
+    ...more,
+  ]);
   const [command, ...words] = (isCxx && compiler.cxx) || compiler.command;
-  await execute(command, [...words, ...flags, "-o", wasm, source]);
+  await execute(command, [...words, ...flags, "-o", wasm, source, ...more]);
   return { native, wasm };
 }
 

@@ -10,7 +10,8 @@ import { basename, join } from "node:path";
 import { cxxIncludes, cxxLibrary, EXCEPTION_FLAGS } from "../cxx-library.ts";
 import { ToolchainError } from "../errors.ts";
 import { findLlvm } from "../find-llvm.ts";
-import type { Llvm, Session } from "../llvm.ts";
+import { type Llvm, runJob, type Session } from "../llvm.ts";
+import { libcDirectory } from "../musl-source.ts";
 import { publish } from "../publish.ts";
 import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../sysroot.ts";
 import type { LockUp } from "../wasm-llvm.ts";
@@ -169,6 +170,24 @@ async function ask(plan: Plan, language: Language, llvm: Llvm, progress: Progres
   }
 }
 
+type Own = { readonly name: string; readonly text: string; readonly flags?: readonly string[] };
+
+/** Compiles C of ours for one link. Throws ToolchainError when that fails. */
+async function ownObject({ root, session }: Work, place: string, { name, text, flags = [] }: Own): Promise<string> {
+  const [source, object] = [join(place, `linden-${name}.c`), join(place, `linden-${name}.o`)];
+  await writeFile(source, text);
+  const { before, after } = compilerFlags(root, false, undefined);
+  const args = [...before, ...flags, ...after, "-c", "-o", object, "-x", "c", source];
+  await runJob(session, { tool: "clang", args, writes: [object] });
+  return object;
+}
+
+/** Whether `-lNAME` stands among the words for the linker. */
+function linksWith(plan: Plan, name: string): boolean {
+  const words = plan.link.flatMap((item) => (item.kind === "option" ? item.words : []));
+  return words.some((word, at) => word === `-l${name}` || (word === "-l" && words[at + 1] === name));
+}
+
 async function link(work: Work, place: string, warn: (text: string) => void): Promise<number> {
   const { plan, language, root, cxx, session, cwd } = work;
   const output = plan.output ?? "a.out";
@@ -195,14 +214,13 @@ async function link(work: Work, place: string, warn: (text: string) => void): Pr
     words.push(object);
   }
   if (words.every((word) => word.startsWith("-"))) throw new ToolchainError("linden cc: no input files");
-  if (plan.forkInHandlers) {
-    const [source, object] = [join(place, "handlers.c"), join(place, "handlers.o")];
-    await writeFile(source, FORK_IN_HANDLERS);
-    const { before } = compilerFlags(root, false, undefined);
-    const args = [...before, "-c", "-o", object, "-x", "c", source];
-    const { status } = await session.run({ tool: "clang", args, cwd, inherit: true, writes: [object] });
-    if (status !== 0) return status;
-    words.push(object);
+  if (plan.forkInHandlers) words.push(await ownObject(work, place, { name: "handlers", text: FORK_IN_HANDLERS }));
+  if (linksWith(plan, "atomic")) {
+    const text = readFileSync(join(libcDirectory(), "atomic/atomic.c"), "utf8");
+    const object = await ownObject(work, place, { name: "atomic", text, flags: ["-O2"] });
+    const archive = join(place, "libatomic.a");
+    await runJob(session, { tool: "ar", args: ["rcs", archive, object], writes: [archive] });
+    words.push(`-L${place}`);
   }
   if (plan.mode === "relocatable") {
     const args = ["-r", ...words, "-o", file];
