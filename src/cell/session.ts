@@ -42,6 +42,7 @@ interface Running {
 interface World {
   readonly kernel: Kernel;
   readonly context: WalkContext;
+  readonly engine: Engine;
   readonly files: FileRequests;
 }
 
@@ -62,6 +63,11 @@ export class Session implements ExitListener {
   readonly #channels = new Map<number, Process>();
   readonly #running = new Map<Process, Running>();
   #world: World | undefined;
+  readonly #flush = (): void => this.#writer.flush();
+  /** A part in each turn of the event loop, while no process of the caller's runs. */
+  readonly #tidy = (): void => {
+    if (this.#running.size === 0 && this.#world?.engine.tidy()) setImmediate(this.#tidy);
+  };
 
   /** `fatal` hears of our bugs and ends the process. */
   constructor(
@@ -145,6 +151,7 @@ export class Session implements ExitListener {
         },
       },
     });
+    if (this.#running.size === 0) setImmediate(this.#tidy);
   }
 
   /** Build a world and forget it. See rehearsal.ts. */
@@ -200,7 +207,7 @@ export class Session implements ExitListener {
       const image = this.#modules.use(module);
       return image === undefined ? -ENOENT : kernel.programs.adopt(file, image);
     };
-    return { kernel, context, files: new FileRequests(context, this.#writer, adopt) };
+    return { kernel, context, engine, files: new FileRequests(context, this.#writer, adopt) };
   }
 
   get #theWorld(): World {
@@ -254,7 +261,9 @@ export class Session implements ExitListener {
     streams.terminal?.control(process);
     this.#channels.set(channel, process);
     this.#running.set(process, { channel, cpuBefore: this.#host.clock.cpuNs(), streams });
-    this.#writer.send({ type: UP.STARTED, channel, payload: undefined });
+    // A short process has said more before this turn of the event loop is over.
+    this.#writer.hold({ type: UP.STARTED, channel, payload: undefined });
+    setImmediate(this.#flush);
   }
 
   #refuse(channel: number, kind: "module" | "program", message: string, errno?: number): void {

@@ -112,6 +112,14 @@ export class Engine implements ProgramLoader, ForkDriver {
     return -ENOSYS;
   }
 
+  /**
+   * Do a part of what the next program would wait for: to be called while the host has nothing else to do, until it answers that
+   * nothing is left. Bounded by some milliseconds.
+   */
+  tidy(): boolean {
+    return this.#pool.tidy();
+  }
+
   #load(process: Process, image: GuestImage): GuestProgram | number {
     const { minimum } = image.report.memory;
     const spare = this.#maps(image) ? SPARE_PAGES : 0;

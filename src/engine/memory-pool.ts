@@ -5,11 +5,17 @@
  * What a program left in a memory stays there until the memory is handed out again: a new program gets it zero over its
  * whole size; a copy gets it as it is, because every byte of it is written before a guest runs. Memories cannot shrink, so
  * one is handed out again only where its size will do: exactly what was asked for, unless more was allowed.
+ *
+ * To make a memory zero takes longer than anything else about a small program's start, so whoever has time may have it done before
+ * (`tidy`): nothing runs on an idle memory, and no view of it is left, so that zero is what it stays.
  */
 import { clear } from "./page-scan.ts";
 import { type WasmInstance, type WasmMemory, wasm } from "./webassembly.ts";
 
 export const PAGE_BYTES = 65_536;
+
+/** A memory of more bytes is made zero when it is wanted: it may never be. */
+const TIDY_BYTES = 4 * 1024 * 1024;
 
 /** What a memory was made part of: the image and its instance, which can be another program's of the same image. */
 export interface Tenancy {
@@ -30,6 +36,8 @@ interface Idle {
   readonly memory: WasmMemory;
   readonly maximum: number;
   readonly tenancy: Tenancy | undefined;
+  /** Whether it is zero over its whole size. */
+  clean: boolean;
 }
 
 export class MemoryPool {
@@ -54,7 +62,7 @@ export class MemoryPool {
   take(initial: number, most: number, maximum: number, image: object): Recycled | undefined {
     const taken = this.#take(initial, most, maximum, image);
     if (taken === undefined) return undefined;
-    clear(taken.memory, 0, taken.used);
+    if (taken.used > 0) clear(taken.memory, 0, taken.used);
     return { ...taken, used: 0 };
   }
 
@@ -69,7 +77,7 @@ export class MemoryPool {
       const memory = fresh(initial, maximum);
       return memory === undefined ? undefined : { memory, used: 0, instance: undefined };
     }
-    const used = idle.memory.buffer.byteLength;
+    const used = idle.clean ? 0 : idle.memory.buffer.byteLength;
     const memory = grown(idle.memory, initial);
     const instance = idle.tenancy?.image === image ? idle.tenancy.instance : undefined;
     return memory === undefined ? undefined : { memory, used, instance };
@@ -78,15 +86,24 @@ export class MemoryPool {
   /** Take a memory back that nothing runs on any more. Every view of it is detached. */
   give(memory: WasmMemory, maximum: number, tenancy?: Tenancy): void {
     const size = memory.buffer.byteLength;
-    // Either detaches the buffer before; grow(0) would too, but visits every instance the memory ever served.
-    memory.toResizableBuffer();
-    memory.toFixedLengthBuffer();
+    detach(memory);
     if (this.#idleBytes + size > this.#mostBytes) {
       confess(size);
       return;
     }
     this.#idleBytes += size;
-    this.#idle.push({ memory, maximum, tenancy });
+    this.#idle.push({ memory, maximum, tenancy, clean: false });
+  }
+
+  /** Make the idle memory zero that came last of those that are not, up to TIDY_BYTES each. False when all are. */
+  tidy(): boolean {
+    const next = this.#idle.findLast(({ memory, clean }) => !clean && memory.buffer.byteLength <= TIDY_BYTES);
+    if (next === undefined) return false;
+    const { memory } = next;
+    clear(memory, 0, memory.buffer.byteLength);
+    detach(memory);
+    next.clean = true;
+    return true;
   }
 
   /** The biggest idle memory of at most so many pages, out of the pool; before all others one of the image. */
@@ -108,6 +125,13 @@ export class MemoryPool {
     if (found !== undefined) this.#idleBytes -= bestBytes;
     return found;
   }
+}
+
+/** Detach every view of a memory. */
+function detach(memory: WasmMemory): void {
+  // Either detaches the buffer before; grow(0) would too, but visits every instance the memory ever served.
+  memory.toResizableBuffer();
+  memory.toFixedLengthBuffer();
 }
 
 function fresh(initial: number, maximum: number): WasmMemory | undefined {

@@ -86,6 +86,13 @@ export class CellLink {
     if (this.cell.stdin.writableLength > UNREAD_BYTES) this.fail(new SandboxDied("the cell no longer reads"));
   }
 
+  /** What is sent before the next tick leaves in one write: each one wakes the cell. */
+  gather(): void {
+    const { stdin } = this.cell;
+    stdin.cork();
+    process.nextTick(() => stdin.uncork());
+  }
+
   /** Resolves when little of what was sent still waits: for senders of bulk data. Rejects when the cell is gone. */
   async drained(): Promise<void> {
     while (this.#error === undefined && this.cell.stdin.writableNeedDrain) {

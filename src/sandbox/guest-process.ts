@@ -134,6 +134,8 @@ export class GuestProcess implements ChannelOwner {
     this.#sinks = { 1: sinks.stdout, 2: sinks.stderr };
     this.#windows = { 1: new OutputWindow(this.#granting(1)), 2: new OutputWindow(this.#granting(2)) };
     this.stdin = new Stdin(link, this.#channel);
+    // With what is known of its input by then, as that there is none.
+    link.gather();
     link.send({ type: DOWN.SPAWN, channel: this.#channel, payload: request });
     if (limits.wallMs !== undefined) this.#wallTimer = setTimeout(() => this.stop("time"), limits.wallMs);
   }

@@ -94,6 +94,34 @@ describe("MemoryPool", () => {
     assert.equal(take(pool, 3), big);
   });
 
+  it("makes idle memories zero when it is told that there is time, the last that came first, and big ones never", () => {
+    const pool = new MemoryPool(1000 * PAGE_BYTES);
+    const instance: WasmInstance = { exports: {} };
+    const [small, big, huge] = [take(pool, 2), take(pool, 3), take(pool, 65)];
+    assert.equal(pool.tidy(), false);
+    for (const memory of [small, big, huge]) new Uint8Array(memory.buffer).fill(9);
+    for (const memory of [small, big, huge]) pool.give(memory, 100, { image: IMAGE, instance });
+    assert.equal(pool.tidy(), true);
+    assert.deepEqual([new Uint8Array(big.buffer)[3 * PAGE_BYTES - 1], new Uint8Array(small.buffer)[0]], [0, 9]);
+    const stale = new Uint8Array(small.buffer);
+    assert.deepEqual([pool.tidy(), pool.tidy()], [true, false]);
+    assert.equal(stale.length, 0);
+    // A copy need not look at what is known to be zero, and what is said to be zero is.
+    for (const [memory, pages, used] of [
+      [small, 2, 0],
+      [big, 3, 0],
+      [huge, 65, 65 * PAGE_BYTES],
+    ] as const) {
+      const taken = pool.takeForCopy(pages, 100, IMAGE);
+      assert.deepEqual([taken?.memory === memory, taken?.instance === instance, taken?.used], [true, true, used]);
+      assert.ok(new Uint8Array(memory.buffer).every((byte) => byte === (used === 0 ? 0 : 9)));
+    }
+    // Another program has had it since.
+    new Uint8Array(small.buffer).fill(5);
+    pool.give(small, 100);
+    assert.equal(pool.takeForCopy(2, 100, IMAGE)?.used, 2 * PAGE_BYTES);
+  });
+
   it("answers undefined for what cannot be had", () => {
     const pool = new MemoryPool(0);
     assert.equal(pool.take(65_537, 65_537, 65_537, IMAGE), undefined);

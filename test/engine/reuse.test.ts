@@ -84,6 +84,12 @@ describe("an instance that a program has left", () => {
       for (let round = 0; round < 5; round++) assert.deepEqual(await one.run(), FOUND);
       // The first was not looked at, the second is remembered.
       assert.equal(one.instances(), 2);
+      for (let round = 0; round < 3; round++) {
+        assert.equal(one.made.engine.tidy(), true);
+        assert.equal(one.made.engine.tidy(), false);
+        assert.deepEqual(await one.run(), FOUND);
+      }
+      assert.equal(one.instances(), 2);
     });
   }
 
@@ -101,11 +107,12 @@ describe("an instance that a program has left", () => {
           (br_if $again (i32.lt_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 12)))))`,
       { asyncify: true },
     );
-    assert.deepEqual(
-      await one.run(),
-      Array.from({ length: 12 }, (_, i) => 2 * i + 50),
-    );
+    const said = Array.from({ length: 12 }, (_, i) => 2 * i + 50);
+    assert.deepEqual(await one.run(), said);
     assert.equal(one.instances(), 2);
+    // Parent and child of the next run in memories that were made zero before.
+    assert.deepEqual([one.made.engine.tidy(), one.made.engine.tidy(), one.made.engine.tidy()], [true, true, false]);
+    assert.deepEqual(await one.run(), said);
   });
 
   it("is interrupted as before, though its last program was ended while it was busy", { timeout: 20_000 }, async () => {

@@ -64,6 +64,24 @@ test("without stdin the guest reads the end at once", async () => {
   await box.close();
 });
 
+test("a program is asked for, given a short input and told its end in one write, which wakes the cell once", async () => {
+  const { box, cell } = await start((it, channel) => it.end(channel));
+  const writes: number[] = [];
+  cell.stdin._writev = (parts, done) => {
+    writes.push(parts.length);
+    for (const { chunk } of parts) cell.stdin.push(chunk);
+    done();
+  };
+  await box.run(program);
+  await box.run(program, { stdin: "abc" });
+  assert.deepEqual(writes, [2, 3]);
+  assert.deepEqual(
+    cell.frames.slice(-3).map(({ type }) => type),
+    [DOWN.SPAWN, DOWN.STDIN, DOWN.STDIN_END],
+  );
+  await box.close();
+});
+
 test("nothing of the caller's environment reaches a guest", async () => {
   process.env.LINDEN_TEST_SECRET = "secret";
   const { box, cell } = await start((it, channel) => it.end(channel));
