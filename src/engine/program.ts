@@ -10,7 +10,7 @@ import { reserve } from "../kernel/operations/memory.ts";
 import { exitThread } from "../kernel/operations/threads.ts";
 import type { Process, Thread } from "../kernel/process.ts";
 import { UNWIND_BYTES } from "../limits.ts";
-import { GuestMemory } from "../mem/guest-memory.ts";
+import { GuestMemory, type LinearMemory } from "../mem/guest-memory.ts";
 import type { EntryContext } from "./entries/entry.ts";
 import { copyGlobals, copyMemory, type Down } from "./fork.ts";
 import type { Gates } from "./gates.ts";
@@ -38,7 +38,7 @@ export interface Resources {
 
 const NO_BYTES = new ArrayBuffer(0);
 
-export class GuestProgram implements Program, Surroundings {
+export class GuestProgram implements Program, Surroundings, LinearMemory {
   readonly memory: GuestMemory;
   readonly linear: WasmMemory;
   readonly gates: Gates;
@@ -68,14 +68,13 @@ export class GuestProgram implements Program, Surroundings {
     this.linear = resources.memory;
     const given = resources.memory.buffer.byteLength;
     this.#extent = { declared: Math.min(image.report.memory.minimum * PAGE_BYTES, given), given };
-    const { memory } = resources;
-    const isEnded = (): boolean => this.#state === "ended";
-    this.memory = new GuestMemory({
-      get buffer() {
-        return isEnded() ? NO_BYTES : memory.buffer;
-      },
-    });
+    this.memory = new GuestMemory(this);
     this.#main = new GuestThread(this, resources.slot, resources.instance);
+  }
+
+  /** What `memory` looks at: nothing once the program has ended, for its memory is another's by then. */
+  get buffer(): ArrayBuffer {
+    return this.#state === "ended" ? NO_BYTES : this.linear.buffer;
   }
 
   get extent(): { readonly declared: number; readonly given: number } {

@@ -63,7 +63,8 @@ const NAME_BYTES = 15;
 /** Where a starting program is told to read its environment, whether or not anything is mounted there. */
 export const ENVIRONMENT_PATH = "/proc/self/environ";
 
-const NO_MEMORY = new ArrayBuffer(0);
+/** Where there is no program. It has no bytes, so it may be everybody's. */
+const NO_MEMORY = new GuestMemory({ buffer: new ArrayBuffer(0) });
 
 /** Path walks take a process as it stands for their context. */
 export class Process implements WalkContext, DescriptorOwner {
@@ -150,7 +151,7 @@ export class Process implements WalkContext, DescriptorOwner {
   lastName = "" as ByteString;
   program: Program | undefined = undefined;
   /** The program's memory; empty before there is one. */
-  memory: GuestMemory = new GuestMemory({ buffer: NO_MEMORY });
+  memory: GuestMemory = NO_MEMORY;
   /** How it is going to end: exit or a fatal signal was decided, the program is still to be unwound. */
   ending: ExitStatus | undefined = undefined;
   /** How it ended. It stays, with nothing open, until its parent has reaped it. */
@@ -204,7 +205,7 @@ export class Process implements WalkContext, DescriptorOwner {
   detach(): void {
     this.peakMemory = Math.max(this.peakMemory, this.program?.peakMemory ?? 0);
     this.program = undefined;
-    this.memory = new GuestMemory({ buffer: NO_MEMORY });
+    this.memory = NO_MEMORY;
   }
 }
 

@@ -7,12 +7,12 @@ import { WireViolation } from "./violation.ts";
 
 /** An object that has exactly these keys, in any order, behind readers that name the place in what they throw. */
 export class Fields {
-  readonly #object: object;
+  readonly #object: Readonly<Record<string, unknown>>;
   readonly #what: string;
 
   constructor(value: unknown, what: string, required: readonly string[], optional: readonly string[] = []) {
     if (typeof value !== "object" || value === null || Array.isArray(value)) fail(what, "is no object");
-    this.#object = value;
+    this.#object = value as Readonly<Record<string, unknown>>;
     this.#what = what;
     for (const key of required) if (!Object.hasOwn(value, key)) fail(what, `lacks "${key}"`);
     for (const key of Object.keys(value)) {
@@ -25,7 +25,8 @@ export class Fields {
   }
 
   raw(key: string): unknown {
-    return Object.getOwnPropertyDescriptor(this.#object, key)?.value;
+    // What JSON.parse made has plain values, also under names that mean something on a prototype.
+    return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
   }
 
   object(key: string, required: readonly string[], optional: readonly string[] = []): Fields {
@@ -103,19 +104,14 @@ export class Fields {
 const PATH_BYTES = 4095;
 
 function checkBytes(value: unknown, what: string, limit: number): ByteString {
-  if (typeof value !== "string" || value.length > limit || !isBytesWithoutNul(value)) {
+  if (typeof value !== "string" || value.length > limit || value.includes("\0") || WIDE.test(value)) {
     fail(what, `is no byte string without NUL up to ${limit}`);
   }
   return value as ByteString;
 }
 
-function isBytesWithoutNul(value: string): boolean {
-  for (let at = 0; at < value.length; at += 1) {
-    const code = value.charCodeAt(at);
-    if (code === 0 || code > 0xff) return false;
-  }
-  return true;
-}
+/** What no byte is. */
+const WIDE = /[\u0100-\uffff]/;
 
 export function fail(what: string, problem: string): never {
   throw new WireViolation("schema", `${what} ${problem}`);

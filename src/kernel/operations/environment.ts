@@ -15,7 +15,8 @@ export function openEnvironment(thread: Thread, flags: number): Outcome {
   const { env, kernel, descriptors } = thread.process;
   const end = env.some((entry) => entry.includes("\n")) ? "\0" : "\n";
   const text = env.map((entry) => entry + end).join("");
-  const content = Uint8Array.from(text, (byte) => byte.charCodeAt(0));
+  const content = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) content[at] = text.charCodeAt(at);
   const description = new OpenDescription(new BytesFile(kernel, content), undefined, O_RDONLY);
   return descriptors.install(description, (flags & O_CLOEXEC) !== 0);
 }

@@ -8,7 +8,7 @@ import { SIGSEGV } from "../../abi/signal.ts";
 import { S_IFDIR } from "../../abi/stat.ts";
 import { FOLLOW, walk } from "../../vfs/walk.ts";
 import { type CloneWish, FORK } from "../cloning.ts";
-import { GONE, type Outcome, UNWIND } from "../contracts.ts";
+import { GONE, type Outcome, type ProgramImage, UNWIND } from "../contracts.ts";
 import { setMask, settleAll } from "../delivery.ts";
 import { copyOf, forgetProgram } from "../inheritance.ts";
 import { parked } from "../pending.ts";
@@ -66,11 +66,11 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   if (typeof found === "number") return found;
   if (!mayBegin(process, found.image)) return endUnbegun(process);
   const old = process.program;
-  const before = { image: process.image, argv: process.argv, env: process.env };
-  Object.assign(process, { image: found.image, argv: found.argv, env: request.env });
+  const { image, argv, env } = process;
+  setProgram(process, found.image, found.argv, request.env);
   const program = kernel.loader.load(process, found.image);
   if (typeof program === "number") {
-    Object.assign(process, before);
+    setProgram(process, image, argv, env);
     return program;
   }
   const others = process.threads.length > 1;
@@ -103,6 +103,17 @@ function endUnbegun(process: Process): Outcome {
   const message = "execve: the program needs more memory than its limits allow (RLIMIT_AS, RLIMIT_DATA)";
   process.kernel.end(process, { code: 0, signal: SIGSEGV, message });
   return GONE;
+}
+
+function setProgram(
+  process: Process,
+  image: ProgramImage,
+  argv: readonly ByteString[],
+  env: readonly ByteString[],
+): void {
+  process.image = image;
+  process.argv = argv;
+  process.env = env;
 }
 
 /** fork(2), clone(2): UNWIND, after which the outcome is the child's number, and 0 in the child. -EAGAIN, -ENOSYS, -EMFILE. */
@@ -187,7 +198,7 @@ function prepare(child: Process, thread: Thread, request: SpawnRequest): number 
 function begin(child: Process, request: SpawnRequest): number {
   const found = find(child, request, child.cwd);
   if (typeof found === "number") return found;
-  Object.assign(child, { image: found.image, argv: found.argv, env: request.env });
+  setProgram(child, found.image, found.argv, request.env);
   child.executable = found.location;
   child.executed = true;
   child.descriptors.closeForExec();

@@ -8,9 +8,10 @@
 import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM, EOVERFLOW, EPERM } from "../../abi/errno.ts";
 import * as mman from "../../abi/mman.ts";
 import { S_IFCHR, S_IFREG } from "../../abi/stat.ts";
+import type { GuestMemory } from "../../mem/guest-memory.ts";
 import { emptyStat } from "../../vfs/contracts.ts";
 import { type GrowingMemory, MAP_PAGE, type Mapping, pageUp, type View } from "../address-space.ts";
-import { GONE, type Outcome } from "../contracts.ts";
+import { GONE, type Outcome, type Program } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { attemptFill, type Fill, type PendingFill, parked } from "../pending.ts";
 import type { Process, Thread } from "../process.ts";
@@ -334,20 +335,38 @@ function blank(address: number, length: number): Fill {
   return { address, length, done: 0, description: undefined, position: 0, from: 0, copied: 0 };
 }
 
+/** A class, because an object literal with a getter is a dictionary to the engine. */
+class ProcessMemory implements GrowingMemory {
+  readonly declared: number;
+  readonly given: number;
+  readonly room: GrowingMemory["room"];
+  readonly #memory: GuestMemory;
+  readonly #program: Program | undefined;
+
+  constructor(process: Process) {
+    const { memory, program, image } = process;
+    const extent = program?.extent;
+    const { all, data } = memoryRoom(process);
+    // A stack is no data, and the program's own memory is counted as if it were.
+    const stack = image.extent === undefined ? 0 : image.extent.bytes - image.extent.data;
+    this.#memory = memory;
+    this.#program = program;
+    this.declared = extent?.declared ?? memory.byteLength;
+    this.given = extent?.given ?? memory.byteLength;
+    this.room = { all, data: data + stack };
+  }
+
+  get byteLength(): number {
+    return this.#memory.byteLength;
+  }
+
+  grow(bytes: number): boolean {
+    return this.#program?.growMemory(bytes) ?? false;
+  }
+}
+
 function memoryOf(process: Process): GrowingMemory {
-  const { memory, program, image } = process;
-  const { all, data } = memoryRoom(process);
-  // A stack is no data, and the program's own memory is counted as if it were.
-  const stack = image.extent === undefined ? 0 : image.extent.bytes - image.extent.data;
-  return {
-    get byteLength() {
-      return memory.byteLength;
-    },
-    declared: program?.extent?.declared ?? memory.byteLength,
-    given: program?.extent?.given ?? memory.byteLength,
-    room: { all, data: data + stack },
-    grow: (bytes) => program?.growMemory(bytes) ?? false,
-  };
+  return new ProcessMemory(process);
 }
 
 /** Map memory for the engine's own ends, wherever it fits. Its address; undefined without room. */
