@@ -6,9 +6,8 @@
 import type { GuestCall } from "../kernel/contracts.ts";
 import type { Step } from "./control.ts";
 import { clear, eachPart, SCAN_BYTES } from "./page-scan.ts";
-import { plainValue } from "./pristine.ts";
 import { GLOBAL_EXPORT, type ModuleReport } from "./rewriter/report.ts";
-import type { WasmGlobal, WasmInstance, WasmMemory } from "./webassembly.ts";
+import { plainValue, type WasmGlobal, type WasmInstance, type WasmMemory } from "./webassembly.ts";
 
 export const START_UNWIND = "asyncify_start_unwind";
 export const STOP_UNWIND = "asyncify_stop_unwind";

@@ -9,9 +9,8 @@ import { isOnStack } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
 import { putSignalInfo } from "../syscalls/siginfo.ts";
 import type { Step } from "./control.ts";
-import { plainValue } from "./pristine.ts";
 import { GLOBAL_EXPORT, TABLE_EXPORT } from "./rewriter/report.ts";
-import type { WasmFunction, WasmGlobal, WasmInstance, WasmTable } from "./webassembly.ts";
+import { plainValue, type WasmFunction, type WasmGlobal, type WasmInstance, type WasmTable } from "./webassembly.ts";
 
 /** A function of the guest's ready to be called by the gate: a handler's `parameters` are 0, 1 or 3. */
 export interface ReadyStep {

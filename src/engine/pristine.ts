@@ -5,7 +5,7 @@
 import type { GuestImage } from "./image.ts";
 import { eachPart } from "./page-scan.ts";
 import { GLOBAL_EXPORT } from "./rewriter/report.ts";
-import type { WasmGlobal, WasmInstance, WasmMemory } from "./webassembly.ts";
+import { plainValue, type WasmGlobal, type WasmInstance, type WasmMemory } from "./webassembly.ts";
 
 /** Bytes of data that are remembered of one image at most. */
 const DATA_BYTES = 1024 * 1024;
@@ -56,15 +56,4 @@ function pristine({ report }: GuestImage, { exports }: WasmInstance, memory: Was
     if (length <= DATA_BYTES) data.push({ at: from, bytes: all.slice(from, to) });
   });
   return length <= DATA_BYTES ? { data, globals } : undefined;
-}
-
-/** A global's value where it can be put back: undefined for a vector, or a reference that is not null. */
-export function plainValue(global: WasmGlobal): number | bigint | null | undefined {
-  try {
-    const { value } = global;
-    return value === null || typeof value === "number" || typeof value === "bigint" ? value : undefined;
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
 }

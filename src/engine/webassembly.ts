@@ -74,3 +74,14 @@ interface WebAssemblyInterface {
 }
 
 export const wasm: WebAssemblyInterface = (globalThis as unknown as { WebAssembly: WebAssemblyInterface }).WebAssembly;
+
+/** A global's value where it can be put back: undefined for a vector, or a reference that is not null. */
+export function plainValue(global: WasmGlobal): number | bigint | null | undefined {
+  try {
+    const { value } = global;
+    return value === null || typeof value === "number" || typeof value === "bigint" ? value : undefined;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}

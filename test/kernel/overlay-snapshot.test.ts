@@ -15,8 +15,8 @@ import { pread, read, write } from "../../src/kernel/operations/io.ts";
 import { lockFile } from "../../src/kernel/operations/locks.ts";
 import { linkAt, makeNodeAt, unlinkAt } from "../../src/kernel/operations/names.ts";
 import type { Thread } from "../../src/kernel/process.ts";
-import { restoreSnapshot } from "../../src/kernel/restoration.ts";
-import { takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { restoreSnapshot } from "../../src/kernel/snapshot/restoration.ts";
+import { takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import {
   bytes,

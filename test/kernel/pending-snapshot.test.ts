@@ -18,7 +18,7 @@ import { changeMask, pause, waitForSignal } from "../../src/kernel/operations/si
 import { sleepUntil } from "../../src/kernel/operations/time.ts";
 import { parked } from "../../src/kernel/pending.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
-import { takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { PIPE_BYTES, TRANSFER_BYTES } from "../../src/limits.ts";
 import { copyOf, get, original, put, start } from "./restored-world.ts";
 import { bytes, spawn, textAt, vector } from "./simulated.ts";

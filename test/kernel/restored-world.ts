@@ -6,8 +6,8 @@ import { restoreSnapshot as restoreFiles, takeSnapshot as takeFiles } from "../.
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import { read, write } from "../../src/kernel/operations/io.ts";
-import { restoreSnapshot } from "../../src/kernel/restoration.ts";
-import { type KernelSnapshot, takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { restoreSnapshot } from "../../src/kernel/snapshot/restoration.ts";
+import { type KernelSnapshot, takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { InputStream, OutputStream } from "../../src/kernel/streams.ts";
 import { TRANSFER_BYTES } from "../../src/limits.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";

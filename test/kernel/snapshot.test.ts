@@ -47,8 +47,8 @@ import { sleepUntil } from "../../src/kernel/operations/time.ts";
 import { createTimer, setIntervalTimer, setTimer } from "../../src/kernel/operations/timers.ts";
 import { DISPOSITION_HANDLER } from "../../src/kernel/process.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
-import { type KernelSnapshot, takeSnapshot } from "../../src/kernel/snapshot.ts";
-import { SnapshotError } from "../../src/kernel/snapshot-error.ts";
+import { type KernelSnapshot, takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
+import { SnapshotError } from "../../src/kernel/snapshot/snapshot-error.ts";
 import { copyOf, get, original, put, start } from "./restored-world.ts";
 import { bytes, IMAGE, type Running, spawn, vector } from "./simulated.ts";
 

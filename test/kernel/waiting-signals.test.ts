@@ -5,7 +5,7 @@ import { SIG_SETMASK, SIGRTMIN, SIGUSR1, SIGUSR2 } from "../../src/abi/signal.ts
 import { changeMask } from "../../src/kernel/operations/signals.ts";
 import { createTimer, setTimer } from "../../src/kernel/operations/timers.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
-import { takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { SharedWorld } from "./shared-world.ts";
 
 test("signals that lost what they told, who pays for the others, and a timer whose signal waits come back", () => {

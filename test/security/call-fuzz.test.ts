@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { importName } from "../../src/abi/calls.ts";
 import { GONE, type GuestCall, type Outcome, RESTART } from "../../src/kernel/contracts.ts";
 import type { Thread } from "../../src/kernel/process.ts";
-import { takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { SYSCALLS, waliCalls } from "../../src/syscalls/table.ts";
 import { random } from "../random.ts";
 import { Arguments } from "./call-fuzz/arguments.ts";

@@ -4,7 +4,7 @@ import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM } from "../../src
 import { O_CREAT, O_RDONLY, O_RDWR } from "../../src/abi/fcntl.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, MAP_SHARED } from "../../src/abi/mman.ts";
 import { BLOCKED } from "../../src/kernel/contracts.ts";
-import { takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { Guest, MOST_PAGES, WASM_PAGE } from "./guest.ts";
 
 const PAGE = 4096;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { EINVAL } from "../../src/abi/errno.ts";
 import { O_CLOEXEC, O_RDONLY } from "../../src/abi/fcntl.ts";
 import { GONE } from "../../src/kernel/contracts.ts";
-import { takeSnapshot } from "../../src/kernel/snapshot.ts";
+import { takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { Guest } from "./guest.ts";
 
 test("arguments are handed over one by one, with their NULs", () => {

@@ -2,23 +2,23 @@
  * Layer: kernel. What a snapshot holds of all that processes have open, and where they stand: descriptions, pipes, streams, terminals,
  * shared files, locks; places by mount and inode. It must not know processes.
  */
-import type { Inode } from "../vfs/contracts.ts";
-import { type Location, sameInode } from "../vfs/mounts.ts";
-import { BytesFile } from "./bytes-file.ts";
-import type { OpenDescription } from "./descriptors.ts";
-import { type EventFileState, eventState } from "./events/state.ts";
-import { type InotifyEvent, InotifyFile } from "./inotify.ts";
-import { type PosixQueueState, type PosixQueues, QueueFile } from "./ipc/posix-queues.ts";
-import type { SystemVState } from "./ipc/system-v.ts";
-import type { Kernel } from "./kernel.ts";
-import type { Lock, LockKind } from "./locks.ts";
-import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
-import { StreamInode } from "./pipefs.ts";
-import { MasterFile } from "./pseudo-terminal.ts";
-import type { FileRange, SharedFile } from "./shared-file.ts";
+import type { Inode } from "../../vfs/contracts.ts";
+import { type Location, sameInode } from "../../vfs/mounts.ts";
+import { BytesFile } from "../bytes-file.ts";
+import type { OpenDescription } from "../descriptors.ts";
+import { type EventFileState, eventState } from "../events/state.ts";
+import { type InotifyEvent, InotifyFile } from "../inotify.ts";
+import { type PosixQueueState, type PosixQueues, QueueFile } from "../ipc/posix-queues.ts";
+import type { SystemVState } from "../ipc/system-v.ts";
+import type { Kernel } from "../kernel.ts";
+import type { Lock, LockKind } from "../locks.ts";
+import { type Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "../pipe.ts";
+import { StreamInode } from "../pipefs.ts";
+import { MasterFile } from "../pseudo-terminal.ts";
+import type { FileRange, SharedFile } from "../shared-file.ts";
+import { InputStream, OutputStream } from "../streams.ts";
+import { type Terminal, TerminalFile, type TerminalState } from "../terminal.ts";
 import { SnapshotError } from "./snapshot-error.ts";
-import { InputStream, OutputStream } from "./streams.ts";
-import { type Terminal, TerminalFile, type TerminalState } from "./terminal.ts";
 
 /** The mount of shared memory without a file, which is in no table. */
 export const HIDDEN_MOUNT = -1;

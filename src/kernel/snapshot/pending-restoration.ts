@@ -2,20 +2,20 @@
  * Layer: kernel. Blocked calls from a snapshot, ready to be tried again. It must not know where the data came from; what does not fit
  * together is refused.
  */
-import type { OpenDescription } from "./descriptors.ts";
-import { EpollFile } from "./events/epoll-file.ts";
-import type { FutexWord } from "./futexes.ts";
-import type { MessageQueue } from "./ipc/messages.ts";
-import type { Ownership } from "./ipc/objects.ts";
-import { type PosixQueue, QueueFile } from "./ipc/posix-queues.ts";
-import type { SemaphoreSet } from "./ipc/semaphores.ts";
-import type { Kernel } from "./kernel.ts";
+import type { OpenDescription } from "../descriptors.ts";
+import { EpollFile } from "../events/epoll-file.ts";
+import type { FutexWord } from "../futexes.ts";
+import type { MessageQueue } from "../ipc/messages.ts";
+import type { Ownership } from "../ipc/objects.ts";
+import { type PosixQueue, QueueFile } from "../ipc/posix-queues.ts";
+import type { SemaphoreSet } from "../ipc/semaphores.ts";
+import type { Kernel } from "../kernel.ts";
+import { OwnedFutex, ownedAt } from "../owned-futexes.ts";
+import { type Pending, type PendingOwnedFutex, parked } from "../pending.ts";
+import type { Thread } from "../process.ts";
+import { SignalSet } from "../signal-set.ts";
 import type { RestoredObjects } from "./open-restoration.ts";
-import { OwnedFutex, ownedAt } from "./owned-futexes.ts";
-import { type Pending, type PendingOwnedFutex, parked } from "./pending.ts";
 import type { PendingSnapshot } from "./pending-snapshot.ts";
-import type { Thread } from "./process.ts";
-import { SignalSet } from "./signal-set.ts";
 import { check } from "./snapshot-error.ts";
 
 export class RestoredCalls {

@@ -1,16 +1,16 @@
 /**
  * Layer: kernel. What a snapshot says of blocked calls. It must not know how they go on.
  */
-import type { ChildSelection } from "./children.ts";
-import type { CloneWish } from "./cloning.ts";
-import type { Outcome } from "./contracts.ts";
-import type { FutexWaiter } from "./futexes.ts";
-import type { Message, MessageWish } from "./ipc/messages.ts";
-import type { PosixMessage } from "./ipc/posix-queues.ts";
-import type { SemaphoreOperation } from "./ipc/semaphores.ts";
+import type { ChildSelection } from "../children.ts";
+import type { CloneWish } from "../cloning.ts";
+import type { Outcome } from "../contracts.ts";
+import type { FutexWaiter } from "../futexes.ts";
+import type { Message, MessageWish } from "../ipc/messages.ts";
+import type { PosixMessage } from "../ipc/posix-queues.ts";
+import type { SemaphoreOperation } from "../ipc/semaphores.ts";
+import type { Pending, PollItem } from "../pending.ts";
+import type { SignalSet } from "../signal-set.ts";
 import type { LockSnapshot, OpenObjects } from "./open-snapshot.ts";
-import type { Pending, PollItem } from "./pending.ts";
-import type { SignalSet } from "./signal-set.ts";
 
 /** Signals 1 to 32 and 33 to 64, as bits. */
 export type SignalWords = readonly [low: number, high: number];

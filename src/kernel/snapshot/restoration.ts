@@ -2,24 +2,24 @@
  * Layer: kernel. A kernel from a snapshot. Every blocked call is tried again at the first dispatch: to be woken in vain
  * is allowed, to miss a wake is not. It must not know where the data came from; what does not fit together is refused.
  */
-import type { ByteString } from "../abi/byte-string.ts";
-import type { Location } from "../vfs/mounts.ts";
-import type { ProgramImage } from "./contracts.ts";
-import { settleAll } from "./delivery.ts";
-import { standAt } from "./futexes.ts";
-import { Kernel, type KernelOptions } from "./kernel.ts";
+import type { ByteString } from "../../abi/byte-string.ts";
+import type { Location } from "../../vfs/mounts.ts";
+import type { ProgramImage } from "../contracts.ts";
+import { settleAll } from "../delivery.ts";
+import { standAt } from "../futexes.ts";
+import { Kernel, type KernelOptions } from "../kernel.ts";
+import { standAtOwned } from "../owned-futexes.ts";
+import { Process, Thread } from "../process.ts";
+import { isResource, setResourceLimit } from "../resource-limits.ts";
+import { bytesOf } from "../scheduler.ts";
+import { SignalSet } from "../signal-set.ts";
+import { type PendingSignalState, type PendingSignals, SIGNALS } from "../signals.ts";
+import { type Timer, waitingSignal } from "../timers.ts";
 import { type OpenSources, RestoredObjects } from "./open-restoration.ts";
-import { standAtOwned } from "./owned-futexes.ts";
 import { RestoredCalls } from "./pending-restoration.ts";
 import type { PendingSnapshot } from "./pending-snapshot.ts";
-import { Process, Thread } from "./process.ts";
-import { isResource, setResourceLimit } from "./resource-limits.ts";
-import { bytesOf } from "./scheduler.ts";
-import { SignalSet } from "./signal-set.ts";
-import { type PendingSignalState, type PendingSignals, SIGNALS } from "./signals.ts";
 import type { KernelSnapshot, ProcessSnapshot, TimerSnapshot } from "./snapshot.ts";
 import { check } from "./snapshot-error.ts";
-import { type Timer, waitingSignal } from "./timers.ts";
 
 /** What the snapshot only names. */
 export interface RestorationOptions extends KernelOptions, OpenSources {

@@ -4,10 +4,14 @@
  * know where the data goes.
  */
 
-import type { ExitStatus } from "./contracts.ts";
-import type { PosixQueueState } from "./ipc/posix-queues.ts";
-import type { SystemVState } from "./ipc/system-v.ts";
-import type { Kernel } from "./kernel.ts";
+import type { ExitStatus } from "../contracts.ts";
+import type { PosixQueueState } from "../ipc/posix-queues.ts";
+import type { SystemVState } from "../ipc/system-v.ts";
+import type { Kernel } from "../kernel.ts";
+import type { AlternateStack, Identity, Process } from "../process.ts";
+import type { PendingSignalState, SignalAction } from "../signals.ts";
+import type { TerminalState } from "../terminal.ts";
+import { signalWaits, type Timer } from "../timers.ts";
 import {
   type DescriptionSnapshot,
   type DescriptorSnapshot,
@@ -19,10 +23,6 @@ import {
   type StreamSnapshot,
 } from "./open-snapshot.ts";
 import { type PendingSnapshot, type SignalWords, snapshotOfPending, wordsOf } from "./pending-snapshot.ts";
-import type { AlternateStack, Identity, Process } from "./process.ts";
-import type { PendingSignalState, SignalAction } from "./signals.ts";
-import type { TerminalState } from "./terminal.ts";
-import { signalWaits, type Timer } from "./timers.ts";
 
 export interface ThreadSnapshot {
   readonly tid: number;

@@ -2,19 +2,25 @@
  * Layer: kernel. What a snapshot holds of all that was open becomes objects again. It must not know where the data came from; what does
  * not fit together is refused.
  */
-import type { ByteString } from "../abi/byte-string.ts";
-import { O_PATH } from "../abi/fcntl.ts";
-import { S_IFIFO } from "../abi/stat.ts";
-import type { Inode, OpenFile } from "../vfs/contracts.ts";
-import type { Location, Mount } from "../vfs/mounts.ts";
-import { BytesFile } from "./bytes-file.ts";
-import { OpenDescription } from "./descriptors.ts";
-import { EpollFile } from "./events/epoll-file.ts";
-import { restoreEvent, restoreWatches } from "./events/state.ts";
-import { InotifyFile } from "./inotify.ts";
-import { QueueFile } from "./ipc/posix-queues.ts";
-import type { Kernel } from "./kernel.ts";
-import { type Lock, remember } from "./locks.ts";
+import type { ByteString } from "../../abi/byte-string.ts";
+import { O_PATH } from "../../abi/fcntl.ts";
+import { S_IFIFO } from "../../abi/stat.ts";
+import type { Inode, OpenFile } from "../../vfs/contracts.ts";
+import type { Location, Mount } from "../../vfs/mounts.ts";
+import { BytesFile } from "../bytes-file.ts";
+import { OpenDescription } from "../descriptors.ts";
+import { EpollFile } from "../events/epoll-file.ts";
+import { restoreEvent, restoreWatches } from "../events/state.ts";
+import { InotifyFile } from "../inotify.ts";
+import { QueueFile } from "../ipc/posix-queues.ts";
+import type { Kernel } from "../kernel.ts";
+import { type Lock, remember } from "../locks.ts";
+import { PathFile } from "../path-file.ts";
+import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "../pipe.ts";
+import { type PipeFileSystem, StreamInode } from "../pipefs.ts";
+import type { Process } from "../process.ts";
+import type { FileRange, SharedFile } from "../shared-file.ts";
+import type { Terminal, TerminalState } from "../terminal.ts";
 import {
   type DescriptionSnapshot,
   type HeldLockSnapshot,
@@ -26,14 +32,8 @@ import {
   type StreamInodeSnapshot,
   type StreamSnapshot,
 } from "./open-snapshot.ts";
-import { PathFile } from "./path-file.ts";
-import { Pipe, PipeBothEnds, PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
-import { type PipeFileSystem, StreamInode } from "./pipefs.ts";
-import type { Process } from "./process.ts";
-import type { FileRange, SharedFile } from "./shared-file.ts";
 import type { KernelSnapshot } from "./snapshot.ts";
 import { check } from "./snapshot-error.ts";
-import type { Terminal, TerminalState } from "./terminal.ts";
 
 /** Whatever of the host's and the file systems' a snapshot only names. */
 export interface OpenSources {
