@@ -103,7 +103,7 @@ export class ExecutionGuard {
 
   #concerns({ folded }: Names): boolean {
     for (const name of folded) {
-      if (this.#beginnings.has(name)) return true;
+      if (this.#beginnings.has(name) || name.includes("~")) return true;
       for (const ending of this.#endings) if (name.endsWith(ending)) return true;
     }
     return false;
@@ -131,13 +131,28 @@ function standing({ tokens, matchCase }: Pattern, { exact, folded }: Names): num
       if (n > 0 && (reached & (1 << n)) === 0) continue;
       const token = tokens[n] ?? "";
       if (token === "**") next |= 1 << n;
-      else if (token === name || (token.startsWith("*.") && name.endsWith(token.slice(1)))) next |= 1 << (n + 1);
+      else if (token === name || (token.startsWith("*.") && name.endsWith(token.slice(1))) || isShort(name, token))
+        next |= 1 << (n + 1);
     }
     for (let n = 1; n < tokens.length; n++) if ((next & (1 << n)) !== 0 && tokens[n] === "**") next |= 1 << (n + 1);
     reached = next;
   }
   if ((reached & (1 << tokens.length)) !== 0) return WHOLE;
   return reached === 0 ? NONE : PART;
+}
+
+/**
+ * Whether a name may be the short one that FAT and NTFS give a file beside its own: GIT~1 is .git. Six letters or fewer, or two
+ * and four digits where many begin alike, and three of the ending.
+ */
+function isShort(name: string, token: string): boolean {
+  const [, start, end = ""] = /^([^.~]{1,6})~\d(?:\.([^.]*))?$/.exec(name) ?? [];
+  if (start === undefined) return false;
+  const bare = token.replace(/^\.+/, "");
+  const dot = bare.lastIndexOf(".");
+  const [stem, ending] = dot > 0 ? [bare.slice(0, dot).replaceAll(".", ""), bare.slice(dot + 1)] : [bare, ""];
+  const alike = start === stem.slice(0, 6) || (start.startsWith(stem.slice(0, 2)) && /^..[0-9a-f]{4}$/.test(start));
+  return alike && end === ending.slice(0, 3);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -148,12 +163,13 @@ const FOLDED = new Map(
 );
 
 /**
- * One spelling for all that a case-insensitive directory (casefold of ext4 and f2fs) takes for the same name: canonically
+ * One spelling for all that a case-insensitive directory (casefold of ext4 and f2fs, FAT) takes for the same name: canonically
  * decomposed, without the characters such directories ignore, with full case folding as far as it leads to ASCII, where all
  * patterns are. Names are UTF-8 bytes; what is no UTF-8 is taken as it is, as there.
  */
 function fold(name: string): string {
-  const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  // FAT drops dots at the end.
+  const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase()).replace(/(?<=[^.])\.+$/, "");
   if (!/[\x80-\xff]/.test(lower)) return lower;
   try {
     return utf8

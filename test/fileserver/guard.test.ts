@@ -86,6 +86,19 @@ describe("the rules of what the host executes", () => {
       const path = Buffer.from(text).toString("latin1");
       assert.ok(refuses(path), text);
     }
+    // The short names of FAT and NTFS, and the dots FAT drops.
+    const short = [
+      "GIT~1/hooks/x",
+      "git~2",
+      "sub/GITCON~1",
+      "BASHRC~1",
+      "BASH_P~1",
+      "VSCODE~1/tasks.json",
+      "GI1A2F~1/config",
+    ];
+    for (const path of [...short, ".git./hooks/x", ".bashrc..."]) assert.ok(refuses(path), path);
+    for (const path of ["draft~1", "a~", "git~", "git~1x", "git~1.c", "~1", ".../x", "notes.txt~1"])
+      assert.ok(!refuses(path), path);
     // What is no UTF-8 is no other spelling, and neither is what only looks alike.
     for (const path of [".g\xe3\x85it/hooks/x", Buffer.from(".gít/hooks/x").toString("latin1")]) {
       assert.ok(!refuses(path), JSON.stringify(path));
