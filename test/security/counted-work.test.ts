@@ -8,6 +8,8 @@ import { EDEADLOCK } from "../../src/abi/errno.ts";
 import { O_RDWR } from "../../src/abi/fcntl.ts";
 import { BLOCKED } from "../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
+import { CounterFile } from "../../src/kernel/events/counter-file.ts";
+import { EpollFile } from "../../src/kernel/events/epoll-file.ts";
 import { InotifyFile } from "../../src/kernel/inotify.ts";
 import { FileLocks, type Lock, LockTable } from "../../src/kernel/locks.ts";
 import { lockRecord } from "../../src/kernel/operations/locks.ts";
@@ -168,4 +170,23 @@ test("a file that goes is forgotten by all who watch it at once", () => {
   const { user, system } = process.cpuUsage(start);
   assert.ok(user + system < 3e6, `${user + system} us`);
   assert.equal(instances.at(-1)?.watches.size, 0);
+});
+
+test("who ends looks for none of what it had among all that an epoll list has ready", () => {
+  const guest = new Guest();
+  const list = guest.must("epoll_create1", 0);
+  const { file } = guest.process.descriptors.get(list)?.description ?? assert.fail();
+  assert.ok(file instanceof EpollFile);
+  // As 60 processes with a thousand descriptors each would: all ready, none told yet.
+  const event = { events: 1, low: 0, high: 0 };
+  const ready = Array.from({ length: 40_000 }, (_, i) => {
+    const description = new OpenDescription(new CounterFile(guest.kernel, 1n, false), undefined, O_RDWR);
+    assert.equal(file.add(description, 3 + (i % 1000), event, undefined), 0);
+    return description;
+  });
+  const start = process.cpuUsage();
+  for (const description of ready) description.release();
+  const { user, system } = process.cpuUsage(start);
+  assert.ok(user + system < 3e6, `${user + system} us`);
+  assert.equal([...file.watches()].length, 0);
 });

@@ -53,7 +53,7 @@ export class EpollFile extends StreamFile {
   /** By descriptor number, which is bounded; more than one where a number was closed while its file stayed open. */
   readonly #watches: (Watch[] | undefined)[] = [];
   /** In the order they became so. */
-  #candidates: Watch[] = [];
+  readonly #candidates = new Set<Watch>();
   #look = 0;
   #ready = false;
 
@@ -129,7 +129,7 @@ export class EpollFile extends StreamFile {
     if (some === undefined || index < 0) return;
     some.splice(index, 1);
     if (some.length === 0) this.#watches[watch.fd] = undefined;
-    if (watch.candidate) this.#candidates = this.#candidates.filter((one) => one !== watch);
+    this.#candidates.delete(watch);
     watch.candidate = false;
     this.#counts.watches -= 1;
   }
@@ -137,25 +137,19 @@ export class EpollFile extends StreamFile {
   /** Something happened to what a watch watches. */
   notify(watch: Watch): void {
     leaveQueues(watch);
-    if (!watch.candidate) {
-      watch.candidate = true;
-      this.#candidates.push(watch);
-    }
+    watch.candidate = true;
+    this.#candidates.add(watch);
     this.waiters.wakeAll();
   }
 
-  /** Take up to `most` events. */
+  /** Take up to `most` events. Who had no turn comes first next time: nobody starves behind what is always ready. */
   harvest(most: number): EpollEvent[] {
     const found: EpollEvent[] = [];
-    const stay: Watch[] = [];
-    const looked = this.#candidates;
-    this.#candidates = [];
-    for (const watch of looked) {
-      if (!watch.candidate) continue;
-      if (found.length >= most) {
-        stay.push(watch);
-        continue;
-      }
+    let left = this.#candidates.size;
+    for (const watch of this.#candidates) {
+      if (left === 0 || found.length >= most) break;
+      left -= 1;
+      this.#candidates.delete(watch);
       const events = readyEvents(watch);
       if (events === 0) {
         this.#subscribe(watch);
@@ -164,10 +158,8 @@ export class EpollFile extends StreamFile {
       found.push({ events, low: watch.low, high: watch.high });
       if ((watch.events & EPOLLONESHOT) !== 0) watch.events = (watch.events & FLAGS) >>> 0;
       if ((watch.events & (EPOLLET | EPOLLONESHOT)) !== 0) this.#subscribe(watch);
-      else this.#candidates.push(watch);
+      else this.#candidates.add(watch);
     }
-    // Who had no turn comes first next time: nobody starves behind what is always ready.
-    this.#candidates = [...stay, ...this.#candidates];
     return found;
   }
 
@@ -186,15 +178,16 @@ export class EpollFile extends StreamFile {
     if (this.#look !== counts.look) {
       this.#look = counts.look;
       counts.depth += 1;
-      const quiet: Watch[] = [];
-      this.#ready = this.#candidates.some((watch) => {
-        if (readyEvents(watch) !== 0) return true;
-        quiet.push(watch);
-        return false;
-      });
+      this.#ready = false;
+      for (const watch of this.#candidates) {
+        if (readyEvents(watch) !== 0) {
+          this.#ready = true;
+          break;
+        }
+        this.#candidates.delete(watch);
+        this.#subscribe(watch);
+      }
       counts.depth -= 1;
-      for (const watch of quiet) this.#subscribe(watch);
-      if (quiet.length > 0) this.#candidates = this.#candidates.filter(({ candidate }) => candidate);
     }
     return this.#ready ? POLLIN : 0;
   }
@@ -213,7 +206,7 @@ export class EpollFile extends StreamFile {
       this.#counts.watches -= 1;
     }
     this.#watches.length = 0;
-    this.#candidates = [];
+    this.#candidates.clear();
     for (const description of watched) {
       description.watches = description.watches.filter(({ epoll }) => epoll !== this);
     }
