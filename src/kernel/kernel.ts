@@ -321,18 +321,24 @@ export class Kernel {
     if (process.ending !== undefined || process.status !== undefined) return;
     process.ending = status;
     this.#abandonCalls(process);
-    this.partFromShared(process);
     this.scheduler.end(process);
   }
 
   /** The engine says that a program is over: its memory is still there, for the last time. */
   programEnding(process: Process, program = process.program): void {
-    if (process.ending === undefined && program === process.program) this.partFromShared(process);
+    if (program === process.program) this.partFromShared(process);
   }
 
-  /** What a process has of shared memory ends: locks it holds there are given up, its changes stay. */
+  /**
+   * What a process has of shared memory ends: locks it holds there are given up, its changes stay. Of one that is killed not by
+   * who kills it, but at its own end: all it shares may have to be read for it first, and one signal may kill hundreds.
+   */
   partFromShared(process: Process): void {
     if (process.shares.length === 0) return;
+    if (process.threads.every(({ robustList }) => robustList === 0)) {
+      this.shared.leave(process);
+      return;
+    }
     this.shared.aside(process, () => {
       for (const thread of process.threads) releaseLocks(thread);
       this.shared.leave(process);

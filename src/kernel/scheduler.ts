@@ -364,7 +364,9 @@ export class Scheduler implements WakeSink {
 
   #enter(ready: Ready): void {
     if (ready.kind === "end") {
-      if (ready.process.status === undefined) ready.process.program?.kill();
+      if (ready.process.status !== undefined) return;
+      this.#kernel.partFromShared(ready.process);
+      ready.process.program?.kill();
       return;
     }
     this.entered += 1;

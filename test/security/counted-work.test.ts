@@ -190,3 +190,23 @@ test("who ends looks for none of what it had among all that an epoll list has re
   assert.ok(user + system < 3e6, `${user + system} us`);
   assert.equal([...file.watches()].length, 0);
 });
+
+test("a signal that kills many reads nothing of what they share: each parts from it at its own end", () => {
+  const world = new SharedWorld();
+  const parent = world.process();
+  const shared = world.map(parent, -1, 64 * PAGE);
+  const children = Array.from({ length: 10 }, () => world.fork(parent));
+  for (const child of children) world.as(child, ({ process }) => process.memory.view.setUint8(shared + child.pid, 1));
+  world.as(parent, () => parent.memory.view.setUint8(shared, 1));
+  // They leave locks behind: to give these up, what they share has to be read.
+  for (const { threads } of children) for (const thread of threads) thread.robustList = shared + PAGE;
+  const { kernel } = world;
+  const killing = (): void => {
+    for (const child of children) kernel.kill(child, 9);
+  };
+  assert.equal(counted(SharedFile.prototype, "read", killing), 0);
+  world.host.run(kernel);
+  assert.ok(children.every(({ status, shares }) => status?.signal === 9 && shares.length === 0));
+  const text = world.get(parent, shared, children.length + parent.pid + 1);
+  assert.equal([...text].filter((byte) => byte === "\x01").length, children.length + 1);
+});

@@ -42,8 +42,8 @@ export class Segment implements IpcObject {
   attachments(processes: readonly Process[]): number {
     let count = 0;
     for (const { shares, space } of processes) {
-      if (!shares.some(({ file }) => this.isOf(file))) continue;
-      for (const { view } of space.shared) if (view !== undefined && this.isOf(view.file)) count += 1;
+      const share = shares.find(({ file }) => this.isOf(file));
+      if (share !== undefined) count += space.viewsOf(share.file).length;
     }
     return count;
   }
