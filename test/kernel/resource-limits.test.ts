@@ -130,6 +130,7 @@ test("posix_spawn makes a child that ended by SIGSEGV; arguments without room ar
   assert.ok(pid > 0);
   made.host.run(made.kernel);
   assert.equal(made.kernel.process(pid)?.status?.signal, SIGSEGV);
+  assert.equal(made.programs.at(-1)?.started, 0);
   assert.equal(process.status, undefined);
   set(RLIMIT_AS, 0);
   assert.equal(spawnProgram(thread, { ...REQUEST, env: [bytes("x".repeat(PAGE))] }), -E2BIG);
