@@ -24,6 +24,7 @@ import { operate, type SemaphoreOperation, type SemaphoreSet } from "./ipc/semap
 import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Lock, remember } from "./locks.ts";
+import { attemptTransfer, gather, type PendingTransfer, type Ranges } from "./long-transfers.ts";
 import { type OwnedFutex, takeOver } from "./owned-futexes.ts";
 import { PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
 import type { Process, Thread } from "./process.ts";
@@ -34,7 +35,7 @@ import { TerminalFile } from "./terminal.ts";
 /** A message's type, a long, stands before its text. */
 export const MESSAGE_TYPE_BYTES = 8;
 
-interface PendingCall extends Waiter, Timed {
+export interface PendingCall extends Waiter, Timed {
   readonly thread: Thread;
   woken: boolean;
   /** Set when the deadline, not an event, ended the wait. */
@@ -51,15 +52,18 @@ export interface PendingRead extends PendingCall {
   readonly lengths: readonly number[];
 }
 
-/** A write to a stream. `bytes` is what the guest asked to write and the stream did not take at once. */
+/** A write to a stream. `bytes` holds what the guest asked to write and the stream did not take at once, or a part of it. */
 export interface PendingWrite extends PendingCall {
   readonly kind: "write";
   readonly description: OpenDescription;
   readonly bytes: Uint8Array;
-  /** How many of `bytes` were written since. */
+  /** How many of `bytes` are to be written, and how many of them were since. */
+  held: number;
   sent: number;
-  /** Bytes the call had written before it was parked. */
-  readonly before: number;
+  /** Bytes the call had written before those. */
+  before: number;
+  /** All it was asked to write, where more follows. */
+  readonly whole: (Ranges & { readonly total: number }) | undefined;
 }
 
 /** One descriptor of a poll. The caller owns the object and reads `revents` when the call ended. */
@@ -243,6 +247,7 @@ export type Pending =
   | PendingLock
   | PendingOpen
   | PendingFill
+  | PendingTransfer
   | PendingRead
   | PendingWrite
   | PendingPoll
@@ -264,7 +269,7 @@ export type Pending =
 
 /** Whether a signal may end such a call before its time. */
 export function interruptible({ kind }: Pending): boolean {
-  return kind !== "yield" && kind !== "random" && kind !== "fill" && kind !== "fork";
+  return kind !== "yield" && kind !== "random" && kind !== "fill" && kind !== "transfer" && kind !== "fork";
 }
 
 /** The part every record starts with. */
@@ -320,6 +325,8 @@ function attempt(kernel: Kernel, pending: Pending): Outcome {
       return attemptRandom(kernel, pending);
     case "fill":
       return attemptFill(pending);
+    case "transfer":
+      return attemptTransfer(pending);
     case "wait":
       return attemptWait(pending);
     case "signal wait":
@@ -556,8 +563,8 @@ function attemptTerminal(kernel: Kernel, pending: PendingRead, file: TerminalFil
 
 function attemptWrite(kernel: Kernel, pending: PendingWrite): Outcome {
   const { bytes } = pending;
-  while (pending.sent < bytes.length) {
-    const moved = pending.description.file.write(0, bytes, pending.sent, bytes.length - pending.sent);
+  while (pending.sent < pending.held || refill(pending)) {
+    const moved = pending.description.file.write(0, bytes, pending.sent, pending.held - pending.sent);
     if (moved === -EAGAIN || moved === 0) return BLOCKED;
     if (moved < 0) {
       if (moved === -EPIPE) kernel.signal(pending.thread.process, SIGPIPE);
@@ -567,4 +574,18 @@ function attemptWrite(kernel: Kernel, pending: PendingWrite): Outcome {
     pending.sent += moved;
   }
   return pending.before + pending.sent;
+}
+
+/** Take over the next part of what is to be written. False where there is none. */
+function refill(pending: PendingWrite): boolean {
+  const { whole, bytes, thread } = pending;
+  pending.before += pending.sent;
+  pending.sent = 0;
+  pending.held = 0;
+  if (whole === undefined) return false;
+  const { addresses, lengths, total } = whole;
+  const most = Math.min(bytes.length, total - pending.before);
+  const vector = { addresses, lengths, count: addresses.length };
+  pending.held = gather(thread.process.memory.bytes, vector, pending.before, bytes, most);
+  return pending.held > 0;
 }

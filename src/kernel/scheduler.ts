@@ -236,6 +236,7 @@ export class Scheduler implements WakeSink {
       case "yield":
       case "random":
       case "fill":
+      case "transfer":
         this.wake(pending);
         return;
     }
@@ -271,6 +272,7 @@ export class Scheduler implements WakeSink {
       case "epoll":
       case "read":
       case "write":
+      case "transfer":
         pending.description.release();
         break;
       case "poll":

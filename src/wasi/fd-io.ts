@@ -57,6 +57,11 @@ function finish(thread: Thread, args: readonly number[], outcome: Outcome): numb
   return countResult(thread, (args[3] ?? 0) >>> 0, outcome);
 }
 
+/** Of fd_pread and fd_pwrite. */
+function finishAt(thread: Thread, args: readonly number[], outcome: Outcome): number {
+  return countResult(thread, (args[5] ?? 0) >>> 0, outcome);
+}
+
 function fd_pread(
   thread: Thread,
   fd: number,
@@ -150,8 +155,8 @@ function fd_renumber(thread: Thread, from: number, to: number): number {
 export const FD_IO_CALLS: readonly GuestCall[] = [
   wasiCall("fd_read", fd_read, finish),
   wasiCall("fd_write", fd_write, finish),
-  wasiCall("fd_pread", fd_pread),
-  wasiCall("fd_pwrite", fd_pwrite),
+  wasiCall("fd_pread", fd_pread, finishAt),
+  wasiCall("fd_pwrite", fd_pwrite, finishAt),
   wasiCall("fd_seek", fd_seek),
   wasiCall("fd_tell", fd_tell),
   wasiCall("fd_sync", fd_sync),

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN, ENOSYS } from "../../src/abi/errno.ts";
-import { AT_FDCWD, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from "../../src/abi/fcntl.ts";
+import { AT_FDCWD, O_CREAT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR } from "../../src/abi/fcntl.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import { SIG_SETMASK, SIGKILL, SIGUSR1, SIGUSR2 } from "../../src/abi/signal.ts";
 import { S_IFIFO } from "../../src/abi/stat.ts";
 import { FORK } from "../../src/kernel/cloning.ts";
 import { BLOCKED } from "../../src/kernel/contracts.ts";
 import { openAt } from "../../src/kernel/operations/files.ts";
-import { close, read, write } from "../../src/kernel/operations/io.ts";
+import { close, read, seek, write } from "../../src/kernel/operations/io.ts";
 import { makeNodeAt } from "../../src/kernel/operations/names.ts";
 import { makePipe, pipeSize, setPipeSize } from "../../src/kernel/operations/pipes.ts";
 import { type PollItem, poll } from "../../src/kernel/operations/poll.ts";
@@ -115,6 +115,32 @@ test("calls that were woken, finished or under way are taken along", () => {
   assert.equal(textAt(to.process(1), 0, 2), "AB");
   assert.deepEqual(to.process(2).program.resumed, [99]);
   assert.deepEqual(to.process(3).program.resumed, [TRANSFER_BYTES * 2]);
+});
+
+test("a write or read that goes on in parts does so in the copy", () => {
+  const from = original();
+  const [file, stream] = [start(from), start(from)];
+  const ranges = Array.from({ length: 3 }, (): [number, number] => [0, 900_000]);
+  const fd = openAt(file.thread, AT_FDCWD, bytes("long"), O_RDWR | O_CREAT, 0o600, 0);
+  assert.equal(write(file.thread, fd, vector(...ranges)), BLOCKED);
+  const ends = { readFd: 0, writeFd: 0 };
+  assert.equal(makePipe(stream.thread, 0, ends), 0);
+  assert.equal(write(stream.thread, ends.writeFd, vector(...ranges)), BLOCKED);
+  const to = copyOf(from);
+  to.host.run(to.kernel);
+  assert.deepEqual(to.process(1).program.resumed, [2_700_000]);
+  assert.equal(seek(to.process(1).thread, fd, 0, SEEK_CUR), 2_700_000);
+  const writer = to.process(2).thread.pending;
+  assert.ok(writer?.kind === "write" && writer.whole?.total === 2_700_000);
+  const description = to.process(2).process.descriptors.get(ends.readFd)?.description;
+  assert.ok(description !== undefined);
+  for (let read = 0; read < 2_700_000; ) {
+    const moved = description.file.read(0, new Uint8Array(100_000), 0, 100_000);
+    assert.ok(moved > 0);
+    read += moved;
+    to.host.run(to.kernel);
+  }
+  assert.deepEqual(to.process(2).program.resumed, [2_700_000]);
 });
 
 test("FIFOs come back with their place, their size, what they hold and who waits for a partner", () => {

@@ -80,10 +80,18 @@ test("O_NONBLOCK output counts what went, then EAGAIN", () => {
   assert.equal(write(one.thread, 1, vector([4, 1])), -EAGAIN);
 });
 
-test("one call moves at most TRANSFER_BYTES", () => {
-  const sink = new Sink();
+test("a write of more than TRANSFER_BYTES goes on where it left off", () => {
+  const sink = new Sink(1_200_000);
   const one = withStreams(sink);
-  assert.equal(write(one.thread, 1, vector([0, 700_000], [0, 700_000])), TRANSFER_BYTES);
+  const ranges = Array.from({ length: 40 }, (): [number, number] => [0, 90_000]);
+  assert.equal(write(one.thread, 1, vector(...ranges)), BLOCKED);
+  while (sink.text.length < 3_600_000) {
+    assert.deepEqual(one.program.resumed, []);
+    sink.room = TRANSFER_BYTES - 1;
+    one.output.credited();
+    run(one.made);
+  }
+  assert.deepEqual(one.program.resumed, [3_600_000]);
 });
 
 test("output nobody reads is EPIPE", () => {

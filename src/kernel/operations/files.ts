@@ -40,11 +40,11 @@ import type { WalkContext } from "../../vfs/permissions.ts";
 import { BENEATH, FOLLOW, NO_LINKS, NO_MAGIC_LINKS, NO_XDEV, STRICTLY, walk } from "../../vfs/walk.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
+import { afterBytes, beforeBytes, tell, written } from "../file-bytes.ts";
 import { PathFile } from "../path-file.ts";
 import type { Process, Thread } from "../process.ts";
 import { fileRoom } from "../resource-limits.ts";
 import { TerminalFile } from "../terminal.ts";
-import { afterBytes, beforeBytes, tell, written } from "./io.ts";
 import { isPipeEnd, openEnd, openFifo } from "./pipes.ts";
 import { adoptTerminal, openMaster } from "./terminals.ts";
 

@@ -3,13 +3,13 @@
  * O_APPEND and O_NONBLOCK; it must not know encodings, nor what kind of file it moves bytes of.
  *
  * Every operation takes the calling thread first and answers an Outcome; GONE says that the call ended its process. A
- * vector's ranges lie in guest memory; one call moves at most TRANSFER_BYTES, a short count is legal.
+ * vector's ranges lie in guest memory; what is beyond TRANSFER_BYTES of them follows while the call is parked.
  */
 import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENXIO, EOPNOTSUPP, EPIPE, ESPIPE } from "../../abi/errno.ts";
 import { O_APPEND, O_NONBLOCK, O_PATH, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET } from "../../abi/fcntl.ts";
-import { IN_ACCESS, IN_MODIFY } from "../../abi/inotify.ts";
+import { IN_ACCESS } from "../../abi/inotify.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
-import { S_IFDIR, S_IFREG, S_ISGID, S_ISUID } from "../../abi/stat.ts";
+import { S_IFDIR, S_IFREG } from "../../abi/stat.ts";
 import { PIPE_BUF, TRANSFER_BYTES, WAITING_BYTES } from "../../limits.ts";
 import type { GuestMemory, IoVector } from "../../mem/guest-memory.ts";
 import { APPEND, type OpenFile } from "../../vfs/contracts.ts";
@@ -17,12 +17,13 @@ import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { COUNTER_BYTES, CounterFile } from "../events/counter-file.ts";
 import { SignalFile } from "../events/signal-file.ts";
+import { afterBytes, beforeBytes, roomFor, sizeOf, tell, written } from "../file-bytes.ts";
 import { holdReader, holdWriter } from "../job-control.ts";
+import { gather, MOST_BYTES, type PendingTransfer } from "../long-transfers.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
 import { fileRoom } from "../resource-limits.ts";
 import { LONG_CALL_BYTES } from "../scheduler.ts";
-import { hasSeals, sealedRoom } from "../seals.ts";
 import { TerminalFile } from "../terminal.ts";
 
 /** read(2), readv(2). -EBADF, -EISDIR, -EAGAIN (O_NONBLOCK), -EFAULT. */
@@ -36,10 +37,9 @@ export function read(thread: Thread, fd: number, vector: IoVector): Outcome {
   beforeBytes(thread, file);
   const moved = copyIn(process.memory.bytes, file, vector, description.offset);
   if (moved > 0) {
-    if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
     if (file.seekable) description.offset += moved;
     tell(description, IN_ACCESS);
-    return moved;
+    return moved >= LONG_CALL_BYTES ? goOn(thread, description, vector, moved, { writes: false }) : moved;
   }
   if (moved === -EAGAIN && waits(description)) return parkRead(thread, description, vector);
   return moved;
@@ -60,12 +60,12 @@ export function write(thread: Thread, fd: number, vector: IoVector, appends = fa
   if (room < 0) return room;
   const moved = copyOut(process.memory, file, vector, position, room);
   afterBytes(thread, file);
-  if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) {
     description.offset = append ? sizeOf(thread, file) : position + moved;
     written(thread, description);
   }
-  return moved;
+  if (moved < LONG_CALL_BYTES) return moved;
+  return goOn(thread, description, vector, moved, { writes: true, appends: append, room });
 }
 
 /** pread(2), preadv(2): the offset stays. -ESPIPE for streams, -EINVAL for a negative position. */
@@ -77,9 +77,8 @@ export function pread(thread: Thread, fd: number, vector: IoVector, position: nu
   if (!(position >= 0 && position <= Number.MAX_SAFE_INTEGER)) return -EINVAL;
   beforeBytes(thread, description.file);
   const moved = copyIn(process.memory.bytes, description.file, vector, position);
-  if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) tell(description, IN_ACCESS);
-  return moved;
+  return moved >= LONG_CALL_BYTES ? goOn(thread, description, vector, moved, { writes: false, position }) : moved;
 }
 
 /** pwrite(2), pwritev(2). As on Linux, O_APPEND (or `appends`) makes it append whatever the position. */
@@ -96,9 +95,9 @@ export function pwrite(thread: Thread, fd: number, vector: IoVector, position: n
   if (room < 0) return room;
   const moved = copyOut(process.memory, description.file, vector, append ? APPEND : position, room);
   afterBytes(thread, description.file);
-  if (moved >= LONG_CALL_BYTES) process.kernel.scheduler.laboured();
   if (moved > 0) written(thread, description);
-  return moved;
+  if (moved < LONG_CALL_BYTES) return moved;
+  return goOn(thread, description, vector, moved, { writes: true, position, appends: append, room });
 }
 
 /**
@@ -215,55 +214,6 @@ function waits(description: OpenDescription): boolean {
   return (description.flags & O_NONBLOCK) === 0 && description.file.waiters !== undefined;
 }
 
-/** A file's bytes were changed: watchers hear of it, and bits that lend its owner's rights go unless the superuser did it. */
-export function written({ process }: Thread, description: OpenDescription): void {
-  tell(description, IN_MODIFY);
-  if (process.credentials.uid === 0) return;
-  const { inode } = description.file;
-  const { stat } = process.kernel;
-  if (inode.type !== S_IFREG || inode.fs.stat(inode, stat) < 0) return;
-  // Without group execution S_ISGID once meant mandatory locking, and stays.
-  const lent = S_ISUID | ((stat.mode & 0o010) !== 0 ? S_ISGID : 0);
-  if ((stat.mode & lent) !== 0) inode.fs.setattr(inode, { mode: stat.mode & 0o7777 & ~lent });
-}
-
-/** Let watchers hear what was done through a description. */
-export function tell({ location }: OpenDescription, event: number): void {
-  const watcher = location?.mount.table?.watcher;
-  if (watcher !== undefined && location !== undefined) watcher.done(event, location);
-}
-
-/** What processes changed of a file they share is in it before anybody reads or writes it otherwise. */
-export function beforeBytes(thread: Thread, file: OpenFile): void {
-  const { shared } = thread.process.kernel;
-  if (shared.active) shared.settle(file.inode);
-}
-
-/** What a file got otherwise is seen by those who share it. */
-export function afterBytes(thread: Thread, file: OpenFile): void {
-  const { shared } = thread.process.kernel;
-  if (shared.active) shared.changed(file.inode, thread.process);
-}
-
-/**
- * RLIMIT_FSIZE and seals: how many bytes may be written, -EFBIG, -EPERM or, where SIGXFSZ ended the process, GONE. `position`
- * may be APPEND.
- */
-export function roomFor(thread: Thread, file: OpenFile, position: number, length: number): number {
-  const at = position === APPEND ? sizeOf(thread, file) : position;
-  const room = fileRoom(thread, file, at, length);
-  if (thread.killed) return GONE;
-  if (room < 0 || !hasSeals(file.inode)) return room;
-  return sealedRoom(file.inode, sizeOf(thread, file), at, room);
-}
-
-/** The file's size in bytes, or -errno. */
-function sizeOf(thread: Thread, file: OpenFile): number {
-  const { stat } = thread.process.kernel;
-  const error = file.inode.fs.stat(file.inode, stat);
-  return error < 0 ? error : stat.size;
-}
-
 /** From file to guest. Bytes moved, or the error if none were. */
 function copyIn(bytes: Uint8Array, file: OpenFile, vector: IoVector, position: number): number {
   const { addresses, lengths, count } = vector;
@@ -341,6 +291,50 @@ function listOf(numbers: Uint32Array, count: number): number[] {
   return count === 1 ? [numbers[0] ?? 0] : Array.from(numbers.subarray(0, count));
 }
 
+/** What a call that moved much is to go on with. */
+interface Rest {
+  readonly writes: boolean;
+  readonly position?: number;
+  readonly appends?: boolean;
+  /** No more may be written in all. */
+  readonly room?: number;
+}
+
+/**
+ * After a first part of `done` bytes: the count, or BLOCKED where there is more to move. A stream's reader has got what there
+ * was.
+ */
+function goOn(
+  thread: Thread,
+  description: OpenDescription,
+  vector: IoVector,
+  done: number,
+  { writes, position, appends = false, room = Infinity }: Rest,
+): Outcome {
+  const { scheduler } = thread.process.kernel;
+  scheduler.laboured();
+  const total = Math.min(reachable(thread, vector), room, MOST_BYTES);
+  const { file } = description;
+  if (done !== TRANSFER_BYTES || total <= done || file.waiters !== undefined) return done;
+  description.acquire();
+  const addresses = listOf(vector.addresses, vector.count);
+  const lengths = listOf(vector.lengths, vector.count);
+  const more = { description, addresses, lengths, writes, position, appends, total, done };
+  const pending: PendingTransfer = { ...parked(thread), kind: "transfer", ...more };
+  return scheduler.park(pending);
+}
+
+/** Bytes of a vector as far as it lies in memory. */
+function reachable({ process }: Thread, { addresses, lengths, count }: IoVector): number {
+  const end = process.memory.byteLength;
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    if ((addresses[i] ?? 0) + (lengths[i] ?? 0) > end) break;
+    total += lengths[i] ?? 0;
+  }
+  return total;
+}
+
 function parkRead(thread: Thread, description: OpenDescription, vector: IoVector, deadlineNs = Infinity): Outcome {
   description.acquire();
   // Written out: most of what programs wait for is this, and a spread copies field by field.
@@ -392,7 +386,10 @@ function writeStream(thread: Thread, description: OpenDescription, vector: IoVec
   if (moved < 0 && moved !== -EAGAIN) return moved;
   // A count is one number, however many bytes there are.
   if (file instanceof CounterFile && moved > 0) return moved;
-  const wanted = file instanceof CounterFile ? COUNTER_BYTES : Math.min(vector.total, TRANSFER_BYTES);
+  const wanted = file instanceof CounterFile ? COUNTER_BYTES : Math.min(vector.total, MOST_BYTES);
+  if (file.waiters === undefined && moved >= LONG_CALL_BYTES) {
+    return goOn(thread, description, vector, moved, { writes: true });
+  }
   if (total >= wanted || !waits(description)) return moved;
   return parkWrite(thread, description, vector, total, wanted);
 }
@@ -407,34 +404,20 @@ function parkWrite(
   // Where much waits already, a part of it is written after all, or now.
   const room = WAITING_BYTES - thread.process.kernel.scheduler.waitingBytes;
   if (room < PIPE_BUF && before > 0) return before;
-  const rest = new Uint8Array(Math.min(wanted - before, Math.max(room, PIPE_BUF)));
-  gather(thread.process.memory.bytes, vector, before, rest, rest.length);
+  const part = new Uint8Array(Math.min(wanted - before, TRANSFER_BYTES, Math.max(room, PIPE_BUF)));
+  const held = gather(thread.process.memory.bytes, vector, before, part, part.length);
+  const addresses = listOf(vector.addresses, vector.count);
+  const lengths = listOf(vector.lengths, vector.count);
+  const whole = before + held >= wanted ? undefined : { addresses, lengths, total: wanted };
   description.acquire();
   return thread.process.kernel.scheduler.park({
     ...parked(thread),
     kind: "write",
     description,
-    bytes: rest,
+    bytes: part,
+    held,
     sent: 0,
     before,
+    whole,
   });
-}
-
-/** Copy up to `limit` bytes of the vector, after the first `skip`, to the start of `into`. How many they were. */
-function gather(bytes: Uint8Array, vector: IoVector, skip: number, into: Uint8Array, limit: number): number {
-  let skipping = skip;
-  let filled = 0;
-  for (let i = 0; i < vector.count && filled < limit; i++) {
-    const wanted = vector.lengths[i] ?? 0;
-    if (skipping >= wanted) {
-      skipping -= wanted;
-      continue;
-    }
-    const address = (vector.addresses[i] ?? 0) + skipping;
-    const length = Math.min(wanted - skipping, limit - filled);
-    into.set(bytes.subarray(address, address + length), filled);
-    filled += length;
-    skipping = 0;
-  }
-  return filled;
 }

@@ -11,10 +11,10 @@ import { S_IFDIR } from "../../abi/stat.ts";
 import { TRANSFER_BYTES } from "../../limits.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
+import { afterBytes, beforeBytes, roomFor } from "../file-bytes.ts";
 import { parked } from "../pending.ts";
 import type { Pipe } from "../pipe.ts";
 import type { Thread } from "../process.ts";
-import { afterBytes, beforeBytes, roomFor } from "./io.ts";
 import { isPipeEnd } from "./pipes.ts";
 import { endsOf, type Positions } from "./transfer.ts";
 

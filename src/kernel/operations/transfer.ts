@@ -10,9 +10,9 @@ import { PIPE_BYTES, TRANSFER_BYTES } from "../../limits.ts";
 import { sameInode } from "../../vfs/mounts.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
+import { afterBytes, beforeBytes, roomFor } from "../file-bytes.ts";
 import { parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
-import { afterBytes, beforeBytes, roomFor } from "./io.ts";
 
 /** Positions to use instead of the descriptions' own, moved along; undefined where the description's counts. */
 export interface Positions {
@@ -117,8 +117,10 @@ function toStream(
       kind: "write",
       description: output,
       bytes: rest,
+      held: rest.length,
       sent: 0,
       before: put,
+      whole: undefined,
     } as const;
     return thread.process.kernel.scheduler.park(record);
   }

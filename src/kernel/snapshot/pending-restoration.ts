@@ -58,9 +58,10 @@ export class RestoredCalls {
         };
       }
       case "write": {
-        const { kind, bytes, before } = described;
+        const { kind, bytes, before, whole } = described;
         const description = this.#open.numbered(described.description);
-        return { ...parked(thread), kind, description, bytes: bytes.slice(), sent: 0, before };
+        const held = bytes.length;
+        return { ...parked(thread), kind, description, bytes: bytes.slice(), held, sent: 0, before, whole };
       }
       case "poll": {
         const items = described.items.map((item) => ({ ...item }));
@@ -76,6 +77,12 @@ export class RestoredCalls {
         const { kind, address, length, filled } = described;
         check(filled >= 0 && filled <= length, "has filled more than it was asked to");
         return { ...parked(thread), kind, address, length, filled };
+      }
+      case "transfer": {
+        const { kind, addresses, lengths, writes, position, appends, total, done } = described;
+        check(done >= 0 && done <= total, "has moved more than it was asked to");
+        const description = this.#open.numbered(described.description);
+        return { ...parked(thread), kind, description, addresses, lengths, writes, position, appends, total, done };
       }
       case "fill": {
         const { kind, address, length, done, position, from, copied, result } = described;

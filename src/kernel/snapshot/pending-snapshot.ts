@@ -8,6 +8,7 @@ import type { FutexWaiter } from "../futexes.ts";
 import type { Message, MessageWish } from "../ipc/messages.ts";
 import type { PosixMessage } from "../ipc/posix-queues.ts";
 import type { SemaphoreOperation } from "../ipc/semaphores.ts";
+import type { Ranges } from "../long-transfers.ts";
 import type { Pending, PollItem } from "../pending.ts";
 import type { SignalSet } from "../signal-set.ts";
 import type { LockSnapshot, OpenObjects } from "./open-snapshot.ts";
@@ -40,7 +41,17 @@ export type PendingSnapshot =
       readonly description: number;
       readonly bytes: Uint8Array;
       readonly before: number;
+      readonly whole: (Ranges & { readonly total: number }) | undefined;
     }
+  | ({
+      readonly kind: "transfer";
+      readonly description: number;
+      readonly writes: boolean;
+      readonly position: number | undefined;
+      readonly appends: boolean;
+      readonly total: number;
+      readonly done: number;
+    } & Ranges)
   | {
       readonly kind: "poll";
       readonly items: readonly PollItem[];
@@ -145,9 +156,9 @@ export function snapshotOfPending(pending: Pending, open: OpenObjects): PendingS
       return { kind, description, addresses: [...addresses], lengths: [...lengths], remainingNs };
     }
     case "write": {
-      const { kind, bytes, sent, before } = pending;
+      const { kind, bytes, held, sent, before, whole } = pending;
       const description = open.description(pending.description);
-      return { kind, description, bytes: bytes.slice(sent), before: before + sent };
+      return { kind, description, bytes: bytes.slice(sent, held), before: before + sent, whole };
     }
     case "poll": {
       const items = pending.items.map((item) => ({ ...item }));
@@ -161,6 +172,11 @@ export function snapshotOfPending(pending: Pending, open: OpenObjects): PendingS
     case "random": {
       const { kind, address, length, filled } = pending;
       return { kind, address, length, filled };
+    }
+    case "transfer": {
+      const { kind, addresses, lengths, writes, position, appends, total, done } = pending;
+      const description = open.description(pending.description);
+      return { kind, description, addresses, lengths, writes, position, appends, total, done };
     }
     case "fill": {
       const { kind, address, length, done, position, from, copied, result } = pending;

@@ -34,12 +34,12 @@ import { DT_DIR, DT_REG, S_IFCHR, S_IFMT } from "../../../src/abi/stat.ts";
 import { DeviceFileSystem } from "../../../src/fs/devfs/devfs.ts";
 import { MemoryFileSystem } from "../../../src/fs/memfs/memfs.ts";
 import { ProcFileSystem } from "../../../src/fs/procfs/procfs.ts";
+import { BLOCKED } from "../../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../../src/kernel/descriptors.ts";
 import * as files from "../../../src/kernel/operations/files.ts";
 import * as io from "../../../src/kernel/operations/io.ts";
 import * as names from "../../../src/kernel/operations/names.ts";
 import { OutputStream } from "../../../src/kernel/streams.ts";
-import { TRANSFER_BYTES } from "../../../src/limits.ts";
 import { emptyStat } from "../../../src/vfs/contracts.ts";
 import { BENEATH, FOLLOW, walk } from "../../../src/vfs/walk.ts";
 import { bytes, MEMORY, machine, putText, SimulatedHost, Sink, spawn, textAt, vector } from "../simulated.ts";
@@ -273,7 +273,7 @@ test("/dev/stdout is the process's own standard output", () => {
 
 test("vectors: several ranges, the short end, ranges outside, one transfer at most", () => {
   const one = system();
-  const { thread, open, program } = one;
+  const { thread, open } = one;
   const fd = open("f", O_RDWR | O_CREAT);
   putText(one, 0, "abcdef");
   assert.equal(io.write(thread, fd, vector([0, 2], [0, 0], [3, 3])), 5);
@@ -282,9 +282,25 @@ test("vectors: several ranges, the short end, ranges outside, one transfer at mo
   assert.equal(io.write(thread, fd, vector([MEMORY - 1, 2])), -EFAULT);
   assert.equal(io.pread(thread, fd, vector([MEMORY, 1]), 0), -EFAULT);
   assert.equal(io.pread(thread, fd, vector([0, 2], [MEMORY, 1]), 0), 2);
-  assert.equal(io.pwrite(thread, fd, vector([0, 900_000], [0, 900_000]), 0), TRANSFER_BYTES);
+});
+
+test("what is more than one handler moves follows in parts, and counts as one call", () => {
+  const { made, thread, open, program, process } = system();
+  const fd = open("f", O_RDWR | O_CREAT);
+  const references = process.descriptors.get(fd)?.description.references;
+  for (let i = 0; i < 900_000; i++) program.memory.bytes[i] = i % 251;
+  assert.equal(io.pwrite(thread, fd, vector([0, 900_000], [0, 900_000], [MEMORY, 1]), 0), BLOCKED);
+  made.host.run(made.kernel);
+  assert.deepEqual(program.resumed, [1_800_000]);
   program.memory.bytes.fill(1);
-  assert.equal(io.pread(thread, fd, vector([0, TRANSFER_BYTES * 2]), 0), TRANSFER_BYTES);
+  assert.equal(io.pread(thread, fd, vector([0, 1_900_000]), 0), BLOCKED);
+  // Others had their turn meanwhile: one of them made the file shorter.
+  assert.equal(files.truncateFd(thread, fd, 1_500_000), 0);
+  made.host.run(made.kernel);
+  assert.deepEqual(program.resumed, [1_800_000, 1_500_000]);
+  const wrong = program.memory.bytes.subarray(0, 1_500_000).findIndex((byte, i) => byte !== (i % 900_000) % 251);
+  assert.equal(wrong, -1);
+  assert.equal(process.descriptors.get(fd)?.description.references, references);
 });
 
 test("positions: negative is EINVAL, beyond what a file can hold EFBIG or EINVAL", () => {
