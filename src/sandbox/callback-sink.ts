@@ -11,8 +11,7 @@ export class CallbackSink implements OutputSink {
   readonly collected = new Collector();
   readonly #callback: ((piece: string) => unknown) | undefined;
   readonly #fail: (error: unknown) => void;
-  /** A character may be cut by two pieces: the decoder keeps its first bytes. */
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  #decoder: TextDecoder | undefined;
   #waiting = new Collector();
   #done: (bytes: number) => void = () => {};
   #pending: Promise<void> | undefined;
@@ -35,7 +34,7 @@ export class CallbackSink implements OutputSink {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#callback !== undefined && this.#pending === undefined) this.#hand(this.#decoder.decode(), 0);
+    if (this.#callback !== undefined && this.#pending === undefined) this.#hand(this.#text(), 0);
   }
 
   /** Resolves when the callback has had everything. */
@@ -44,7 +43,13 @@ export class CallbackSink implements OutputSink {
   }
 
   #give(bytes: Uint8Array): void {
-    this.#hand(this.#decoder.decode(bytes, { stream: true }), bytes.byteLength);
+    this.#hand(this.#text(bytes), bytes.byteLength);
+  }
+
+  /** A character may be cut by two pieces: the decoder keeps its first bytes. Without bytes: what is left of one. */
+  #text(bytes?: Uint8Array): string {
+    this.#decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
+    return this.#decoder.decode(bytes, { stream: bytes !== undefined });
   }
 
   #hand(piece: string, bytes: number): void {
@@ -58,7 +63,7 @@ export class CallbackSink implements OutputSink {
     const waiting = this.#waiting;
     this.#waiting = new Collector();
     if (waiting.length > 0) this.#give(waiting.bytes());
-    if (this.#ended && this.#pending === undefined) this.#hand(this.#decoder.decode(), 0);
+    if (this.#ended && this.#pending === undefined) this.#hand(this.#text(), 0);
   }
 
   #call(piece: string): Promise<unknown> | undefined {

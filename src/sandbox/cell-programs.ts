@@ -24,6 +24,9 @@ export type CellProgramsOptions = {
   readonly second: SecondCell;
 };
 
+/** A program that can be started, and the channel of its module in the cell. */
+export type ReadyProgram = { readonly program: Program; readonly module: number };
+
 export class CellPrograms {
   readonly #options: CellProgramsOptions;
   readonly #modules: Map<string, Promise<number>>;
@@ -31,6 +34,7 @@ export class CellPrograms {
   /** Commands of the image that were run, and what names their files. */
   readonly #commands = new Map<string, Program>();
   readonly #fingerprints = new Map<Program, string>();
+  readonly #ready = new Map<string, ReadyProgram>();
   #sending: Promise<unknown> = Promise.resolve();
 
   constructor(options: CellProgramsOptions) {
@@ -38,11 +42,18 @@ export class CellPrograms {
     this.#modules = new Map([...options.modules].map(([key, channel]) => [key, Promise.resolve(channel)]));
   }
 
-  /** A program ready to be run, and the channel of its module in the cell. ProgramNotFound, NotRunnable, ModuleRefused. */
-  async prepare(given: string | LoadedProgram): Promise<{ program: Program; module: number }> {
+  /** A command of the image that was run before: nothing of it has to be waited for. */
+  ready(given: string | LoadedProgram): ReadyProgram | undefined {
+    return typeof given === "string" ? this.#ready.get(given) : undefined;
+  }
+
+  /** Make a program ready. ProgramNotFound, NotRunnable, ModuleRefused. */
+  async prepare(given: string | LoadedProgram): Promise<ReadyProgram> {
     const program = given instanceof LoadedProgram ? given.program : await this.#find(given);
     const [module] = await Promise.all([this.#module(given, program), this.#support(program)]);
-    return { program, module };
+    const ready = { program, module };
+    if (typeof given === "string" && this.#commands.get(given) === program) this.#ready.set(given, ready);
+    return ready;
   }
 
   /** What a name means is looked up once for commands of the image: the sandbox has its files as they were. */

@@ -96,7 +96,6 @@ export class GuestProcess implements ChannelOwner {
   readonly started: Promise<void>;
   /** Rejects when the cell is gone for another reason than a limit of this process. */
   readonly exited: Promise<ExitResult>;
-  readonly stdin: Stdin;
   readonly #link: CellLink;
   readonly #channel: number;
   readonly #memoryBytes: number;
@@ -104,6 +103,7 @@ export class GuestProcess implements ChannelOwner {
   readonly #start = performance.now();
   readonly #sinks: Readonly<Record<1 | 2, OutputSink>>;
   readonly #windows: Readonly<Record<1 | 2, OutputWindow>>;
+  #stdin: Stdin | undefined;
   readonly #settleStarted: PromiseWithResolvers<void>;
   readonly #settleExited: PromiseWithResolvers<ExitResult>;
   #outputLeft: number;
@@ -133,11 +133,22 @@ export class GuestProcess implements ChannelOwner {
     this.#channel = link.open(this);
     this.#sinks = { 1: sinks.stdout, 2: sinks.stderr };
     this.#windows = { 1: new OutputWindow(this.#granting(1)), 2: new OutputWindow(this.#granting(2)) };
-    this.stdin = new Stdin(link, this.#channel);
     // With what is known of its input by then, as that there is none.
     link.gather();
     link.send({ type: DOWN.SPAWN, channel: this.#channel, payload: request });
     if (limits.wallMs !== undefined) this.#wallTimer = setTimeout(() => this.stop("time"), limits.wallMs);
+  }
+
+  /** Made when it is first asked for: most runs have no input. */
+  get stdin(): Stdin {
+    this.#stdin ??= new Stdin(this.#link, this.#channel);
+    if (this.#over) this.#stdin.destroy();
+    return this.#stdin;
+  }
+
+  /** There is no input, and `stdin` is never used. */
+  endInput(): void {
+    this.#link.send({ type: DOWN.STDIN_END, channel: this.#channel, payload: undefined });
   }
 
   get over(): boolean {
@@ -227,7 +238,7 @@ export class GuestProcess implements ChannelOwner {
     this.#over = true;
     clearTimeout(this.#wallTimer);
     clearInterval(this.#killTimer);
-    this.stdin.destroy();
+    this.#stdin?.destroy();
     this.#sinks[1].end();
     this.#sinks[2].end();
   }

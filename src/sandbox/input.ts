@@ -4,13 +4,21 @@
 import type { Writable } from "node:stream";
 import type { Input } from "./run-options.ts";
 
+/** Who is fed. */
+export interface Fed {
+  readonly stdin: Writable;
+  /** There is no input, and `stdin` is never used. */
+  endInput(): void;
+}
+
 /** Start feeding; the answer stops it. `fail` hears what the caller's own stream throws. */
-export function feed(stdin: Writable, input: Input, fail: (error: unknown) => void): () => void {
+export function feed(guest: Fed, input: Input, fail: (error: unknown) => void): () => void {
   if (typeof input === "string" || input instanceof Uint8Array) {
-    if (input.length === 0) stdin.end();
-    else stdin.end(input);
+    if (input.length === 0) guest.endInput();
+    else guest.stdin.end(input);
     return () => {};
   }
+  const { stdin } = guest;
   const iterator = input[Symbol.asyncIterator]();
   let over = false;
   const pump = async () => {

@@ -134,7 +134,7 @@ export class Sandbox implements AsyncDisposable {
         : { ...started, stdout: "", stderr: "" };
     }
     const guest = started;
-    const stopFeeding = feed(guest.stdin, options.stdin ?? "", failure.reject);
+    const stopFeeding = feed(guest, options.stdin ?? "", failure.reject);
     const onAbort = () => failure.reject(policy.signal?.reason);
     policy.signal?.addEventListener("abort", onAbort);
     if (policy.signal?.aborted) onAbort();
@@ -205,7 +205,8 @@ export class Sandbox implements AsyncDisposable {
     }
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const begun = performance.now();
-    const { program, module } = await this.#inTime(run, this.#programs.prepare(given));
+    const ready = this.#programs.ready(given);
+    const { program, module } = ready ?? (await this.#inTime(run, this.#programs.prepare(given)));
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const argv = [program.name, ...argumentsOf(program, args, run.cwd)];
     const request = {

@@ -5,10 +5,14 @@
 import type { ByteString } from "../abi/byte-string.ts";
 import { OptionError } from "./errors.ts";
 
+/** Its bytes are its characters. */
+const ASCII = /^[ -~]*$/;
+
 /** UTF-8 bytes of a text, as a ByteString. OptionError for NUL and lone surrogates, which no path or argument has. */
 export function toBytes(text: string, option: string): ByteString {
   if (typeof text !== "string") throw new OptionError(option, "a string", text);
   if (text.includes("\0")) throw new OptionError(option, "a string without NUL", text);
+  if (ASCII.test(text)) return text as ByteString;
   if (!text.isWellFormed()) throw new OptionError(option, "well-formed Unicode", text);
   return Buffer.from(text, "utf8").toString("latin1") as ByteString;
 }
