@@ -29,6 +29,9 @@ export type Suite = {
 const TOOLS = "busybox,findutils,diffutils,gawk,coreutils,grep,sed,bash";
 const BEYOND = /require_root_|expensive_|mkfs|require_gcc_|strace|gdb|require_controlling|perl|valgrind|smack|selinux/;
 
+/** What zlib's makefile builds to test itself: with offsets of the machine's size, and of 64 bits. */
+const ZLIB_TESTS = ["example", "minigzip", "example64", "minigzip64"];
+
 /** The scripts among `names` that source gnulib's init.sh and ask for nothing beyond. */
 const scripts = (source: string, pattern: string) =>
   globSync(pattern, { cwd: source })
@@ -162,6 +165,32 @@ export const SUITES: ReadonlyMap<string, Suite> = new Map<string, Suite>([
   ],
   ["xz", { ...gnulib("xz", ""), tests: (source) => readdirSync(join(source, "tests/files")).filter(isXz).sort() }],
   ["mawk", { ...gnulib("mawk", ""), tests: () => ["mawktest"], seconds: 60 }],
+  [
+    "bzip2",
+    {
+      ...gnulib("bzip2", ""),
+      tests: () => ["compress", "decompress"].flatMap((how) => [1, 2, 3].map((number) => `${how}-sample${number}`)),
+    },
+  ],
+  [
+    "zlib",
+    {
+      ...gnulib("zlib", ""),
+      made: { build: [["make", "-j{jobs}", "libz.a", ...ZLIB_TESTS]], programs: ZLIB_TESTS },
+      tests: () => ZLIB_TESTS,
+    },
+  ],
+  ["figlet", { ...gnulib("figlet", "", 300), tests: () => ["001-026"] }],
+  [
+    "pcre2",
+    {
+      ...gnulib("pcre2", "", 120),
+      tests: (source) =>
+        [...readFileSync(join(source, "RunTest"), "latin1").matchAll(/^title(\d+)A?=/gm)].map(
+          ([, number = ""]) => number,
+        ),
+    },
+  ],
   [
     "busybox",
     {
