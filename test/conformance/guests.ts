@@ -64,7 +64,10 @@ const CASES = new Map<string, readonly Case[]>([
 ]);
 
 /** Guests that take more words than the others, natively and here. */
-const MORE_FLAGS = new Map<string, readonly string[]>([["linux/atomics", ["-latomic"]]]);
+const MORE_FLAGS = new Map<string, readonly string[]>([
+  ["linux/atomics", ["-latomic"]],
+  ["linux/cxx-20", ["-std=gnu++20", "-latomic"]],
+]);
 
 type Runner = (run: GuestRun) => Promise<GuestResult>;
 
