@@ -160,6 +160,35 @@ static int crossing(void) {
   return 9;
 }
 
+static int lets_go(void) {
+  must("hold", set(file, F_WRLCK, 0, 1));
+  must("write", write(ends[1], "x", 1));
+  usleep(200000);
+  return set(file, F_UNLCK, 0, 1);
+}
+
+/* Waits for two at first; when one of them lets go, the other one is left. */
+static int waits_for_two(void) {
+  must("hold", set(file, F_WRLCK, 20, 1));
+  must("write", write(ends[1], "x", 1));
+  return wait_for(file, F_WRLCK, 0, 15) == 0 ? 1 : errno == EDEADLK ? 2 : 3;
+}
+
+/* Who waits last closes the circle, or is the first of it to look again: one of two is told. */
+static void circle(void) {
+  char byte;
+  must("hold", set(file, F_WRLCK, 10, 1));
+  int first = in_child(lets_go);
+  must("read", read(ends[0], &byte, 1));
+  int second = in_child(waits_for_two);
+  must("read", read(ends[0], &byte, 1));
+  usleep(20000);
+  int told = wait_for(file, F_WRLCK, 20, 1) != 0 && errno == EDEADLK;
+  set(file, F_UNLCK, 0, 0);
+  told += ended(second) == 2;
+  printf("told of a circle %d, %d\n", told, ended(first));
+}
+
 static void ignore(int signal) { (void)signal; }
 
 static void waiting(void) {
@@ -184,6 +213,7 @@ static void waiting(void) {
   printf("deadlock %d %d\n", result, errno == EDEADLK);
   set(file, F_UNLCK, 0, 0);
   printf("the other %d\n", ended(child));
+  circle();
 
   child = in_child(dies_holding);
   ended(child);

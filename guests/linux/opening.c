@@ -175,7 +175,23 @@ static void in_memory(void) {
   report("too long a name", memfd_create(longest, 0));
 }
 
+static void without_a_trace(void) {
+  close(must("own", open("mine", O_RDWR | O_CREAT, 0644)));
+  close(must("other", open("other", O_RDWR | O_CREAT, 0644)));
+  must("chown", chown("mine", 1000, 1000));
+  must("seteuid", seteuid(1000));
+  report_open("O_NOATIME of one's own", open("mine", O_RDONLY | O_NOATIME));
+  report_open("O_NOATIME of another's", open("other", O_RDONLY | O_NOATIME));
+  must("seteuid", seteuid(0));
+  report_open("O_NOATIME of anybody's", open("mine", O_RDONLY | O_NOATIME));
+  static char text[32];
+  int most = must("pipe-max-size", open("/proc/sys/fs/pipe-max-size", O_RDONLY));
+  must("read", read(most, text, sizeof text - 1));
+  printf("largest pipe %s", text);
+}
+
 int main(void) {
+  without_a_trace();
   paths();
   resolving();
   nameless();

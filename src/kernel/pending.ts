@@ -23,7 +23,7 @@ import type { PosixMessage, PosixQueue } from "./ipc/posix-queues.ts";
 import { operate, type SemaphoreOperation, type SemaphoreSet } from "./ipc/semaphores.ts";
 import { inBackground } from "./job-control.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Lock, remember } from "./locks.ts";
+import { deadlock, type Lock, remember } from "./locks.ts";
 import { attemptTransfer, gather, type PendingTransfer, type Ranges } from "./long-transfers.ts";
 import { type OwnedFutex, takeOver } from "./owned-futexes.ts";
 import { PipeReadEnd, PipeWriteEnd } from "./pipe.ts";
@@ -477,7 +477,9 @@ function attemptLock({ thread, description, lock }: PendingLock): Outcome {
   if (!open) return -EBADF;
   const outcome = kernel.locks.take(inode, lock);
   if (outcome === 0) remember(kernel.locks, lock);
-  return outcome === -EAGAIN ? BLOCKED : outcome;
+  if (outcome !== -EAGAIN) return outcome;
+  // Another stands in the way than when it began to wait, and that one may wait for this.
+  return (lock.kind === "process" && deadlock(kernel.locks, inode, lock)) || BLOCKED;
 }
 
 function attemptOpen({ thread, description, closeOnExec, seen }: PendingOpen): Outcome {

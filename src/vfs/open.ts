@@ -3,12 +3,13 @@
  * open file description. O_APPEND, O_NONBLOCK, O_CLOEXEC and O_PATH are the kernel's; umask is already applied.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EROFS, EXDEV } from "../abi/errno.ts";
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM, EROFS, EXDEV } from "../abi/errno.ts";
 import {
   O_ACCMODE,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
+  O_NOATIME,
   O_NOFOLLOW,
   O_RDONLY,
   O_TRUNC,
@@ -117,6 +118,7 @@ export function openExisting(context: WalkContext, location: Location, flags: nu
   const denied = mayAccess(context, inode, want) || (inode.personal?.admit(context) ?? 0);
   if (denied < 0) return denied;
   if (changes && location.mount.readOnly) return -EROFS;
+  if ((flags & O_NOATIME) !== 0 && !owns(context, inode)) return -EPERM;
   if (truncate && inode.type === S_IFREG) {
     const error = inode.fs.setattr(inode, { size: 0 });
     if (error < 0) return error;
@@ -125,6 +127,12 @@ export function openExisting(context: WalkContext, location: Location, flags: nu
     return found;
   }
   return opened(location, flags, false);
+}
+
+/** Only they may read a file without a trace (O_NOATIME). */
+function owns({ credentials, mounts }: WalkContext, inode: Inode): boolean {
+  const { uid } = credentials;
+  return uid === 0 || (inode.fs.stat(inode, mounts.scratch) === 0 && mounts.scratch.uid === uid);
 }
 
 const CREATED = 1;

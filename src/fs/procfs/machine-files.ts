@@ -2,7 +2,7 @@
  * Layer: fs/procfs. What the files of the whole machine say, in the formats of Linux's fs/proc/*.c (proc_meminfo(5),
  * proc_stat(5), proc_sys(5) and their kin). It must not know how they are read.
  */
-import { POSIX_QUEUES, QUEUE_MESSAGE_BYTES, QUEUE_MESSAGES } from "../../limits.ts";
+import { PIPE_MOST_BYTES, POSIX_QUEUES, QUEUE_MESSAGE_BYTES, QUEUE_MESSAGES } from "../../limits.ts";
 import type { KernelFacts, MachineFacts } from "./facts.ts";
 import { hundredths, lockLine, sizeLine, ticks } from "./lines.ts";
 
@@ -109,6 +109,7 @@ export const MACHINE_FILES: ReadonlyMap<string, (facts: KernelFacts) => string> 
   ["sys/fs/nr_open", ({ machine }) => `${machine.descriptorLimit}\n`],
   ["sys/fs/overflowuid", () => "65534\n"],
   ["sys/fs/overflowgid", () => "65534\n"],
+  ["sys/fs/pipe-max-size", () => `${PIPE_MOST_BYTES}\n`],
   ["sys/fs/mqueue/queues_max", () => `${POSIX_QUEUES}\n`],
   ["sys/fs/mqueue/msg_default", () => `${QUEUE_MESSAGES}\n`],
   ["sys/fs/mqueue/msg_max", () => `${QUEUE_MESSAGES}\n`],
