@@ -46,6 +46,8 @@ export class FileRequests {
   readonly #writer: FrameWriter;
   readonly #uploads = new Map<number, Upload>();
   readonly #stat = emptyStat();
+  /** A long directory that is being listed: what comes next. From its beginning, a piece would cost all those before it. */
+  #listing: { readonly path: ByteString; readonly next: number; readonly file: OpenFile } | undefined = undefined;
   readonly #adopt: (file: Location, module: number) => number;
 
   /** `adopt` lets a file start a module that was sent: 0 or -errno. */
@@ -177,17 +179,33 @@ export class FileRequests {
   }
 
   #list(path: ByteString, from: number): FileReply | number {
-    const opened = openAt(this.#context, this.#root, path, O_RDONLY | O_DIRECTORY, 0, FOLLOW);
-    if (typeof opened === "number") return opened;
-    const entries = opened.file.entries(from, LIST_ENTRIES);
-    opened.file.close();
+    const file = this.#goOn(path, from) ?? this.#opened(path);
+    if (typeof file === "number") return file;
+    let entries = file.entries(from, LIST_ENTRIES);
+    while (entries === -EAGAIN) entries = file.entries(from, LIST_ENTRIES);
+    const last = typeof entries === "number" || entries.length < LIST_ENTRIES ? undefined : entries.at(-1);
+    if (last === undefined) file.close();
+    else this.#listing = { path, next: last.next, file };
     if (typeof entries === "number") return entries;
-    const last = entries.at(-1);
     return {
       op: "list",
       entries: entries.map(({ name, type }) => ({ name, type: typeOfEntry(type) })),
-      next: entries.length < LIST_ENTRIES || last === undefined ? 0 : last.next,
+      next: last?.next ?? 0,
     };
+  }
+
+  #opened(path: ByteString): OpenFile | number {
+    const opened = openAt(this.#context, this.#root, path, O_RDONLY | O_DIRECTORY, 0, FOLLOW);
+    return typeof opened === "number" ? opened : opened.file;
+  }
+
+  /** The directory whose last piece was told last, where this is the next one. Any other is closed. */
+  #goOn(path: ByteString, from: number): OpenFile | undefined {
+    const kept = this.#listing;
+    this.#listing = undefined;
+    if (kept?.path === path && kept.next === from) return kept.file;
+    kept?.file.close();
+    return undefined;
   }
 
   #links(target: ByteString, paths: readonly ByteString[]): number {

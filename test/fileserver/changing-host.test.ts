@@ -21,7 +21,7 @@ import {
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { ByteString } from "../../src/abi/byte-string.ts";
-import { ENAMETOOLONG, ENOENT } from "../../src/abi/errno.ts";
+import { EAGAIN, ENAMETOOLONG, ENOENT } from "../../src/abi/errno.ts";
 import { O_DIRECTORY, O_RDONLY, O_RDWR, O_WRONLY } from "../../src/abi/fcntl.ts";
 import { S_IFDIR, S_IFREG } from "../../src/abi/stat.ts";
 import type { HostFileSystem } from "../../src/fs/hostfs/hostfs.ts";
@@ -257,7 +257,9 @@ describe("a host whose directories are strange", () => {
     }
     // Back to its beginning, and on.
     for (const from of [0, 5, 19_999, 12_000]) {
-      const entries = open[7]?.entries(from, 1);
+      let entries = open[7]?.entries(from, 1);
+      // As far as that, in two steps.
+      if (entries === -EAGAIN) entries = open[7]?.entries(from, 1);
       assert.equal(typeof entries === "object" && entries[0]?.next, from + 1);
     }
     for (const directory of open) directory.close();

@@ -2,7 +2,7 @@
  * Layer: fs/hostfs. An open directory of the host: entries come in batches, each with its attributes, so that looking at
  * every file listed needs no further question. Cookies count entries from the start of the listing.
  */
-import { ENOENT, EPERM } from "../../abi/errno.ts";
+import { EAGAIN, ENOENT, EPERM } from "../../abi/errno.ts";
 import { POLLIN } from "../../abi/poll.ts";
 import { DT_UNKNOWN, S_IFMT } from "../../abi/stat.ts";
 import { HOST_ENTRIES } from "../../limits.ts";
@@ -34,7 +34,10 @@ export class HostListing extends OpenedDirectory<HostInode> {
     return POLLIN;
   }
 
-  /** From the start the host is asked anew, as after rewinddir(3). */
+  /**
+   * From the start the host is asked anew, as after rewinddir(3). -EAGAIN on the way to a place far behind: a million entries are
+   * asked for in many calls, each of which begins where the one before it ended.
+   */
   entries(from: number, limit: number): readonly DirectoryEntry[] | number {
     if (this.inode.parent === undefined && this.inode !== this.#fs.root) return -ENOENT;
     if (from === 0 || from < this.#base) {
@@ -44,7 +47,9 @@ export class HostListing extends OpenedDirectory<HostInode> {
       const error = this.#more(this.#begun);
       if (error < 0) return error;
     }
+    const begin = this.#base;
     while (!this.#ended && from >= this.#base + this.#entries.length) {
+      if (this.#base + this.#entries.length - begin > HOST_ENTRIES) return -EAGAIN;
       const error = this.#more(false);
       if (error < 0) return error;
     }
