@@ -35,6 +35,7 @@ static void paths(void) {
   must("mkdir", mkdir("d", 0755));
   must("inner", open("d/inner", O_CREAT | O_RDWR, 0644));
   int path = must("O_PATH", open("file", O_PATH));
+  report("mapped", mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, path, 0) == MAP_FAILED ? -1 : 0);
   report("read", read(path, text, 1));
   report("write", write(path, "x", 1));
   report("seek", lseek(path, 0, SEEK_SET));

@@ -28,13 +28,18 @@ const CLOCKS: readonly (number | undefined)[] = [
   clocks.CLOCK_REALTIME, // CLOCK_TAI
 ];
 
+/** Below zero are clocks of a process or thread: the kernel's own, or none. */
+function clockOf(id: number): number {
+  return id < 0 ? id : (CLOCKS[id] ?? -1);
+}
+
 export function sys_clock_gettime(thread: Thread, id: number, address: number): Outcome {
-  const outcome = clockRead(thread, CLOCKS[id] ?? -1, time);
+  const outcome = clockRead(thread, clockOf(id), time);
   return outcome < 0 ? outcome : putTime(thread, address >>> 0);
 }
 
 export function sys_clock_getres(thread: Thread, id: number, address: number): Outcome {
-  const outcome = clockResolution(thread, CLOCKS[id] ?? -1, time);
+  const outcome = clockResolution(thread, clockOf(id), time);
   if (outcome < 0 || address === 0) return outcome;
   return putTime(thread, address >>> 0);
 }
@@ -46,8 +51,8 @@ function putTime(thread: Thread, address: number): Outcome {
 }
 
 /** Nobody sets the host's clock: EPERM for clocks there are. */
-export function sys_clock_settime(_thread: Thread, id: number): Outcome {
-  return CLOCKS[id] === undefined ? -EINVAL : -EPERM;
+export function sys_clock_settime(thread: Thread, id: number): Outcome {
+  return clockResolution(thread, clockOf(id), time) || -EPERM;
 }
 
 /** gettimeofday(2); the time zone is always UTC's zeros. */

@@ -6,6 +6,7 @@
  * does to its own memory is never refused, but what it writes where it may not never reaches anybody else.
  */
 import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM, EOVERFLOW, EPERM } from "../../abi/errno.ts";
+import { O_PATH } from "../../abi/fcntl.ts";
 import * as mman from "../../abi/mman.ts";
 import { S_IFCHR, S_IFREG } from "../../abi/stat.ts";
 import type { GuestMemory } from "../../mem/guest-memory.ts";
@@ -160,7 +161,7 @@ export function see(thread: Thread, at: Place, view: View): Outcome {
 }
 
 function mayMap(description: OpenDescription | undefined, shared: boolean, protection: number): number {
-  if (description === undefined) return -EBADF;
+  if (description === undefined || (description.flags & O_PATH) !== 0) return -EBADF;
   if (!description.readable) return -EACCES;
   if (description.file.inode.type !== S_IFREG && !isZeros(description)) return -ENODEV;
   if (!shared || (protection & mman.PROT_WRITE) === 0) return 0;

@@ -7,18 +7,32 @@ import { EINVAL } from "../../abi/errno.ts";
 import type { WallTime } from "../../wait/clock.ts";
 import type { Outcome } from "../contracts.ts";
 import { parked } from "../pending.ts";
-import type { Thread } from "../process.ts";
+import type { Process, Thread } from "../process.ts";
 
 const NS_PER_S = 1_000_000_000;
 /** Times beyond end there (include/linux/ktime.h): 292 years. */
 export const KTIME_MAX = 2 ** 63;
 
 /** The step of a clock: 1 ns for all, as Linux says with high-resolution timers. 0 or -EINVAL. */
-export function clockResolution(_thread: Thread, id: number, out: WallTime): Outcome {
-  if (!Number.isInteger(id) || id < CLOCK_REALTIME || id > CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
+export function clockResolution(thread: Thread, id: number, out: WallTime): Outcome {
+  if (!Number.isInteger(id) || id > CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
+  if (id < CLOCK_REALTIME && processOfClock(thread, id) === undefined) return -EINVAL;
   out.seconds = 0;
   out.nanoseconds = 1;
   return 0;
+}
+
+/** What clock_getcpuclockid(3) makes clocks of (kernel/time/posix-cpu-timers.c): a number, inverted, above three bits. */
+const CPUCLOCK_PERTHREAD = 4;
+const CPUCLOCK_SCHED = 2;
+
+/** Whose CPU time such a clock tells; a thread is one's own. */
+function processOfClock({ process }: Thread, id: number): Process | undefined {
+  const number = ~(id >> 3);
+  if ((id & 3) !== CPUCLOCK_SCHED) return undefined;
+  if (number === 0) return process;
+  if ((id & CPUCLOCK_PERTHREAD) === 0) return process.kernel.process(number);
+  return process.threads.some(({ tid, exited }) => tid === number && !exited) ? process : undefined;
 }
 
 /** The time of a clock. The CPU clocks tell what the process used, a thread's too. 0 or -EINVAL. */
@@ -36,8 +50,13 @@ export function clockRead(thread: Thread, id: number, out: WallTime): Outcome {
       thread.process.kernel.scheduler.charge(thread.process);
       split(thread.process.cpuNs, out);
       return 0;
-    default:
-      return -EINVAL;
+    default: {
+      const process = id < CLOCK_REALTIME ? processOfClock(thread, id) : undefined;
+      if (process === undefined) return -EINVAL;
+      if (process === thread.process) process.kernel.scheduler.charge(process);
+      split(process.cpuNs, out);
+      return 0;
+    }
   }
 }
 
