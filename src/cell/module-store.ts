@@ -36,7 +36,7 @@ export class ModuleStore {
       module.chunks.length = 0;
       throw new ModuleUnwelcome(`the module has more than ${MODULE_BYTES} bytes (limit: module bytes)`);
     }
-    // A frame that came in pieces was put together in bytes of its own.
+    // Bytes of the frame's own span their buffer (wire/decode.ts); others are a view of what the next chunk overwrites.
     module.chunks.push(bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice());
   }
 

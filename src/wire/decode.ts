@@ -13,7 +13,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Cuts chunks into frames and hands each to `deliver`. The bytes of a data frame may be a view into the pushed chunk:
- * who reuses the chunk's buffer, or keeps a few bytes of it for long, copies them.
+ * who reuses the chunk's buffer, or keeps a few bytes of it for long, copies them. Bytes that span a buffer are the frame's own:
+ * those of a chunk that is one payload and all of its buffer are copied here.
  */
 class Decoder {
   readonly #formats: ReadonlyMap<number, Format>;
@@ -68,7 +69,7 @@ class Decoder {
       }
       const left = this.#length - this.#payloadFilled;
       const take = Math.min(left, chunk.byteLength - at);
-      if (this.#payload === undefined && take === left) {
+      if (this.#payload === undefined && take === left && take < chunk.buffer.byteLength) {
         this.#finish(chunk.subarray(at, at + take));
       } else {
         this.#payload ??= new Uint8Array(this.#length);

@@ -153,6 +153,29 @@ test("data that lies whole in one chunk is not copied", () => {
   assert.equal(buffer, chunk.buffer);
 });
 
+test("bytes that span a buffer stay as they came, though the reader's one buffer is filled anew", () => {
+  const payload = new Uint8Array(1000).fill(7);
+  const frame = encodeDown({ type: DOWN.MODULE_DATA, channel: 1, payload });
+  // As the cell reads: the header comes at the end of one read, and the payload fills the next.
+  const buffer = new Uint8Array(payload.length);
+  const kept: Uint8Array[] = [];
+  const decoder = new DownDecoder((got) => {
+    if (got.type === DOWN.MODULE_DATA) kept.push(got.payload);
+  });
+  for (let round = 0; round < 2; round++) {
+    buffer.set(frame.subarray(0, HEADER_BYTES));
+    decoder.push(buffer.subarray(0, HEADER_BYTES));
+    buffer.set(frame.subarray(HEADER_BYTES));
+    decoder.push(buffer);
+    buffer.fill(0);
+  }
+  for (const bytes of kept) {
+    assert.equal(bytes.byteLength, bytes.buffer.byteLength);
+    assert.deepEqual(bytes, payload);
+  }
+  assert.equal(kept.length, 2);
+});
+
 test("a length beyond what the type may have is refused before anything is allocated", () => {
   upRefuses("length", raw(UP.STDOUT, 1, "", FRAME_BYTES + 1));
   upRefuses("length", raw(UP.STDOUT, 1, "", 0xffff_ffff));
