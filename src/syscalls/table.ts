@@ -159,7 +159,11 @@ const XATTR = [
 ];
 
 const TIME = by("kernel, host clock", [
-  partial("clock_gettime", "11 clocks over 4, and CPU time of processes; a thread's is its process's", time.sys_clock_gettime),
+  partial(
+    "clock_gettime",
+    "11 clocks over 4, and CPU time of processes; a thread's is its process's",
+    time.sys_clock_gettime,
+  ),
   partial("clock_getres", "always 1 ns", time.sys_clock_getres),
   partial("clock_nanosleep", "CPU clocks are EOPNOTSUPP", time.sys_clock_nanosleep, time.finishClockNanosleep),
   full("nanosleep", time.sys_nanosleep, time.finishNanosleep),
