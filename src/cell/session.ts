@@ -63,6 +63,8 @@ export class Session implements ExitListener {
   readonly #channels = new Map<number, Process>();
   readonly #running = new Map<Process, Running>();
   #world: World | undefined;
+  /** Something was asked of the world that stands. */
+  #inUse = false;
   readonly #flush = (): void => this.#writer.flush();
   /** A part in each turn of the event loop, while no process of the caller's runs. */
   readonly #tidy = (): void => {
@@ -164,7 +166,8 @@ export class Session implements ExitListener {
   }
 
   #boot(boot: BootRequest): void {
-    if (this.#world !== undefined) throw new Error("BOOT came twice");
+    // A cell that waits in a pool has booted as the last sandbox did: another may want another kernel.
+    if (this.#inUse) throw new Error("BOOT came when its kernel was in use");
     try {
       this.#world = this.#build(boot);
     } catch (error) {
@@ -212,6 +215,7 @@ export class Session implements ExitListener {
 
   get #theWorld(): World {
     if (this.#world === undefined) throw new Error("the caller asked for something before BOOT");
+    this.#inUse = true;
     return this.#world;
   }
 

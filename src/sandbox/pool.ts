@@ -1,10 +1,12 @@
 /**
- * Layer: sandbox. Cells that wait locked and verified, with programs already compiled, so that a sandbox is there in the
- * time of one round trip. It must not know what sandboxes do.
+ * Layer: sandbox. Cells that wait locked and verified, with programs already compiled, booted as the last sandbox was, so that one
+ * like it is there at once, and another in the time of one round trip. It must not know what sandboxes do.
  */
+import { bootRequest, sendBoot } from "./boot.ts";
 import type { CellLink } from "./cell-link.ts";
 import { sendProgram, startCell } from "./cell-start.ts";
 import { OptionError, SandboxClosed } from "./errors.ts";
+import { hostMounts } from "./host-mounts.ts";
 import { loadProgram } from "./load-program.ts";
 import type { LoadedProgram } from "./modules.ts";
 import { type Policy, parseSandboxOptions, record, type SandboxOptions } from "./options.ts";
@@ -24,6 +26,8 @@ interface WarmCell {
   readonly link: CellLink;
   /** Module names as a sandbox keys them, to their channels. */
   readonly modules: ReadonlyMap<string, number>;
+  /** What it has booted as, in JSON; undefined: it has not. */
+  readonly booted: string | undefined;
 }
 
 /** Ready cells. A cell serves one sandbox and is never used again; the pool replaces it. */
@@ -34,6 +38,8 @@ export class SandboxPool implements AsyncDisposable {
   readonly #programs: readonly LoadedProgram[];
   readonly #warm: WarmCell[] = [];
   readonly #warming = new Set<Promise<void>>();
+  /** What the next sandbox will be like, as far as anybody can tell: the last one. */
+  #likely: Policy;
   #closed = false;
   #failure: unknown;
 
@@ -45,6 +51,7 @@ export class SandboxPool implements AsyncDisposable {
     this.#size = options.size;
     this.#lock = options.lock;
     this.#programs = options.programs;
+    this.#likely = parseSandboxOptions({ lock: options.lock }, "/");
   }
 
   /** Resolves when every cell is ready. OptionError, LockUnavailable, ProgramNotFound, ModuleRefused as of a sandbox. */
@@ -81,6 +88,7 @@ export class SandboxPool implements AsyncDisposable {
     if (this.#closed) throw new SandboxClosed("the pool was closed");
     const policy = parseSandboxOptions({ lock: this.#lock, ...options }, process.cwd());
     if (policy.lock !== this.#lock) throw new OptionError("lock", `"${this.#lock}", as the pool's`, policy.lock);
+    this.#likely = policy;
     let warm = this.#warm.shift();
     while (warm !== undefined && warm.link.error !== undefined) warm = this.#warm.shift();
     warm?.link.cell.ref();
@@ -89,7 +97,15 @@ export class SandboxPool implements AsyncDisposable {
       await warm.link.close("it could not be given its limit of CPU time");
       warm = await this.#start(hardCpuSeconds(policy.limits));
     }
-    const sandbox = await bootSandbox(this.#services, policy, warm.link, warm.modules);
+    const booted = warm.booted !== undefined && warm.booted === bootedAs(policy);
+    const sandbox = await bootSandbox(
+      this.#services,
+      policy,
+      warm.link,
+      warm.modules,
+      undefined,
+      booted ? Promise.resolve() : undefined,
+    );
     // Not before the answer: starting a process takes the caller's thread a moment.
     setImmediate(() => this.#refill());
     return sandbox;
@@ -136,7 +152,9 @@ export class SandboxPool implements AsyncDisposable {
       for (const loaded of this.#programs) {
         modules.set(loaded.fingerprint, await sendProgram(this.#services, this.#lock, link, loaded));
       }
-      return { link, modules };
+      const booted = bootedAs(this.#likely);
+      if (booted !== undefined) await sendBoot(link, bootRequest(this.#likely, []));
+      return { link, modules, booted };
     } catch (error) {
       await link.close("a program could not be compiled");
       throw error;
@@ -145,6 +163,11 @@ export class SandboxPool implements AsyncDisposable {
 }
 
 const MAX_SIZE = 64;
+
+/** What a cell of a policy boots as, in JSON; undefined where that takes a file server. */
+function bootedAs(policy: Policy): string | undefined {
+  return hostMounts(policy).length > 0 ? undefined : JSON.stringify(bootRequest(policy, []));
+}
 
 /** What stands behind the watchdog of a sandbox with a limit of CPU time, in a cell that started without. */
 function limitCpu({ cell }: CellLink, policy: Policy): boolean {

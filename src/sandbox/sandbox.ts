@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
-import { sendBoot } from "./boot.ts";
+import { bootRequest, sendBoot } from "./boot.ts";
 import { CallbackSink } from "./callback-sink.ts";
 import type { CellLink } from "./cell-link.ts";
 import { CellPrograms } from "./cell-programs.ts";
@@ -301,7 +301,7 @@ export async function bootSandbox(
       const real = [...directories].map(([{ kind, at, overlay, ...how }, host]) => ({ ...how, host }));
       server = await link.cell.serve(real);
     }
-    await (booting ?? sendBoot(link, policy, served));
+    await (booting ?? sendBoot(link, bootRequest(policy, served)));
     const sandbox = new Sandbox(services, policy, link, server, modules, image);
     for (const mount of files) await sandbox.files.write(mount.at, await contentsOf(mount), { mode: 0o444 });
     await sandbox.layImage();
@@ -335,7 +335,7 @@ export async function startSandbox(services: Services, policy: Policy): Promise<
     cpuSeconds: hardCpuSeconds(policy.limits),
     ahead: (fresh) => {
       // Mounts of the host wait for a file server, and that for a cell which is known to be locked.
-      if (hostMounts(policy).length === 0) booting = sendBoot(fresh, policy, []);
+      if (hostMounts(policy).length === 0) booting = sendBoot(fresh, bootRequest(policy, []));
       booting?.catch(() => {});
     },
   });

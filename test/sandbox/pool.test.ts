@@ -27,7 +27,6 @@ test("ready cells are handed out with their programs compiled, and replaced", as
   const pool = await SandboxPool.create({ size: 2, programs: [program] }, services(fakes));
   assert.equal(pool.ready, 2);
   assert.ok(fakes[0]?.verified);
-  assert.equal(fakes[0]?.of(DOWN.BOOT).length, 0);
   const box = await pool.take({ env: { A: "1" } });
   assert.equal((await box.run(program)).exitCode, 0);
   assert.equal(fakes[0]?.of(DOWN.MODULE_END).length, 1);
@@ -38,6 +37,27 @@ test("ready cells are handed out with their programs compiled, and replaced", as
   await box.close();
   assert.ok(fakes.slice(0, 3).every(({ killed }) => killed));
   await assert.rejects(pool.take(), SandboxClosed);
+});
+
+test("a cell waits booted as the last sandbox was, and is booted anew for one that differs", async () => {
+  const fakes = cells(4);
+  const boots = () => fakes.map((cell) => cell.of(DOWN.BOOT).map(({ payload }) => payload.hostname));
+  const pool = await SandboxPool.create({ size: 1 }, services(fakes));
+  const own = (await pool.take()).close();
+  await turn();
+  await own;
+  assert.deepEqual(boots().slice(0, 2), [["linden"], ["linden"]]);
+  for (const [at, expected] of [
+    [1, ["linden", "other"]],
+    [2, ["other"]],
+  ] as const) {
+    const box = await pool.take({ hostname: "other" });
+    assert.deepEqual(boots()[at], expected);
+    assert.equal((await box.run(program)).exitCode, 0);
+    await box.close();
+    await turn();
+  }
+  await pool.close();
 });
 
 test("a cell that died while it waited is not handed out", async () => {

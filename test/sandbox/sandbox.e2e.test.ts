@@ -332,6 +332,25 @@ test("a pool hands out a locked sandbox with python compiled", { timeout: 60_000
   assert.equal((await box.run(...python("print('warm')"))).stdout, "warm\n");
 });
 
+test("a cell of a pool that booted as the last sandbox was serves one that differs, and keeps nothing of it", {
+  timeout: 60_000,
+}, async () => {
+  const look = python("import os; print(os.path.isdir('/small'), os.path.exists('/x'))");
+  await using pool = await SandboxPool.create({ size: 1, programs: ["python"] });
+  for (const [mounts, shown] of [
+    [{}, "False False\n"],
+    [{ "/small": { tmpfs: "64k" } }, "True False\n"],
+    [{ "/small": { tmpfs: "64k" } }, "True False\n"],
+    [{ "/small": { host: home } }, "True False\n"],
+    [{}, "False False\n"],
+  ] as const) {
+    while (pool.ready === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await using box = await pool.take({ mounts });
+    assert.equal((await box.run(...look)).stdout, shown);
+    await box.files.write("/x", "of this one alone");
+  }
+});
+
 test("a sandbox of a pool has its limit of CPU time in the host as well", { timeout: 60_000 }, async () => {
   await using pool = await SandboxPool.create({ size: 1 });
   await using box = await pool.take({ limits: { cpu: "30s" } });
