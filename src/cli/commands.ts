@@ -5,6 +5,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { didYouMean } from "../lockdown/nearest.ts";
 import type { LaunchedAhead } from "../sandbox/services.ts";
 import { print, say, statusOf } from "./output.ts";
 import { HELP, MAIN_HELP, parseMessage, UsageError } from "./usage.ts";
@@ -35,8 +36,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, ()
 ]);
 
 function help([command]: readonly string[]): number {
-  const text = command === undefined ? MAIN_HELP : HELP.get(command);
-  if (text === undefined) throw new UsageError("", `there is no command ${command}`);
+  const text = command === undefined || command === "--help" || command === "-h" ? MAIN_HELP : HELP.get(command);
+  if (text === undefined) throw unknownCommand(command ?? "");
   print(1, text);
   return 0;
 }
@@ -64,8 +65,12 @@ async function command(argv: readonly string[], launched: LaunchedAhead | undefi
   if (word === "--help" || word === "-h") return help([]);
   if (word === "--version" || word === "-V") return version();
   const load = COMMANDS.get(word);
-  if (load === undefined) throw new UsageError("", `there is no command ${word}`);
+  if (load === undefined) throw unknownCommand(word);
   return (await load())(rest, launched);
+}
+
+function unknownCommand(word: string): UsageError {
+  return new UsageError("", `there is no command ${word}${didYouMean(word, COMMANDS.keys())}`);
 }
 
 /** Node reads words as UTF-8 and puts U+FFFD for what is none: a file would not be found, a guest would get another word. */

@@ -18,6 +18,8 @@ import {
   simulateCall,
   type WrittenPolicy,
 } from "../lockdown/index.ts";
+import { didYouMean } from "../lockdown/nearest.ts";
+import { installedGuests } from "../sandbox/programs.ts";
 import { escapeText } from "../sandbox/text.ts";
 import { print } from "./output.ts";
 import { HELP, UsageError } from "./usage.ts";
@@ -99,13 +101,18 @@ function subjectOf(name: string): Subject {
 
 /** A program has no policy of its own: the cell's holds it, whatever it is. */
 function held(name: string): Subject {
-  if (name.endsWith(".wasm") && !existsSync(name)) throw new UsageError("explain", `${name}: there is no such program`);
-  const known = name.endsWith(".wasm");
+  const shown = escapeText(name, 200);
+  const isGuest = installedGuests(process.cwd()).some((guest) => guest.name === name);
+  if (name.endsWith(".wasm") ? !existsSync(name) : !isGuest) {
+    throw new UsageError(
+      "explain",
+      `${shown}: there is no such file, installed guest or policy of Linden's (${[...OWN.keys()].join(", ")})${didYouMean(name, OWN.keys())}`,
+    );
+  }
+  const native = isGuest ? `\nFor a native program of this name, "linden learn -- ${shown}" writes a policy.` : "";
   print(
     1,
-    known
-      ? `${escapeText(name, 200)} is a program: it reaches Linden's kernel alone, and that runs in a cell under the policy here.\n\n`
-      : `${escapeText(name, 200)} is no policy: ${[...OWN.keys()].join(", ")} or a file. As a guest it would run in a cell under the policy here;\nfor a native program, "linden learn -- ${escapeText(name, 200)}" writes a policy.\n\n`,
+    `${shown} is a ${isGuest ? "guest" : "program"}: it reaches Linden's kernel alone, and that runs in a cell under the policy here.${native}\n\n`,
   );
   return { name, policy: readPolicy(cell), data: cell };
 }

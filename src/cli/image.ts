@@ -43,7 +43,10 @@ export async function image(argv: readonly string[]): Promise<number> {
   if (word === "pack" && names[0] === LIBRARY && names.length === 1) return packLibrary(values.output);
   if (word === "pack" && names.length <= 1) return pack(names[0] ?? DEFAULT_IMAGE, values.output);
   if (word === "load" && names.length === 1) return load(names[0] ?? "", values.digest);
-  throw new UsageError("image", "say linden image build [NAME…], list, pack [NAME] or load FILE");
+  throw new UsageError(
+    "image",
+    `${positionals.join(" ")}${word === undefined ? "" : ": "}expected build [NAME…], list, pack [NAME] or load FILE`,
+  );
 }
 
 async function build(names: readonly string[]): Promise<number> {

@@ -111,7 +111,7 @@ function strictly<T>(work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new UsageError("run", parseMessage(error));
+    throw new UsageError("run", parseMessage(error, Object.keys(OPTIONS)));
   }
 }
 

@@ -11,7 +11,6 @@ import { findProgram } from "../sandbox/programs.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import type { SandboxProcess } from "../sandbox/sandbox-process.ts";
 import { defaultServices, type LaunchedAhead } from "../sandbox/services.ts";
-import { escapeText } from "../sandbox/text.ts";
 import { imageNames, isImageName } from "../store/image-names.ts";
 import { OutputLost, print, say } from "./output.ts";
 import { OwnTerminal } from "./own-terminal.ts";
@@ -85,17 +84,17 @@ async function withImage(request: RunRequest): Promise<{ request: RunRequest; na
     return { request, names: [options.image].flat().filter(isImageName).flatMap(imageNames) };
   const asked = { request, names: [] };
   if (program.includes("/") || program.endsWith(".wasm")) return asked;
-  const elsewhere = await findProgram(program, process.cwd()).then(
-    () => true,
-    (error: unknown) => !(error instanceof ProgramNotFound),
+  const missing = await findProgram(program, process.cwd()).then(
+    () => undefined,
+    (error: unknown) => (error instanceof ProgramNotFound ? error : undefined),
   );
-  if (elsewhere) return asked;
+  if (missing === undefined) return asked;
   const { builtImage } = await import("../store/index.ts");
   const { DEFAULT_IMAGE } = await import("../toolchain/index.ts");
   if ((await builtImage(DEFAULT_IMAGE)) === undefined) {
+    const end = missing.message.endsWith("?") ? "" : ".";
     throw new ProgramNotFound(
-      `${escapeText(program)}: no installed guest has this name (linden guests lists them), it is no path of a .wasm file, ` +
-        `and the image of a shell and its tools is not built: linden image build`,
+      `${missing.message}${end} The image of a shell and its tools is not built: linden image build`,
     );
   }
   return { request: { ...request, options: { ...options, image: DEFAULT_IMAGE } }, names: [DEFAULT_IMAGE] };

@@ -1,5 +1,7 @@
 /** Layer: cli. Every help text, and the error that shows one. It must not know sandboxes. */
 
+import { didYouMean } from "../lockdown/nearest.ts";
+
 /** Wrong words on the command line. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -11,9 +13,25 @@ export class UsageError extends Error {
   }
 }
 
-/** What Node's parser of options says, in one line, without its advice about "--", which is for other kinds of commands. */
-export function parseMessage(error: TypeError): string {
-  return error.message.replace(/\. To specify a positional.*$/s, "").replaceAll("\n", " ");
+/**
+ * What Node's parser of options says, in one line, without its advice about "--", which is for other kinds of commands.
+ * `known`: the command's options, for a hint at the one that was meant.
+ */
+export function parseMessage(error: TypeError, known: readonly string[] = []): string {
+  const [, option = "", what] =
+    /^Option '(?:-., )?(-[^' ]+).*' (argument is ambiguous|argument missing)/.exec(error.message) ?? [];
+  if (what === "argument missing") return `${option}: its value is missing`;
+  if (what !== undefined)
+    return `${option}: its value is missing, or begins with "-": ${option}=-… where that is meant`;
+  const [, unknown] = /^Unknown option '([^']+)'/.exec(error.message) ?? [];
+  const hint =
+    unknown === undefined
+      ? ""
+      : didYouMean(
+          unknown,
+          known.map((name) => `--${name}`),
+        );
+  return `${error.message.replace(/\. To specify a positional.*$/s, "").replaceAll("\n", " ")}${hint}`;
 }
 
 export const MAIN_HELP = `linden: run programs nobody trusts, in two layers
@@ -47,7 +65,9 @@ const RUN_HELP = `Usage: linden run [OPTIONS] PROGRAM [ARGS…]
 
 Runs PROGRAM in a fresh sandbox and exits as it does. PROGRAM is a .wasm file (a path, or a name ending in .wasm) or
 an installed guest ("linden guests"). A path is one of this machine's, except where an image was asked for and has a
-program at that absolute path. What stands after PROGRAM is the program's.
+program at that absolute path. What stands after PROGRAM is the program's. It sees the files of the sandbox and what is
+mounted, nothing else of this machine:
+  linden run -v .:/work:ro -w /work python script.py
 
 Files:
       --image NAME|DIRECTORY|FILE.tar

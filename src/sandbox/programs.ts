@@ -13,6 +13,7 @@
 import { constants, existsSync, readFileSync, realpathSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
+import { didYouMean } from "../lockdown/nearest.ts";
 import { ENTRIES, type Entry } from "../wire/frames.ts";
 import { LindenError, NotRunnable, OptionError, ProgramNotFound } from "./errors.ts";
 import KNOWN_GUESTS from "./guests.json" with { type: "json" };
@@ -51,6 +52,7 @@ export interface InstalledGuest extends Program {
 
 /** The first bytes of every WebAssembly module: magic and version 1. */
 const MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+const ELF = Buffer.from("\x7fELF", "latin1");
 const GUEST_NAME = /^[a-z0-9][a-z0-9._+-]{0,63}$/;
 
 /**
@@ -81,8 +83,14 @@ export async function findProgram(name: string, cwd: string, image?: Image): Pro
       throw new ProgramNotFound(`${name}: not installed; npm install ${packageName} brings it`);
     }
   }
+  const meant = existsSync(resolve(cwd, name))
+    ? `; did you mean "./${escapeText(name)}"?`
+    : didYouMean(
+        name,
+        installedGuests(cwd).map((each) => each.name),
+      );
   throw new ProgramNotFound(
-    `${escapeText(name)}: no guest of this name is installed (linden guests lists them), and it is no path of a .wasm file`,
+    `${escapeText(name)}: no guest of this name is installed (linden guests lists them), and it is no path of a .wasm file${meant}`,
   );
 }
 
@@ -218,7 +226,7 @@ async function checkModule(path: string, name: string): Promise<void> {
       const head = Buffer.alloc(MAGIC.length);
       const { bytesRead } = await file.read(head, 0, MAGIC.length, 0);
       if (bytesRead < MAGIC.length || !head.equals(MAGIC)) {
-        throw new NotRunnable(`${shown}: is no WebAssembly module (version 1)`);
+        throw new NotRunnable(`${shown}: is no WebAssembly module (version 1)${otherKind(path, head)}`);
       }
     } finally {
       await file.close();
@@ -229,6 +237,15 @@ async function checkModule(path: string, name: string): Promise<void> {
     if (code === "ENOENT" || code === "ENOTDIR") throw new ProgramNotFound(`${shown}: no such file`);
     throw new NotRunnable(`${shown}: cannot be read (${code})`);
   }
+}
+
+/** What is often taken for a program that runs here, and the way it does. */
+function otherKind(path: string, head: Buffer): string {
+  if (head.subarray(0, ELF.length).equals(ELF)) {
+    return `, but a native program: "linden cc" compiles its source for the sandbox, "linden jail" holds it as it is`;
+  }
+  if (head.subarray(0, 2).toString() !== "#!" && !/\.(js|lua|pl|py|rb|sh|tcl)$/.test(path)) return "";
+  return `, but a script: run its interpreter, with the script mounted, such as linden run -v .:/work:ro -w /work python script.py`;
 }
 
 /** The directory of an installed package: node_modules of `cwd` and above, then of Linden's own place and above. */

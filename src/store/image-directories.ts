@@ -19,7 +19,7 @@ export async function imageDirectories(text: string, root?: string): Promise<rea
       const directory = await builtImage(name, root);
       if (directory === undefined) {
         throw new StoreError(
-          `${name}: it is not built (linden image build ${name}), and no path with a "/"`,
+          `${name}: no image of this name is built; "linden image list" tells which there are, and a path has a "/" in it`,
           EXIT_MISSING,
         );
       }

@@ -36,8 +36,8 @@ function importing(module: string, name: string, signature: string): Uint8Array 
 /** The file's bytes, and what the message must say. */
 const FILES: readonly (readonly [name: string, bytes: Uint8Array | string, says: RegExp])[] = [
   ["empty", "", /WebAssembly/],
-  ["text", "#!/bin/sh\necho hello\n", /WebAssembly/],
-  ["an ELF file", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0), /WebAssembly/],
+  ["text", "#!/bin/sh\necho hello\n", /WebAssembly.*a script: run its interpreter/],
+  ["an ELF file", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0), /WebAssembly.*linden cc.*linden jail/],
   ["wrong magic", Uint8Array.from([0x00, 0x61, 0x73, 0x6e, ...HEADER.slice(4)]), /WebAssembly/],
   ["a later version", Uint8Array.from([...HEADER.slice(0, 4), 2, 0, 0, 0]), /version/],
   ["a component", Uint8Array.from([...HEADER.slice(0, 4), 0x0d, 0, 1, 0]), /component/],
@@ -88,6 +88,9 @@ describe("linden run", () => {
       isOneMessage(stderr, says);
       assert.deepEqual([status, stdout], [127, ""], program);
     }
+    writeFileSync(join(home, "script.py"), "print(1)\n");
+    isOneMessage(linden("run", "script.py").stderr, /did you mean "\.\/script\.py"\?/);
+    isOneMessage(linden("run", "./script.py").stderr, /a script: run its interpreter, with the script mounted/);
     mkdirSync(join(home, "directory.wasm"));
     const { status, stderr } = linden("run", "./directory.wasm");
     isOneMessage(stderr, /directory/);

@@ -88,7 +88,7 @@ test("mistakes are named, with the status of Linden's own failures", () => {
     [["--arch", "mips", small], /--arch mips: expected x64 or arm64/],
     [["--diff", small], /--diff takes two policies/],
     [[small, wide], /one policy at a time/],
-    [["none.wasm"], /none\.wasm: there is no such program/],
+    [["none.wasm"], /none\.wasm: there is no such file/],
   ] as const) {
     const { status, stderr } = explain(...args);
     assert.equal(status, 125, args.join(" "));
@@ -100,5 +100,20 @@ test("mistakes are named, with the status of Linden's own failures", () => {
 test("a program is told what holds it", () => {
   writeFileSync(join(scratch, "p.wasm"), "");
   assert.match(explain(join(scratch, "p.wasm")).stdout, /is a program.*in a cell under the policy here/);
-  assert.match(explain("python").stdout, /is no policy.*[\s\S]*linden learn -- python/);
+  assert.match(
+    explain("python").stdout,
+    /^python is a guest: .*in a cell under the policy here.*\n.*linden learn -- python/,
+  );
+});
+
+test("what is neither policy, file nor guest is no answer about another policy", () => {
+  for (const [word, says] of [
+    ["nobody-has-this", /no such file, installed guest or policy of Linden's \(cell, file-server, prefilter\)\n/],
+    ["cel", /did you mean "cell"\?\n/],
+    ["nothing.wasm", /nothing\.wasm: there is no such file/],
+  ] as const) {
+    const { status, stdout, stderr } = explain(word);
+    assert.match(stderr, says);
+    assert.deepEqual([status, stdout], [125, ""], word);
+  }
 });

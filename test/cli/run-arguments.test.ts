@@ -141,8 +141,15 @@ test("a policy file with a wrong value is named, and the value", () => {
 test("wrong words say so", () => {
   assert.throws(() => parse(), /which PROGRAM/);
   assert.throws(() => parse("--frob", "p"), /Unknown option '--frob'/);
-  assert.throws(() => parse("-m"), UsageError);
-  assert.throws(() => parse("--memory", "-1", "p"), /^UsageError: Option '--memory' argument is ambiguous\. [^\n]+$/);
+  assert.throws(
+    () => parse("--memroy", "1g", "p"),
+    /^UsageError: Unknown option '--memroy'; did you mean "--memory"\?$/,
+  );
+  assert.throws(() => parse("-m"), /^UsageError: --memory: its value is missing$/);
+  assert.throws(
+    () => parse("--memory", "-1", "p"),
+    /^UsageError: --memory: its value is missing, or begins with "-": [^\n]+$/,
+  );
   for (const twice of [
     ["-v", "a:/x", "-v", "b:/x"],
     ["-v", "a:/x", "--tmpfs", "/x"],

@@ -42,10 +42,13 @@ function shell(script: string, env: NodeJS.ProcessEnv = {}, under: readonly stri
 describe("wrong words", () => {
   const USAGE: readonly (readonly [words: string, message: RegExp, see: string])[] = [
     ["nope", /^there is no command nope$/, ""],
+    ["rnu good.wasm", /^there is no command rnu; did you mean "run"\?$/, ""],
+    ["help imgae", /^there is no command imgae; did you mean "image"\?$/, ""],
+    ["image lst", /^lst: expected build \[NAME…\], list, /, "image "],
     ["guests --nope", /^Unknown option '--nope'$/, "guests "],
     ["doctor x", /^Unexpected argument 'x'\. /, "doctor "],
     ["explain --tree --nope", /^Unknown option '--nope'$/, "explain "],
-    ["run --memory -1 x.wasm", /^Option '--memory' argument is ambiguous\. /, "run "],
+    ["run --memory -1 x.wasm", /^--memory: its value is missing, or begins with "-": /, "run "],
     [String.raw`run "$(printf 'caf\351.wasm')"`, /^caf\\xe9\.wasm: words .* must be UTF-8 here$/, ""],
     [String.raw`run good.wasm "$(printf '\351')"`, /^\\xe9: words .* must be UTF-8 here$/, ""],
   ];
@@ -65,6 +68,9 @@ describe("wrong words", () => {
 
 describe("files", () => {
   const FILES: readonly (readonly [words: string, message: RegExp, status: number])[] = [
+    ["run --image bussybox sh", /^bussybox: no image of this name is built; "linden image list" tells which/, 127],
+    ["run pyhton", /^pyhton: .*; did you mean "python"\?/, 127],
+    ["run good", /^good: no guest of this name is installed .*no path of a \.wasm file/, 127],
     ["run .", /^\.: is a directory, not a program$/, 126],
     ["run -v /nowhere:/x good.wasm", /^mounts\["\/x"\]: expected a host directory, .*got "\/nowhere"$/, 125],
     ["run -v /dev/null:/x:ro good.wasm", /^mounts\["\/x"\]: expected .*regular file, got "\/dev\/null"$/, 125],

@@ -5,6 +5,8 @@ import {
   arg,
   LandlockPortRule,
   LandlockRule,
+  LockdownError,
+  LockedWorker,
   NodeRuntime,
   SafetyContext,
   SeccompRule,
@@ -252,9 +254,26 @@ test("wrong input of run is a typed error", async () => {
     [context.run(class {} as unknown as () => 1), /not a method or a class/],
     [context.run("./job.ts", "work"), /the URL of a module.*got "\.\/job\.ts"/],
     [context.run(5 as unknown as string, "work"), /the URL of a module/],
-    [context.run("/job.ts", 5 as unknown as string), /the name of an export, got 5/],
+    [context.run("/job.ts", 5 as unknown as string), /the name of what the module exports, got 5/],
+    [context.run(5 as unknown as () => 1), /expected a function, or the URL of a module, got 5/],
     [context.run(() => 1, 5 as unknown as []), /arguments as an array/],
     [new SafetyContext().run(() => 1), /no rule set was enabled/],
   ];
   for (const [work, message] of wrong) await assert.rejects(work, message);
+});
+
+test("wrong plans of LockedWorker.start are typed errors", async () => {
+  const wrong: readonly [plans: unknown, message: RegExp][] = [
+    [undefined, /expected a list of plans/],
+    [{ context: new SafetyContext(), module: "/job.ts" }, /expected a list of plans/],
+    [[undefined], /plans\[0\]\.context: expected a SafetyContext/],
+    [[{ module: "/job.ts" }], /plans\[0\]\.context: expected a SafetyContext/],
+    [[{ context: new SafetyContext(), module: "./job.ts" }], /the URL of a module.*got "\.\/job\.ts"/],
+  ];
+  for (const [plans, message] of wrong) {
+    await assert.rejects(
+      LockedWorker.start(plans as never),
+      (error) => error instanceof LockdownError && message.test(error.message),
+    );
+  }
 });

@@ -9,6 +9,7 @@ import {
   InvalidCondition,
   InvalidRuleSet,
   LockdownError,
+  lockWith,
   Networking,
   NodeRuntime,
   NoRulesEnabled,
@@ -135,6 +136,8 @@ test("wrong input is a typed error that names the culprit", () => {
   assert.throws(() => SafetyContext.bare().applyToAllThreads(), NoRulesEnabled);
   const odd = (value: unknown) => () => new SafetyContext().enable(value as RuleSet);
   assert.throws(odd(BasicCapabilities), /new BasicCapabilities\(\)/);
+  assert.throws(odd(SystemIO), /enable\(SystemIO\): .*"SystemIO\.nothing\(\) and what it allows"/);
+  assert.throws(() => lockWith(undefined as unknown as string), /lockWith: expected the path of a policy file/);
   assert.throws(odd({ name: "x" }), InvalidRuleSet);
   assert.throws(odd(null), InvalidRuleSet);
   assert.throws(() => arg(6), InvalidCondition);

@@ -1,5 +1,6 @@
 /** Layer: lockdown. Conditions on a call's arguments, and rules made of them. It must not know filters. */
 import { callNumbers } from "../../host/call-numbers.ts";
+import { nearest } from "../nearest.ts";
 import { type Comparison, type Condition, emptyMeaning } from "../policy.ts";
 import { InvalidCondition, UnknownSystemCall } from "./errors.ts";
 
@@ -138,25 +139,5 @@ export function demandCall(syscall: string, origin: string): void {
   const x64 = callNumbers("x64");
   const arm64 = callNumbers("arm64");
   if (x64.has(syscall) || arm64.has(syscall)) return;
-  const near = [...x64.keys()].map((name) => [distance(syscall, name), name] as const).sort(([a], [b]) => a - b)[0];
-  throw new UnknownSystemCall(syscall, origin, near !== undefined && near[0] <= 2 ? near[1] : undefined);
-}
-
-/** Edits (change, insert, remove, swap neighbours) between two names. */
-function distance(a: string, b: string): number {
-  let older: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let best = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        best = Math.min(best, (older[j - 2] ?? 0) + 1);
-      row.push(best);
-    }
-    older = previous;
-    previous = row;
-  }
-  return previous[b.length] ?? a.length;
+  throw new UnknownSystemCall(syscall, origin, nearest(syscall, x64.keys()));
 }

@@ -31,6 +31,7 @@ export type LockWithOptions = {
  * Throws PolicyError or LockdownError before anything irreversible, or LockIncomplete.
  */
 export function lockWith(file: string, { restart = false, log }: LockWithOptions = {}): LockReport {
+  if (typeof file !== "string" || file === "") throw new LockdownError("lockWith: expected the path of a policy file");
   // What the engine opens lazily is opened before the lock, and so before what is learned.
   warmUp(false);
   if (signHere() === LEARNING) return listenedTo();

@@ -59,6 +59,7 @@ export class LockedWorker {
    * descriptors of the threads that exist, so post no message from a locked Worker straight to one that was started later.
    */
   static async start(plans: readonly WorkerPlan[]): Promise<LockedWorker[]> {
+    checkPlans(plans);
     const locations = plans.map(({ module }) => moduleUrl(module));
     for (const { context } of plans) context.demandForThread();
     demandNoRings();
@@ -170,6 +171,16 @@ export function moduleOfFunction(given: (...args: never[]) => unknown): URL {
     throw new LockdownError("run: expected an arrow function or a function expression, not a method or a class");
   }
   return new URL(`data:text/javascript,${encodeURIComponent(`export default ${text}`)}`);
+}
+
+function checkPlans(plans: unknown): asserts plans is readonly WorkerPlan[] {
+  if (!Array.isArray(plans)) {
+    throw new LockdownError("LockedWorker.start: expected a list of plans: [{ context, module }]");
+  }
+  plans.forEach((plan: Partial<WorkerPlan> | null | undefined, index) => {
+    if (typeof plan?.context?.demandForThread === "function") return;
+    throw new LockdownError(`LockedWorker.start: plans[${index}].context: expected a SafetyContext`);
+  });
 }
 
 function moduleUrl(module: URL | string): string {

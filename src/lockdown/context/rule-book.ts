@@ -137,9 +137,10 @@ function asRuleSet(given: RuleSet | string): RuleSet {
   if (typeof thing === "string") return bareCall(thing);
   if (thing instanceof YesReally) throw thing.unconfirmed();
   if (typeof thing === "function") {
-    throw new InvalidRuleSet(
-      `enable(${thing.name}): expected a rule set, got a class; did you mean "new ${thing.name}()"?`,
-    );
+    // A bundler may put an underscore before the name of a class that names itself.
+    const name = thing.name.replace(/^_/, "");
+    const meant = "nothing" in thing ? `${name}.nothing() and what it allows` : `new ${name}()`;
+    throw new InvalidRuleSet(`enable(${name}): expected a rule set, got a class; did you mean "${meant}"?`);
   }
   if (
     typeof thing !== "object" ||

@@ -222,13 +222,18 @@ export class SafetyContext {
   run(module: URL | string, exportName: string, args?: readonly unknown[]): Promise<unknown>;
   async run(
     work: ((...args: never[]) => unknown) | URL | string,
-    second: unknown = [],
+    second?: unknown,
     third: readonly unknown[] = [],
   ): Promise<unknown> {
     const isFunction = typeof work === "function";
-    const [name, args] = isFunction ? ["default", second] : [second, third];
+    if (!isFunction && typeof work !== "string" && !(work instanceof URL)) {
+      throw new LockdownError(`run: expected a function, or the URL of a module, got ${JSON.stringify(work)}`);
+    }
+    const [name, args] = isFunction ? ["default", second ?? []] : [second, third];
     if (typeof name !== "string") {
-      throw new LockdownError(`run(${String(work)}): expected the name of an export, got ${JSON.stringify(name)}`);
+      throw new LockdownError(
+        `run(${String(work)}): expected the name of what the module exports, got ${JSON.stringify(name)}`,
+      );
     }
     if (!Array.isArray(args)) throw new LockdownError("run: expected the function's arguments as an array");
     return runLocked(this, isFunction ? moduleOfFunction(work) : work, name, args);
