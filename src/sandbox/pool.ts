@@ -38,7 +38,7 @@ export class SandboxPool implements AsyncDisposable {
   readonly #programs: readonly LoadedProgram[];
   readonly #warm: WarmCell[] = [];
   readonly #warming = new Set<Promise<void>>();
-  /** What the next sandbox will be like, as far as anybody can tell: the last one. */
+  /** What the next sandbox will be like, as far as anybody can tell: the last one that came up. */
   #likely: Policy;
   #closed = false;
   #failure: unknown;
@@ -88,14 +88,22 @@ export class SandboxPool implements AsyncDisposable {
     if (this.#closed) throw new SandboxClosed("the pool was closed");
     const policy = parseSandboxOptions({ lock: this.#lock, ...options }, process.cwd());
     if (policy.lock !== this.#lock) throw new OptionError("lock", `"${this.#lock}", as the pool's`, policy.lock);
-    this.#likely = policy;
+    try {
+      return await this.#boot(policy);
+    } finally {
+      // Not before the answer: starting a process takes the caller's thread a moment.
+      setImmediate(() => this.#refill());
+    }
+  }
+
+  async #boot(policy: Policy): Promise<Sandbox> {
     let warm = this.#warm.shift();
     while (warm !== undefined && warm.link.error !== undefined) warm = this.#warm.shift();
     warm?.link.cell.ref();
-    warm ??= await this.#start();
+    warm ??= await this.#start(policy);
     if (!limitCpu(warm.link, policy)) {
       await warm.link.close("it could not be given its limit of CPU time");
-      warm = await this.#start(hardCpuSeconds(policy.limits));
+      warm = await this.#start(policy, hardCpuSeconds(policy.limits));
     }
     const booted = warm.booted !== undefined && warm.booted === bootedAs(policy);
     const sandbox = await bootSandbox(
@@ -106,8 +114,8 @@ export class SandboxPool implements AsyncDisposable {
       undefined,
       booted ? Promise.resolve() : undefined,
     );
-    // Not before the answer: starting a process takes the caller's thread a moment.
-    setImmediate(() => this.#refill());
+    // What does not boot would take the cells with it that wait for others.
+    this.#likely = policy;
     return sandbox;
   }
 
@@ -134,7 +142,7 @@ export class SandboxPool implements AsyncDisposable {
 
   async #warmOne(): Promise<void> {
     try {
-      const warm = await this.#start();
+      const warm = await this.#start(this.#likely);
       if (this.#closed) return await warm.link.close("the pool was closed");
       warm.link.cell.unref();
       this.#warm.push(warm);
@@ -145,15 +153,16 @@ export class SandboxPool implements AsyncDisposable {
     }
   }
 
-  async #start(cpuSeconds?: number): Promise<WarmCell> {
+  /** A cell with the programs in it, booted as a sandbox of this policy. */
+  async #start(policy: Policy, cpuSeconds?: number): Promise<WarmCell> {
     const link = await startCell(this.#services.launcher, { lock: this.#lock, cpuSeconds });
     try {
       const modules = new Map<string, number>();
       for (const loaded of this.#programs) {
         modules.set(loaded.fingerprint, await sendProgram(this.#services, this.#lock, link, loaded));
       }
-      const booted = bootedAs(this.#likely);
-      if (booted !== undefined) await sendBoot(link, bootRequest(this.#likely, []));
+      const booted = bootedAs(policy);
+      if (booted !== undefined) await sendBoot(link, bootRequest(policy, []));
       return { link, modules, booted };
     } catch (error) {
       await link.close("a program could not be compiled");

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { LockUnavailable, OptionError, SandboxClosed } from "../../src/sandbox/errors.ts";
 import { ModuleCache } from "../../src/sandbox/module-cache.ts";
 import { SandboxPool } from "../../src/sandbox/pool.ts";
-import { DOWN } from "../../src/wire/frames.ts";
+import { DOWN, UP } from "../../src/wire/frames.ts";
 import { FakeCell, FakeLauncher } from "./fake-cell.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-test-"));
@@ -57,6 +57,33 @@ test("a cell waits booted as the last sandbox was, and is booted anew for one th
     await box.close();
     await turn();
   }
+  await pool.close();
+});
+
+test("a sandbox that does not boot takes no other with it, and no cell that waits for others", async () => {
+  const fakes = cells(6);
+  for (const cell of fakes) {
+    const before = cell.onFrame;
+    cell.onFrame = (frame) => {
+      if (frame.type !== DOWN.BOOT || frame.payload.hostname !== "bad") return before(frame);
+      cell.say({ type: UP.FATAL, channel: 0, payload: { message: "mount: of a customer" } });
+    };
+  }
+  const pool = await SandboxPool.create({ size: 1 }, services(fakes));
+  await using first = await pool.take();
+  // All of them wait for new cells: those of others are not booted as the one asked for last would be.
+  const [good, bad, after] = await Promise.allSettled([
+    pool.take({ hostname: "good" }),
+    pool.take({ hostname: "bad" }),
+    pool.take({ hostname: "bad" }),
+  ]);
+  assert.deepEqual([good.status, bad.status, after.status], ["fulfilled", "rejected", "rejected"]);
+  await turn();
+  assert.deepEqual([first.closed, pool.ready], [false, 1]);
+  if (good.status === "fulfilled") await good.value.close();
+  await assert.rejects(pool.take({ hostname: "bad" }), /of a customer/);
+  await turn();
+  assert.equal(pool.ready, 1);
   await pool.close();
 });
 
