@@ -30,7 +30,7 @@ import { openAt } from "../vfs/open.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
 import { renameAt } from "../vfs/rename.ts";
 import { FOLLOW, walk } from "../vfs/walk.ts";
-import { type FileReply, type FileRequest, type FileType, LIST_ENTRIES, UP } from "../wire/frames.ts";
+import { DATE_MS, type FileReply, type FileRequest, type FileType, LIST_ENTRIES, UP } from "../wire/frames.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import { removeTree } from "./remove-tree.ts";
 
@@ -228,7 +228,7 @@ export class FileRequests {
       type: typeOfMode(stat.mode),
       mode: stat.mode & 0o7777,
       size: stat.size,
-      mtimeMs: stat.mtimeSeconds * 1000 + stat.mtimeNanoseconds / 1_000_000,
+      mtimeMs: dateOf(stat.mtimeSeconds * 1000 + stat.mtimeNanoseconds / 1_000_000),
     };
   }
 
@@ -238,6 +238,11 @@ export class FileRequests {
     const message = `${words?.name ?? errno}: ${words?.text ?? "error"}${path === "" ? "" : `: ${path.slice(0, 1024)}`}`;
     this.#writer.send({ type: UP.REFUSED, channel, payload: { kind: "file", message, errno } });
   }
+}
+
+/** The nearest time that a Date can tell: guests may stamp files with any. */
+function dateOf(ms: number): number {
+  return Math.min(Math.max(ms, -DATE_MS), DATE_MS);
 }
 
 function numberOrZero(result: Location | number): number {

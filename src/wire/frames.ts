@@ -180,6 +180,10 @@ export type FileRequest =
 
 /** Links of one request at most. */
 export const LINKS = 1024;
+/** Bytes of the paths of these links together. */
+export const LINK_BYTES = 64 * 1024;
+/** A Date is at most so many milliseconds from 1970 (ECMAScript, "Time Values and Time Range"). */
+export const DATE_MS = 8.64e15;
 
 export const FILE_TYPES = ["file", "directory", "symlink", "fifo", "socket", "character", "block"] as const;
 export type FileType = (typeof FILE_TYPES)[number];

@@ -5,6 +5,7 @@
 import * as limits from "../limits.ts";
 import {
   type BootRequest,
+  DATE_MS,
   type DownPayloads,
   ENTRIES,
   type ExitReport,
@@ -252,7 +253,7 @@ export function readFileReply(value: unknown): FileReply {
         type: it.oneOf("type", FILE_TYPES),
         mode: it.integer("mode", 0, 0o7777),
         size: it.integer("size", 0, MAX),
-        mtimeMs: it.number("mtimeMs", -MAX, MAX),
+        mtimeMs: it.number("mtimeMs", -DATE_MS, DATE_MS),
       };
     }
   }
