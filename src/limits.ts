@@ -163,8 +163,8 @@ export const CACHE_BYTES = 1024 * 1024 * 1024;
 
 /** Payload bytes of one frame between caller, cell and file server. Enforced by the wire decoder. */
 export const FRAME_BYTES = 1024 * 1024 + 4096;
-/** Bytes of a control frame's JSON. Enforced by the wire decoder. */
-export const CONTROL_BYTES = 4 * 1024 * 1024;
+/** Bytes of a control frame's JSON: 1 MiB of arguments, each byte as \u00XX at worst, with room. Enforced by the wire decoder. */
+export const CONTROL_BYTES = 8 * 1024 * 1024;
 /** Output bytes in flight of one stream before the cell must wait for credit. Enforced by cell and caller. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 /** Nanoseconds a guest may make non-blocking calls before the kernel returns to the host's event loop. */

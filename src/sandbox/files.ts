@@ -5,7 +5,16 @@
 import { posix } from "node:path";
 import type { ByteString } from "../abi/byte-string.ts";
 import { ERRNO } from "../abi/errno.ts";
-import { DOWN, type FileReply, type FileRequest, type FileType, LINKS, UP, type UpFrame } from "../wire/frames.ts";
+import {
+  DOWN,
+  type FileReply,
+  type FileRequest,
+  type FileType,
+  LINK_BYTES,
+  LINKS,
+  UP,
+  type UpFrame,
+} from "../wire/frames.ts";
 import type { CellLink, ChannelOwner } from "./cell-link.ts";
 import { CellViolation, FileError, LimitExceeded, type LindenError, OptionError } from "./errors.ts";
 import { Collector } from "./output.ts";
@@ -70,6 +79,10 @@ export class Files {
     const { append = false, mode = 0o644 } = options;
     if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new OptionError("mode", "0 to 0o777", mode);
     if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      // Before the file is made empty.
+      if (typeof data !== "object" || data === null || !(Symbol.asyncIterator in data)) {
+        throw new OptionError("data", "a string, a Uint8Array or an async iterable of them", data);
+      }
       // A stream cannot be read twice, so its directory comes first.
       await this.mkdir(posix.dirname(this.#absolute(path)));
       return this.#write(path, data, append, mode);
@@ -130,8 +143,14 @@ export class Files {
 
   /** @internal Symbolic links that all lead to `target`. */
   async link(target: string, at: readonly string[]): Promise<void> {
-    for (let from = 0; from < at.length; from += LINKS) {
-      const some = at.slice(from, from + LINKS).map((path) => this.#path(path));
+    const left = at.map((path) => this.#path(path));
+    while (left.length > 0) {
+      let bytes = 0;
+      const fit = left.slice(0, LINKS).findIndex((path) => {
+        bytes += path.length;
+        return bytes > LINK_BYTES;
+      });
+      const some = left.splice(0, fit < 0 ? LINKS : fit);
       await this.#ask({ op: "links", path: this.#path(target), at: some }, target).done;
     }
   }
@@ -187,9 +206,13 @@ const MAX_ENTRIES = 1_000_000;
 async function* chunksOf(data: FileData): AsyncGenerator<Uint8Array> {
   if (typeof data === "string") yield Buffer.from(data, "utf8");
   else if (data instanceof Uint8Array) yield data;
-  else if (typeof data === "object" && data !== null && Symbol.asyncIterator in data) {
-    for await (const chunk of data) yield typeof chunk === "string" ? Buffer.from(chunk, "utf8") : chunk;
-  } else throw new OptionError("data", "a string, a Uint8Array or an async iterable of them", data);
+  else {
+    for await (const chunk of data) {
+      if (typeof chunk === "string") yield Buffer.from(chunk, "utf8");
+      else if (chunk instanceof Uint8Array) yield chunk;
+      else throw new OptionError("data", "strings and Uint8Arrays in it", chunk);
+    }
+  }
 }
 
 /** One request until its reply. */

@@ -15,6 +15,7 @@ import {
   type UpFrame,
   type WindowSize,
 } from "../wire/frames.ts";
+import { handing } from "./callers-error.ts";
 import type { CellLink, ChannelOwner } from "./cell-link.ts";
 import { CellViolation, LimitExceeded, type LindenError, NotRunnable, SandboxClosed } from "./errors.ts";
 import { type OutputSink, OutputWindow } from "./output.ts";
@@ -339,7 +340,7 @@ export class Stdin extends Writable {
     const written = this.#written;
     this.#written = undefined;
     callback(error);
-    written?.(error);
+    handing(() => written?.(error));
   }
 
   #flow(): void {
@@ -355,7 +356,7 @@ export class Stdin extends Writable {
       this.#rest = undefined;
       const written = this.#written;
       this.#written = undefined;
-      written?.();
+      handing(() => written?.());
     } else if (size > 0 && this.#credit > 0) {
       this.#flow();
     }

@@ -2,6 +2,7 @@
  * Layer: sandbox. Standard input of `run`: whatever the caller gave, at the speed the guest reads. It must not know frames.
  */
 import type { Writable } from "node:stream";
+import { OptionError } from "./errors.ts";
 import type { Input } from "./run-options.ts";
 
 /** Who is fed. */
@@ -11,7 +12,7 @@ export interface Fed {
   endInput(): void;
 }
 
-/** Start feeding; the answer stops it. `fail` hears what the caller's own stream throws. */
+/** Start feeding; the answer stops it. `fail` hears what the caller's own stream throws later; what it throws at once is thrown. */
 export function feed(guest: Fed, input: Input, fail: (error: unknown) => void): () => void {
   if (typeof input === "string" || input instanceof Uint8Array) {
     if (input.length === 0) guest.endInput();
@@ -29,7 +30,11 @@ export function feed(guest: Fed, input: Input, fail: (error: unknown) => void): 
         stdin.end();
         return;
       }
-      if (next.value.length > 0) await written(stdin, next.value);
+      const { value } = next;
+      if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+        throw new OptionError("stdin", "strings and Uint8Arrays in it", value);
+      }
+      if (value.length > 0) await written(stdin, value);
     }
   };
   pump().catch((error) => {
@@ -37,8 +42,9 @@ export function feed(guest: Fed, input: Input, fail: (error: unknown) => void): 
   });
   return () => {
     over = true;
-    // It may wait for a source that never speaks again: nobody waits for it.
-    iterator.return?.()?.catch(() => {});
+    // It may wait for a source that never speaks again: nobody waits for it. Whatever it answers or throws, the run is over.
+    const close = async () => iterator.return?.();
+    close().catch(() => {});
   };
 }
 

@@ -119,6 +119,8 @@ async function readWhole(file: FileHandle, size: number): Promise<Uint8Array | u
 
 /** Milliseconds a cell may take to rewrite and compile one module. */
 const COMPILE_MS = 60_000;
+/** UTF-16 units of a module's name in its frame: an escaped character is several. */
+const NAME_LENGTH = 255;
 /** Bytes of one frame of a module. */
 const STEP = 1024 * 1024;
 /** A rewritten module is hardly longer than its source. */
@@ -129,7 +131,7 @@ export async function sendModule(link: CellLink, loaded: LoadedProgram, cache: M
   const fresh = link.takeFresh();
   const giveBack = fresh && !loaded.rewritten && (await cache.problem()) === undefined;
   const { bytes, rewritten, program } = loaded;
-  const name = escapeText(basename(program.name), 200);
+  const name = escapeText(basename(program.name), 200).slice(0, NAME_LENGTH);
   const transfer = new ModuleTransfer(link, name, giveBack ? rewrittenLimit(bytes.byteLength) : 0);
   const patience = setTimeout(() => {
     link.fail(new SandboxDied(`${escapeText(program.name)} was not compiled within ${COMPILE_MS / 1000} s`));

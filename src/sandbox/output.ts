@@ -3,6 +3,7 @@
  */
 import { Readable } from "node:stream";
 import { STREAM_WINDOW_BYTES } from "../limits.ts";
+import { handing } from "./callers-error.ts";
 import { CellViolation } from "./errors.ts";
 
 /** Credit goes back in pieces of at least this, so that a cell's tiny writes cannot fill its own unread line. */
@@ -123,7 +124,8 @@ export class OutputReadable extends Readable implements OutputSink {
       this.#wanted = false;
       const bytes = Buffer.from(this.#waiting.bytes().buffer);
       this.#waiting = new Collector();
-      this.push(bytes);
+      // Where a listener threw, the stream has not come to asking for more.
+      if (!handing(() => this.push(bytes))) this.read(0);
       this.#done(length);
     }
     if (this.#ended && this.#waiting.length === 0) this.push(null);

@@ -134,11 +134,13 @@ export class Sandbox implements AsyncDisposable {
         : { ...started, stdout: "", stderr: "" };
     }
     const guest = started;
-    const stopFeeding = feed(guest, options.stdin ?? "", failure.reject);
+    let stopFeeding = () => {};
     const onAbort = () => failure.reject(policy.signal?.reason);
     policy.signal?.addEventListener("abort", onAbort);
     if (policy.signal?.aborted) onAbort();
     try {
+      // The caller's own stream may throw at once, as one does that another reads already: the guest must not live on.
+      stopFeeding = feed(guest, options.stdin ?? "", failure.reject);
       const exit = await Promise.race([guest.exited, failure.promise]);
       await Promise.race([Promise.all([stdout.idle(), stderr.idle()]), failure.promise]);
       return options.format === "bytes"

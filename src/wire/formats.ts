@@ -18,7 +18,7 @@ export type Format = {
 
 /** Bytes of a message that has no list in it. */
 const SMALL = 64 * 1024;
-/** LIST_ENTRIES names of 255 bytes, each byte as \u00XX at worst, with room. */
+/** LIST_ENTRIES names of 255 bytes, or LINK_BYTES of paths and two more, each byte as \u00XX at worst, with room. */
 const LIST = 512 * 1024;
 
 const empty = (name: string, channelled = true): Format => ({ name, kind: "empty", limit: 0, channelled });
@@ -40,7 +40,7 @@ export const DOWN_FORMATS: ReadonlyMap<number, Format> = new Map([
   [DOWN.STDIN_END, empty("STDIN_END")],
   [DOWN.SIGNAL, message("SIGNAL", messages.readSignal)],
   [DOWN.CREDIT, message("CREDIT", messages.readCredit)],
-  [DOWN.FILE, message("FILE", messages.readFileRequest)],
+  [DOWN.FILE, message("FILE", messages.readFileRequest, LIST)],
   [DOWN.FILE_DATA, data("FILE_DATA")],
   [DOWN.FILE_END, empty("FILE_END")],
   [DOWN.RESIZE, message("RESIZE", messages.readResize)],
