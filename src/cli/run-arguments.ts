@@ -94,7 +94,7 @@ export function parseRun(argv: readonly string[], env: NodeJS.ProcessEnv): RunRe
 }
 
 /** Where the program stands: the first word that is neither an option nor an option's value. */
-function programAt(argv: readonly string[]): number {
+export function programAt(argv: readonly string[]): number {
   const { tokens } = parseArgs({
     args: [...argv],
     options: OPTIONS,

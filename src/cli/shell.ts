@@ -5,7 +5,8 @@ import { DEFAULT_IMAGE } from "../toolchain/index.ts";
 import { built } from "./image.ts";
 import { print, say } from "./output.ts";
 import { run } from "./run.ts";
-import { HELP } from "./usage.ts";
+import { programAt } from "./run-arguments.ts";
+import { HELP, UsageError } from "./usage.ts";
 
 /** Linden could not do what was asked. */
 const EXIT_LINDEN = 125;
@@ -15,6 +16,13 @@ export async function shell(argv: readonly string[], launched: LaunchedAhead | u
   if (argv.includes("--help") || argv.includes("-h")) {
     print(1, HELP.get("shell") ?? "");
     return 0;
+  }
+  const extra = argv[programAt(argv)];
+  if (extra !== undefined) {
+    throw new UsageError(
+      "shell",
+      `${extra}: expected options alone; linden run --image ${DEFAULT_IMAGE} runs a program`,
+    );
   }
   if ((await builtImage(DEFAULT_IMAGE)) === undefined && (await firstBuilt()) === undefined) return EXIT_LINDEN;
   return run(["-t", "--image", DEFAULT_IMAGE, "-e", "HOME=/root", ...argv, "--", "sh", "-l"], launched);

@@ -69,6 +69,9 @@ export async function findProgram(name: string, cwd: string, image?: Image): Pro
   if (command !== undefined && name.startsWith("/")) return inImage(command);
   if (name.includes("/") || name.endsWith(".wasm") || name === "." || name === "..") {
     const path = resolve(cwd, name);
+    if (image !== undefined && name.startsWith("/") && !existsSync(path)) {
+      throw new ProgramNotFound(`${escapeText(name)}: no such file of this machine, and no program of the image`);
+    }
     await checkModule(path, name);
     return plainProgram(name, path);
   }
@@ -90,7 +93,7 @@ export async function findProgram(name: string, cwd: string, image?: Image): Pro
         installedGuests(cwd).map((each) => each.name),
       );
   throw new ProgramNotFound(
-    `${escapeText(name)}: no guest of this name is installed (linden guests lists them), and it is no path of a .wasm file${meant}`,
+    `${escapeText(name)}: no guest of this name is installed (linden guests lists them), ${image === undefined ? "" : "the image has no such program, "}and it is no path of a .wasm file${meant}`,
   );
 }
 

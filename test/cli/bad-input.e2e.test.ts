@@ -121,8 +121,9 @@ describe("an image", () => {
 
   test("without the program gives one line and 127", () => {
     const { status, stderr } = linden("run", "--image", image("bare"), "tool");
-    isOneMessage(stderr, /tool/);
+    isOneMessage(stderr, /tool: .*the image has no such program/);
     assert.equal(status, 127);
+    isOneMessage(linden("run", "--image", image("bare"), "/bin/tool").stderr, /\/bin\/tool: .*no program of the image/);
   });
 
   test("packed and then cut, or no archive at all, is refused in one line before anything runs", () => {

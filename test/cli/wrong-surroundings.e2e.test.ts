@@ -44,6 +44,7 @@ describe("wrong words", () => {
     ["nope", /^there is no command nope$/, ""],
     ["rnu good.wasm", /^there is no command rnu; did you mean "run"\?$/, ""],
     ["help imgae", /^there is no command imgae; did you mean "image"\?$/, ""],
+    ["shell -e A=b good.wasm", /^good\.wasm: expected options alone; /, "shell "],
     ["image lst", /^lst: expected build \[NAME…\], list, /, "image "],
     ["guests --nope", /^Unknown option '--nope'$/, "guests "],
     ["doctor x", /^Unexpected argument 'x'\. /, "doctor "],

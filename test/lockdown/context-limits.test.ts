@@ -85,6 +85,10 @@ test("wrong limits and capabilities are typed errors that name them", () => {
   wrong({ cpu: null }, /cpu: expected.*got null/);
   wrong({ core: { soft: 5, hard: 4 } }, /core: the soft limit 5 is above the hard one 4/);
   assert.throws(() => context().dropCapabilities({ keep: ["CAP_FLY" as Capability] }), /no capability "CAP_FLY"/);
+  assert.throws(
+    () => context().dropCapabilities({ keep: ["NET_ADMIN" as Capability] }),
+    /; did you mean "CAP_NET_ADMIN"\?/,
+  );
   const limited = context().withLimits({ core: 0 } satisfies Partial<Record<Resource, number>>);
   return assert.rejects(
     limited.run(() => 1),

@@ -259,7 +259,11 @@ test("input, a time limit, and an end to its output", async () => {
 test("a program without the hook, an isolate in an isolate, a forged mark", async () => {
   const missing = await run("no such hook");
   assert.equal(missing.status, 125);
-  assert.match(missing.stderr, /has not met its Isolate\.mainHook/);
+  assert.match(missing.stderr, /has not met its Isolate\.mainHook\("no such hook", …\)/);
+  await assert.rejects(
+    Isolate.mainHook("no function", undefined as never),
+    /mainHook\("no function"\): expected a function/,
+  );
   const [nested] = await says("nested");
   assert.equal(nested, "IsolateFailed: an isolate cannot start isolates of its own");
   const { serialize } = await import("node:v8");

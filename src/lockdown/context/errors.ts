@@ -71,12 +71,12 @@ export class DuplicatePath extends LockdownError {
   }
 }
 
-/** A Landlock rule names a path that cannot be opened. */
+/** A Landlock rule, or a mount of an isolate, names a path that cannot be opened. */
 export class PathDoesNotExist extends LockdownError {
   readonly path: string;
 
   constructor(path: string, origin: string, reason: string) {
-    super(`${origin}: the path ${JSON.stringify(path)} of a Landlock rule cannot be used: ${reason}`);
+    super(`${origin}: the path ${JSON.stringify(path)} cannot be used: ${reason}`);
     this.path = path;
   }
 }

@@ -7,6 +7,7 @@ import { hostArchitecture } from "../../host/call-numbers.ts";
 import { CAPABILITY_NAMES, type Capability, capabilitySet } from "../capabilities.ts";
 import { compile } from "../compiler.ts";
 import { SCOPE_BITS, type Scope } from "../landlock.ts";
+import { didYouMean } from "../nearest.ts";
 import type { Action, Policy } from "../policy.ts";
 import { type CheckedLimit, checkedLimits, type ResourceLimits } from "../resource-limits.ts";
 import { BasicCapabilities } from "../rulesets/basic.ts";
@@ -186,8 +187,9 @@ export class SafetyContext {
    */
   dropCapabilities({ keep = [] }: { readonly keep?: readonly Capability[] } = {}): this {
     for (const name of keep) {
-      if (!CAPABILITY_NAMES.includes(name))
-        throw new LockdownError(`dropCapabilities: there is no capability ${JSON.stringify(name)}`);
+      if (CAPABILITY_NAMES.includes(name)) continue;
+      const hint = didYouMean(`CAP_${String(name).replace(/^CAP_/i, "").toUpperCase()}`, CAPABILITY_NAMES);
+      throw new LockdownError(`dropCapabilities: there is no capability ${JSON.stringify(name)}${hint}`);
     }
     this.#capabilities = capabilitySet(keep);
     return this;

@@ -42,7 +42,7 @@ if (process.env[MARK] !== undefined && isMainThread) {
   process.once("exit", () => {
     if (taken) return;
     process.exitCode = NOT_RUN;
-    console.error("this isolate has not met its Isolate.mainHook");
+    console.error(`this isolate has not met its Isolate.mainHook(${JSON.stringify(current()?.name)}, …)`);
   });
 }
 
@@ -54,6 +54,9 @@ function demandInside({ outside }: Mark): void {
 }
 
 export async function mainHook(name: string, work: () => unknown): Promise<void> {
+  if (typeof work !== "function") {
+    throw new IsolateFailed(`Isolate.mainHook(${JSON.stringify(name)}): expected a function`);
+  }
   const mark = current();
   if (mark === undefined || mark.name !== name) return;
   let status = NOT_RUN;
