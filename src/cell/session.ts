@@ -265,6 +265,7 @@ export class Session implements ExitListener {
     streams.terminal?.control(process);
     this.#channels.set(channel, process);
     this.#running.set(process, { channel, cpuBefore: this.#host.clock.cpuNs(), streams });
+    if (request.noInput) streams.endInput();
     // A short process has said more before this turn of the event loop is over.
     this.#writer.hold({ type: UP.STARTED, channel, payload: undefined });
     setImmediate(this.#flush);

@@ -134,22 +134,17 @@ export class GuestProcess implements ChannelOwner {
     this.#channel = link.open(this);
     this.#sinks = { 1: sinks.stdout, 2: sinks.stderr };
     this.#windows = { 1: new OutputWindow(this.#granting(1)), 2: new OutputWindow(this.#granting(2)) };
-    // With what is known of its input by then, as that there is none.
-    link.gather();
+    // With its first input, where that is known by the next tick.
+    if (!request.noInput) link.gather();
     link.send({ type: DOWN.SPAWN, channel: this.#channel, payload: request });
     if (limits.wallMs !== undefined) this.#wallTimer = setTimeout(() => this.stop("time"), limits.wallMs);
   }
 
-  /** Made when it is first asked for: most runs have no input. */
+  /** Made when it is first asked for: most runs have no input. Not for a process that was started with `noInput`. */
   get stdin(): Stdin {
     this.#stdin ??= new Stdin(this.#link, this.#channel);
     if (this.#over) this.#stdin.destroy();
     return this.#stdin;
-  }
-
-  /** There is no input, and `stdin` is never used. */
-  endInput(): void {
-    this.#link.send({ type: DOWN.STDIN_END, channel: this.#channel, payload: undefined });
   }
 
   get over(): boolean {

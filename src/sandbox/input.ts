@@ -5,21 +5,17 @@ import type { Writable } from "node:stream";
 import { OptionError } from "./errors.ts";
 import type { Input } from "./run-options.ts";
 
-/** Who is fed. */
-export interface Fed {
-  readonly stdin: Writable;
-  /** There is no input, and `stdin` is never used. */
-  endInput(): void;
+/** Whether it has no byte, as is known without asking. */
+export function isEmpty(input: Input): boolean {
+  return (typeof input === "string" || input instanceof Uint8Array) && input.length === 0;
 }
 
 /** Start feeding; the answer stops it. `fail` hears what the caller's own stream throws later; what it throws at once is thrown. */
-export function feed(guest: Fed, input: Input, fail: (error: unknown) => void): () => void {
+export function feed(stdin: Writable, input: Input, fail: (error: unknown) => void): () => void {
   if (typeof input === "string" || input instanceof Uint8Array) {
-    if (input.length === 0) guest.endInput();
-    else guest.stdin.end(input);
+    stdin.end(input);
     return () => {};
   }
-  const { stdin } = guest;
   const iterator = input[Symbol.asyncIterator]();
   let over = false;
   const pump = async () => {

@@ -15,7 +15,7 @@ import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, endedBefore, GuestProcess, LIMIT_WORDS } from "./guest-process.ts";
 import { checkHostMounts, contentsOf, hostMounts } from "./host-mounts.ts";
 import { type Image, openImage } from "./image.ts";
-import { feed } from "./input.ts";
+import { feed, isEmpty } from "./input.ts";
 import type { LockedProcess } from "./launcher.ts";
 import type { LoadedProgram } from "./modules.ts";
 import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
@@ -124,10 +124,14 @@ export class Sandbox implements AsyncDisposable {
     const stdout = new CallbackSink(options.onStdout, failure.reject);
     const stderr = new CallbackSink(options.onStderr, failure.reject);
     const begun = performance.now();
-    const started = await this.#start(program, args, policy, { stdout, stderr }).catch((error: unknown) => {
-      if (!(error instanceof LimitExceeded) || error.limit === undefined) throw error;
-      return endedBefore(error.limit, error.message, performance.now() - begun);
-    });
+    const input = options.stdin ?? "";
+    const noInput = isEmpty(input);
+    const started = await this.#start(program, args, { ...policy, noInput }, { stdout, stderr }).catch(
+      (error: unknown) => {
+        if (!(error instanceof LimitExceeded) || error.limit === undefined) throw error;
+        return endedBefore(error.limit, error.message, performance.now() - begun);
+      },
+    );
     if (!(started instanceof GuestProcess)) {
       return options.format === "bytes"
         ? { ...started, stdout: new Uint8Array(0), stderr: new Uint8Array(0) }
@@ -140,7 +144,7 @@ export class Sandbox implements AsyncDisposable {
     if (policy.signal?.aborted) onAbort();
     try {
       // The caller's own stream may throw at once, as one does that another reads already: the guest must not live on.
-      stopFeeding = feed(guest, options.stdin ?? "", failure.reject);
+      if (!noInput) stopFeeding = feed(guest.stdin, input, failure.reject);
       const exit = await Promise.race([guest.exited, failure.promise]);
       await Promise.race([Promise.all([stdout.idle(), stderr.idle()]), failure.promise]);
       return options.format === "bytes"
@@ -171,7 +175,7 @@ export class Sandbox implements AsyncDisposable {
     policy.signal?.throwIfAborted();
     const stdout = new OutputReadable();
     const stderr = new OutputReadable();
-    const guest = await this.#start(program, args, policy, { stdout, stderr });
+    const guest = await this.#start(program, args, { ...policy, noInput: false }, { stdout, stderr });
     const spawned = new SandboxProcess(guest, stdout, stderr);
     const { signal } = policy;
     if (signal !== undefined) {
@@ -198,7 +202,7 @@ export class Sandbox implements AsyncDisposable {
   async #start(
     given: string | LoadedProgram,
     args: readonly string[],
-    run: RunPolicy,
+    run: RunPolicy & { readonly noInput: boolean },
     sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
   ): Promise<GuestProcess> {
     if (!isList(args)) throw new OptionError("args", "a list of strings", args);
@@ -219,6 +223,7 @@ export class Sandbox implements AsyncDisposable {
       terminals: run.terminals,
       memoryBytes: this.#policy.limits.memoryBytes,
       joined: run.joined,
+      noInput: run.noInput,
       ...(run.window === undefined ? {} : { window: run.window }),
     };
     const bytes = [...request.argv, ...request.env].reduce((sum, each) => sum + each.length + 1, 0);

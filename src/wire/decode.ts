@@ -104,8 +104,7 @@ class Decoder {
     this.#headerFilled = 0;
     this.#payload = undefined;
     this.#payloadFilled = 0;
-    if (format.read !== undefined) this.#deliver(this.#type, this.#channel, format.read(parse(format, payload)));
-    else this.#deliver(this.#type, this.#channel, format.kind === "data" ? payload : undefined);
+    this.#deliver(this.#type, this.#channel, contentOf(format, payload));
   }
 }
 
@@ -121,6 +120,19 @@ export class DownDecoder extends Decoder {
 export class UpDecoder extends Decoder {
   constructor(deliver: (frame: UpFrame) => void) {
     super(UP_FORMATS, (type, channel, payload) => deliver({ type, channel, payload } as UpFrame));
+  }
+}
+
+function contentOf(format: Format, payload: Uint8Array): unknown {
+  switch (format.kind) {
+    case "empty":
+      return undefined;
+    case "data":
+      return payload;
+    case "packed":
+      return format.read(payload);
+    case "message":
+      return format.read(parse(format, payload));
   }
 }
 

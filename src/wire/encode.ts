@@ -26,15 +26,26 @@ export function putHeader(into: Uint8Array, at: number, type: number, channel: n
 function encode(formats: ReadonlyMap<number, Format>, type: number, channel: number, payload: unknown): Uint8Array {
   const format = formats.get(type);
   if (format === undefined) throw new RangeError(`no frame has type ${type}`);
+  if (format.kind === "packed") {
+    const frame = format.write(payload, HEADER_BYTES);
+    const length = frame.byteLength - HEADER_BYTES;
+    if (length > format.limit) throw tooLong(format, length);
+    putHeader(frame, 0, type, channel, length);
+    return frame;
+  }
   let bytes: Uint8Array | undefined;
   if (payload instanceof Uint8Array) bytes = payload;
   else if (payload !== undefined) bytes = utf8.encode(JSON.stringify(payload));
   const length = bytes?.byteLength ?? 0;
-  if (length > format.limit) throw new RangeError(`${format.name} of ${length} bytes: at most ${format.limit} fit`);
+  if (length > format.limit) throw tooLong(format, length);
   const frame = new Uint8Array(HEADER_BYTES + length);
   putHeader(frame, 0, type, channel, length);
   if (bytes !== undefined) frame.set(bytes, HEADER_BYTES);
   return frame;
+}
+
+function tooLong({ name, limit }: Format, length: number): RangeError {
+  return new RangeError(`${name} of ${length} bytes: at most ${limit} fit`);
 }
 
 function putU32(into: Uint8Array, at: number, value: number): void {

@@ -1,20 +1,28 @@
 /**
- * Layer: wire. One table: for each frame type whether it is empty, raw or a message, how long it may be, and whether its
- * channel names something. Encoder and decoder both read it. It must not know how frames are cut.
+ * Layer: wire. One table: for each frame type whether it is empty, raw, a message in JSON or a packed one, how long it may be,
+ * and whether its channel names something. Encoder and decoder both read it. It must not know how frames are cut.
  */
 import { CONTROL_BYTES, FRAME_BYTES } from "../limits.ts";
 import { DOWN, UP } from "./frames.ts";
 import * as messages from "./messages.ts";
+import { packExit, packSpawn, unpackExit, unpackSpawn } from "./packed.ts";
 
 export type Format = {
   readonly name: string;
-  readonly kind: "empty" | "data" | "message";
   /** Payload bytes at most. */
   readonly limit: number;
   /** The frame belongs to a process, module or request, so its channel is not 0. */
   readonly channelled: boolean;
-  readonly read?: (value: unknown) => unknown;
-};
+} & (
+  | { readonly kind: "empty" | "data" }
+  | { readonly kind: "message"; readonly read: (value: unknown) => unknown }
+  | {
+      readonly kind: "packed";
+      readonly read: (payload: Uint8Array) => unknown;
+      /** The payload behind `room` bytes; it is of the frame's own type. */
+      readonly write: (payload: unknown, room: number) => Uint8Array;
+    }
+);
 
 /** Bytes of a message that has no list in it. */
 const SMALL = 64 * 1024;
@@ -31,11 +39,26 @@ const message = (name: string, read: (value: unknown) => unknown, limit = SMALL,
   read,
 });
 
+/** Who sends one has a payload of its type; the compiler cannot follow a Map to that. */
+const packed = <T>(
+  name: string,
+  read: (payload: Uint8Array) => T,
+  write: (payload: T, room: number) => Uint8Array,
+  limit = SMALL,
+): Format => ({
+  name,
+  kind: "packed",
+  limit,
+  channelled: true,
+  read,
+  write: (payload, room) => write(payload as T, room),
+});
+
 export const DOWN_FORMATS: ReadonlyMap<number, Format> = new Map([
   [DOWN.BOOT, message("BOOT", messages.readBoot, CONTROL_BYTES, false)],
   [DOWN.MODULE_DATA, data("MODULE_DATA")],
   [DOWN.MODULE_END, message("MODULE_END", messages.readModuleEnd)],
-  [DOWN.SPAWN, message("SPAWN", messages.readSpawn, CONTROL_BYTES)],
+  [DOWN.SPAWN, packed("SPAWN", unpackSpawn, packSpawn, CONTROL_BYTES)],
   [DOWN.STDIN, data("STDIN")],
   [DOWN.STDIN_END, empty("STDIN_END")],
   [DOWN.SIGNAL, message("SIGNAL", messages.readSignal)],
@@ -55,7 +78,7 @@ export const UP_FORMATS: ReadonlyMap<number, Format> = new Map([
   [UP.STDOUT, data("STDOUT")],
   [UP.STDERR, data("STDERR")],
   [UP.STDIN_CREDIT, message("STDIN_CREDIT", messages.readStdinCredit)],
-  [UP.EXITED, message("EXITED", messages.readExit)],
+  [UP.EXITED, packed("EXITED", unpackExit, packExit)],
   [UP.FILE_REPLY, message("FILE_REPLY", messages.readFileReply, LIST)],
   [UP.FILE_DATA, data("FILE_DATA")],
   [UP.REWRITTEN, data("REWRITTEN")],

@@ -4,8 +4,8 @@
  *
  * A frame on the wire: u32 little-endian payload length, u8 type, u32 little-endian channel, payload.
  * The channel is the number the caller gave a process, a module or a file request (1 and up, one number line for all
- * three); frames about the whole cell have channel 0. Control payloads are JSON in UTF-8, data payloads are raw bytes,
- * at least one. A ByteString travels in JSON as the string it is.
+ * three); frames about the whole cell have channel 0. Control payloads are JSON in UTF-8, but for the two that every
+ * program costs (packed.ts); data payloads are raw bytes, at least one. A ByteString travels in JSON as the string it is.
  *
  * Flow control. Each stream of a process (0, 1, 2) starts with STREAM_WINDOW_BYTES of credit at SPAWN, without a word.
  * The sender never has more bytes out than its credit; the receiver gives credit back as bytes are consumed, so that
@@ -26,7 +26,7 @@ export const DOWN = {
   MODULE_DATA: 2,
   /** JSON ModuleEnd: the module of this channel is complete. Answered by MODULE_READY or REFUSED. */
   MODULE_END: 3,
-  /** JSON SpawnRequest; channel = process. Answered by STARTED or REFUSED, later EXITED. */
+  /** Packed SpawnRequest; channel = process. Answered by STARTED or REFUSED, later EXITED. */
   SPAWN: 4,
   /** Raw bytes for the process's standard input, within the credit granted. */
   STDIN: 5,
@@ -63,7 +63,7 @@ export const UP = {
   STDERR: 70,
   /** JSON { bytes }: that much more standard input may be sent. */
   STDIN_CREDIT: 71,
-  /** JSON ExitReport: the last frame of this process; all its output came before. */
+  /** Packed ExitReport: the last frame of this process; all its output came before. */
   EXITED: 72,
   /** JSON FileReply; for reads FILE_DATA frames come before it. */
   FILE_REPLY: 73,
@@ -143,6 +143,8 @@ export type SpawnRequest = {
   readonly memoryBytes: number;
   /** Standard error is the same open file as standard output, as after 2>&1. */
   readonly joined: boolean;
+  /** Standard input ends before its first byte: no STDIN and no STDIN_END follows. */
+  readonly noInput: boolean;
   /**
    * Those streams are one terminal with a line discipline, as large as this, and the process leads its session; input
    * and output must be among them. Without it they only pass for terminals.

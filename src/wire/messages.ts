@@ -1,5 +1,5 @@
 /**
- * Layer: wire. The schema of every control payload, in both directions: an untrusted JSON value in, a fresh checked
+ * Layer: wire. The schema of every control payload in JSON, in both directions: an untrusted value in, a fresh checked
  * message out. It must not know sizes on the wire or how frames are cut.
  */
 import * as limits from "../limits.ts";
@@ -8,7 +8,6 @@ import {
   DATE_MS,
   type DownPayloads,
   ENTRIES,
-  type ExitReport,
   FILE_TYPES,
   type FileReply,
   type FileRequest,
@@ -18,20 +17,19 @@ import {
   type MountRequest,
   REFUSAL_KINDS,
   type Refusal,
-  type SpawnRequest,
   type WindowSize,
 } from "./frames.ts";
 import { Fields, fail } from "./shape.ts";
 
-const U32 = 0xffff_ffff;
-const MAX = Number.MAX_SAFE_INTEGER;
+export const U32 = 0xffff_ffff;
+export const MAX = Number.MAX_SAFE_INTEGER;
 /** UTF-16 units of a message for people. */
-const MESSAGE_LENGTH = 4096;
+export const MESSAGE_LENGTH = 4096;
 const MOUNTS = 256;
 const NAME_BYTES = 255;
-const SIGNALS = 64;
+export const SIGNALS = 64;
 /** Memory of one wasm32 guest at most, bytes. */
-const MEMORY_BYTES = 2 ** 32;
+export const MEMORY_BYTES = 2 ** 32;
 
 export function readBoot(value: unknown): BootRequest {
   const it = new Fields(value, "BOOT", ["mounts", "env", "limits", "rootReadOnly", "hostname"]);
@@ -83,32 +81,6 @@ export function readModuleEnd(value: unknown): ModuleEnd {
   };
   if (end.rewritten && end.giveBack) fail("MODULE_END", "asks back what is already rewritten");
   return end;
-}
-
-export function readSpawn(value: unknown): SpawnRequest {
-  const it = new Fields(
-    value,
-    "SPAWN",
-    ["module", "argv", "env", "cwd", "terminals", "memoryBytes", "joined"],
-    ["window"],
-  );
-  const terminals = it.object("terminals", ["stdin", "stdout", "stderr"]);
-  const request = {
-    module: it.integer("module", 1, U32),
-    argv: it.byteStrings("argv", limits.ARGUMENT_BYTES),
-    env: it.byteStrings("env", limits.ARGUMENT_BYTES),
-    cwd: it.path("cwd"),
-    terminals: {
-      stdin: terminals.boolean("stdin"),
-      stdout: terminals.boolean("stdout"),
-      stderr: terminals.boolean("stderr"),
-    },
-    memoryBytes: it.integer("memoryBytes", 0, MEMORY_BYTES),
-    joined: it.boolean("joined"),
-  };
-  if (!it.has("window")) return request;
-  if (!request.terminals.stdin || !request.terminals.stdout) fail("SPAWN", "gives a window to what is no terminal");
-  return { ...request, window: readWindow(it.object("window", WINDOW_KEYS)) };
 }
 
 const WINDOW_KEYS = ["rows", "columns"];
@@ -207,21 +179,6 @@ export function readRefusal(value: unknown): Refusal {
   if (it.has("errno")) return { kind, message, errno: it.integer("errno", 1, 4095) };
   if (kind === "file") fail("REFUSED", 'of kind "file" lacks its errno');
   return { kind, message };
-}
-
-export function readExit(value: unknown): ExitReport {
-  const it = new Fields(value, "EXITED", ["code", "signal", "message", "stats"]);
-  const stats = it.object("stats", ["cpuMs", "calls", "peakMemory"]);
-  return {
-    code: it.integer("code", 0, 255),
-    signal: it.integer("signal", 0, SIGNALS),
-    message: it.text("message", MESSAGE_LENGTH),
-    stats: {
-      cpuMs: stats.number("cpuMs", 0, MAX),
-      calls: stats.integer("calls", 0, MAX),
-      peakMemory: stats.integer("peakMemory", 0, MAX),
-    },
-  };
 }
 
 export function readFileReply(value: unknown): FileReply {

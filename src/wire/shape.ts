@@ -35,20 +35,12 @@ export class Fields {
 
   /** A safe integer in [from, to]. */
   integer(key: string, from: number, to: number): number {
-    const value = this.raw(key);
-    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < from || value > to) {
-      fail(`${this.#what}.${key}`, `is no integer from ${from} to ${to}`);
-    }
-    return value;
+    return integer(this.raw(key), `${this.#what}.${key}`, from, to);
   }
 
   /** A finite number in [from, to]. */
   number(key: string, from: number, to: number): number {
-    const value = this.raw(key);
-    if (typeof value !== "number" || !(value >= from && value <= to)) {
-      fail(`${this.#what}.${key}`, `is no number from ${from} to ${to}`);
-    }
-    return value;
+    return number(this.raw(key), `${this.#what}.${key}`, from, to);
   }
 
   boolean(key: string): boolean {
@@ -78,9 +70,7 @@ export class Fields {
 
   /** An absolute path without NUL. */
   path(key: string): ByteString {
-    const path = this.bytes(key, PATH_BYTES);
-    if (!path.startsWith("/")) fail(`${this.#what}.${key}`, "is no absolute path");
-    return path;
+    return path(this.raw(key), `${this.#what}.${key}`);
   }
 
   list(key: string, limit: number): readonly unknown[] {
@@ -102,6 +92,27 @@ export class Fields {
 
 /** PATH_MAX, include/uapi/linux/limits.h, without its NUL. */
 const PATH_BYTES = 4095;
+
+/** A safe integer in [from, to]; `what` names its place. */
+export function integer(value: unknown, what: string, from: number, to: number): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < from || value > to) {
+    fail(what, `is no integer from ${from} to ${to}`);
+  }
+  return value;
+}
+
+/** A finite number in [from, to]. */
+export function number(value: unknown, what: string, from: number, to: number): number {
+  if (typeof value !== "number" || !(value >= from && value <= to)) fail(what, `is no number from ${from} to ${to}`);
+  return value;
+}
+
+/** An absolute path without NUL. */
+export function path(value: unknown, what: string): ByteString {
+  const found = checkBytes(value, what, PATH_BYTES);
+  if (!found.startsWith("/")) fail(what, "is no absolute path");
+  return found;
+}
 
 function checkBytes(value: unknown, what: string, limit: number): ByteString {
   if (typeof value !== "string" || value.length > limit || value.includes("\0") || WIDE.test(value)) {

@@ -163,4 +163,5 @@ export const SPAWN: SpawnRequest = {
   terminals: { stdin: false, stdout: false, stderr: false },
   memoryBytes: 65_536,
   joined: false,
+  noInput: false,
 };

@@ -65,7 +65,14 @@ const VIOLATIONS: Readonly<Record<string, Attack>> = {
     cell.say({ type: UP.FILE_REPLY, channel, payload: { op: "exists", exists: true } }),
   "an unwanted module": (cell) => cell.say({ type: UP.REWRITTEN, channel: 1, payload: new Uint8Array(9) }),
   "an exit with a lie for a number": (cell, channel) => {
-    const text = Buffer.from('{"code":0,"signal":0,"message":"","stats":{"cpuMs":1e400,"calls":0,"peakMemory":0}}');
+    const stats = { cpuMs: Number.POSITIVE_INFINITY, calls: 0, peakMemory: 0 };
+    cell.say({ type: UP.EXITED, channel, payload: { code: 0, signal: 0, message: "", stats } });
+  },
+  "an exit too short for its numbers": (cell, channel) => {
+    cell.raw(Buffer.concat([header(25, UP.EXITED, channel), new Uint8Array(25)]));
+  },
+  "an exit in JSON": (cell, channel) => {
+    const text = Buffer.from('{"code":0,"signal":0,"message":"","stats":{"cpuMs":1,"calls":0,"peakMemory":0}}');
     cell.raw(Buffer.concat([header(text.byteLength, UP.EXITED, channel), text]));
   },
 };

@@ -37,6 +37,13 @@ describe("python in one sandbox", { timeout: 60_000 }, () => {
     assert.equal(result.stderr, "e\n");
   });
 
+  test("without stdin the guest reads the end at once, of an empty one too", async () => {
+    const code = python("import sys; print(repr(sys.stdin.read()), repr(sys.stdin.read()))");
+    for (const options of [{}, { stdin: "" }, { stdin: new Uint8Array(0) }]) {
+      assert.equal((await box.run(...code, options)).stdout, "'' ''\n");
+    }
+  });
+
   test("nothing of the host: environment, files", async () => {
     const result = await box.run(...python("import os; print(sorted(os.environ)); open('/etc/passwd')"));
     assert.equal(result.stdout, "['HOME', 'LANG', 'NAME', 'PATH', 'PWD', 'PYTHONDONTWRITEBYTECODE', 'PYTHONPATH']\n");

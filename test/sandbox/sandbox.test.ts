@@ -52,21 +52,27 @@ test("a run gives exit code, output and statistics", async () => {
   assert.ok(cell.killed);
 });
 
-test("without stdin the guest reads the end at once", async () => {
-  const { box, cell } = await start(() => {});
-  const before = cell.onFrame;
-  cell.onFrame = (frame) => {
-    before(frame);
-    if (frame.type === DOWN.STDIN_END) cell.end(frame.channel, 5);
-  };
-  assert.equal((await box.run(program)).exitCode, 5);
-  assert.equal(cell.of(DOWN.STDIN).length, 0);
+test("a run without input says so when it asks for its program", async () => {
+  const { box, cell } = await start((it, channel) => it.end(channel, 5));
+  for (const options of [{}, { stdin: "" }, { stdin: new Uint8Array(0) }]) {
+    assert.equal((await box.run(program, options)).exitCode, 5);
+  }
+  assert.deepEqual(
+    cell.of(DOWN.SPAWN).map(({ payload }) => payload.noInput),
+    [true, true, true],
+  );
+  assert.equal(cell.of(DOWN.STDIN).length + cell.of(DOWN.STDIN_END).length, 0);
   await box.close();
 });
 
 test("a program is asked for, given a short input and told its end in one write, which wakes the cell once", async () => {
   const { box, cell } = await start((it, channel) => it.end(channel));
   const writes: number[] = [];
+  const write = cell.stdin._write.bind(cell.stdin);
+  cell.stdin._write = (chunk, encoding, done) => {
+    writes.push(1);
+    write(chunk, encoding, done);
+  };
   cell.stdin._writev = (parts, done) => {
     writes.push(parts.length);
     for (const { chunk } of parts) cell.stdin.push(chunk);
@@ -74,10 +80,11 @@ test("a program is asked for, given a short input and told its end in one write,
   };
   await box.run(program);
   await box.run(program, { stdin: "abc" });
-  assert.deepEqual(writes, [2, 3]);
+  // The program itself went before them, in frames of its own.
+  assert.deepEqual(writes.slice(-2), [1, 3]);
   assert.deepEqual(
-    cell.frames.slice(-3).map(({ type }) => type),
-    [DOWN.SPAWN, DOWN.STDIN, DOWN.STDIN_END],
+    cell.frames.slice(-4).map(({ type }) => type),
+    [DOWN.SPAWN, DOWN.SPAWN, DOWN.STDIN, DOWN.STDIN_END],
   );
   await box.close();
 });
