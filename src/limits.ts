@@ -38,6 +38,11 @@ export const POSIX_QUEUE_BYTES = 8 * 1024 * 1024;
 export const DESCRIPTORS = 1024;
 /** Memory mappings of one process, as Linux's vm.max_map_count; ENOMEM beyond. Enforced by the kernel. */
 export const MAPPINGS = 65_530;
+/**
+ * Those of them that others see too: the kernel looks through each whenever another process that shares runs; ENOMEM beyond.
+ * Enforced by the kernel.
+ */
+export const SHARED_MAPPINGS = 4096;
 /** Live processes of one sandbox; EAGAIN beyond. Enforced by the kernel. */
 export const PROCESSES = 256;
 /** Signals that wait for processes of one real user (RLIMIT_SIGPENDING); EAGAIN from sigqueue(3) beyond. Enforced by the kernel. */

@@ -6,7 +6,7 @@
  * never handed out. Protections are kept, but linear memory has none: nothing enforces them.
  */
 import { PROT_WRITE } from "../abi/mman.ts";
-import { MAPPINGS } from "../limits.ts";
+import { MAPPINGS, SHARED_MAPPINGS } from "../limits.ts";
 import type { SharedFile } from "./shared-memory.ts";
 
 /** Bytes of a page, as Linux's on x86-64: mappings begin and end at multiples. */
@@ -69,11 +69,16 @@ export function pageUp(bytes: number): number {
 
 export class AddressSpace {
   /** By rising address, never overlapping. */
-  #mappings: Mapping[] = [];
-  /** Those with a view; undefined when they must be looked for. */
-  #shared: readonly Mapping[] | undefined = [];
-  /** The same by file; undefined when they must be sorted. */
-  #views: ReadonlyMap<SharedFile | undefined, readonly Mapping[]> | undefined = undefined;
+  readonly #mappings: Mapping[] = [];
+  /** Those with a view, by its file, in the same order. Only `#replace` changes either. */
+  readonly #views = new Map<SharedFile, Mapping[]>();
+  #viewCount = 0;
+  /** Bytes of all mappings, and of those that are data. */
+  #bytes = 0;
+  #dataBytes = 0;
+  /** Below this address no hole is longer than `#longestHole`: where a search for a longer one begins. */
+  #holesFrom = 0;
+  #longestHole = 0;
   /** Where mapping begins: the end of what the program declared; 0 before the process first asked. */
   #base = 0;
   /** The memory's size as this space left it. */
@@ -96,29 +101,20 @@ export class AddressSpace {
     return this.#mappings;
   }
 
-  /** Mappings others see too. */
-  get shared(): readonly Mapping[] {
-    this.#shared ??= this.#mappings.filter(({ view }) => view !== undefined);
-    return this.#shared;
+  /** The files whose mappings others see too. */
+  sharedFiles(): Iterable<SharedFile> {
+    return this.#views.keys();
   }
 
-  /** Those of one file. */
+  /** The mappings of one of them. */
   viewsOf(file: SharedFile): readonly Mapping[] {
-    this.#views ??= Map.groupBy(this.shared, ({ view }) => view?.file);
     return this.#views.get(file) ?? NONE;
   }
 
-  /** The one of them an address lies in. */
+  /** The mapping others see too that an address lies in. */
   sharedAt(address: number): Mapping | undefined {
-    const { shared } = this;
-    let [low, high] = [0, shared.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((shared[middle]?.end ?? 0) <= address) low = middle + 1;
-      else high = middle;
-    }
-    const found = shared[low];
-    return found !== undefined && found.start <= address ? found : undefined;
+    const found = this.#mappings[after(this.#mappings, address)];
+    return found?.view !== undefined && found.start <= address ? found : undefined;
   }
 
   /** Whether [start, end) holds bytes somebody may have written since the memory was new. */
@@ -135,12 +131,8 @@ export class AddressSpace {
     view?: View | undefined,
   ): number | undefined {
     this.#begin(memory);
-    if (this.#mappings.length >= MAPPINGS) return undefined;
-    let start = this.#base;
-    for (const mapping of this.#mappings) {
-      if (mapping.start - start >= length) break;
-      start = mapping.end;
-    }
+    if (!this.#mayHold(view)) return undefined;
+    const start = this.#hole(length);
     return this.#take(memory, start, length, { protection, file, view }) ? start : undefined;
   }
 
@@ -155,8 +147,7 @@ export class AddressSpace {
   ): boolean {
     this.#begin(memory);
     const kind = { protection, file, view };
-    if (start < this.#base || this.#mappings.length >= MAPPINGS || !this.#allows(memory, start, length, kind))
-      return false;
+    if (start < this.#base || !this.#mayHold(view) || !this.#allows(memory, start, length, kind)) return false;
     if (!this.#reach(memory, start + length)) return false;
     this.unmap(start, length);
     return this.#take(memory, start, length, kind);
@@ -165,9 +156,7 @@ export class AddressSpace {
   /** Whether every byte is mapped, or the program's own. */
   covers(start: number, length: number): boolean {
     let at = Math.max(start, this.#base);
-    for (const mapping of this.#mappings) {
-      if (mapping.end <= at) continue;
-      if (at >= start + length) return true;
+    for (const mapping of this.within(at, start + length - at)) {
       if (mapping.start > at) return false;
       at = mapping.end;
     }
@@ -177,12 +166,13 @@ export class AddressSpace {
   /** Whether no byte is mapped or the program's own. */
   isFree(start: number, length: number): boolean {
     if (start < this.#base) return false;
-    return !this.#mappings.some((mapping) => mapping.start < start + length && mapping.end > start);
+    const next = this.#mappings[after(this.#mappings, start)];
+    return next === undefined || next.start >= start + length;
   }
 
   /** Every mapping that has a byte in the range. */
   within(start: number, length: number): readonly Mapping[] {
-    return this.#mappings.filter((mapping) => mapping.start < start + length && mapping.end > start);
+    return this.#mappings.slice(...this.#range(start, length));
   }
 
   /** Whether there is room for what stands here as data: mprotect(2) makes it so. */
@@ -196,21 +186,33 @@ export class AddressSpace {
     return more === 0 || this.#mapped(0, 0).data + more <= memory.room.data;
   }
 
+  /** Whether `unmap` leaves no more mappings than there may be: a hole in one makes it two. */
+  mayUnmap(start: number, length: number): boolean {
+    const [before, behind] = this.#parted(start, length);
+    return before === undefined || before !== behind || this.#mayHold(before.view);
+  }
+
   unmap(start: number, length: number): void {
-    this.#forgetShared();
     this.#cut(start);
     this.#cut(start + length);
-    this.#mappings = this.#mappings.filter((mapping) => mapping.end <= start || mapping.start >= start + length);
+    const [first, last] = this.#range(start, length);
+    this.#replace(first, last - first, []);
+    // The hole may reach beyond what was unmapped.
+    this.#holesFrom = Math.min(this.#holesFrom, this.#mappings[first - 1]?.end ?? this.#base);
+  }
+
+  /** The same of `protect`, which parts the mapping at either end. */
+  mayProtect(start: number, length: number): boolean {
+    const parted = this.#parted(start, length);
+    return parted.every(({ view }) => this.#mayHold(view, parted.length));
   }
 
   protect(start: number, length: number, protection: number): void {
-    this.#forgetShared();
     this.#cut(start);
     this.#cut(start + length);
-    const inside = (mapping: Mapping): boolean => mapping.start >= start && mapping.end <= start + length;
-    const changed = this.#mappings.map((mapping) => (inside(mapping) ? { ...mapping, protection } : mapping));
-    this.#mappings = [];
-    for (const mapping of changed) this.#append(mapping);
+    const [first, last] = this.#range(start, length);
+    const changed = this.#mappings.slice(first, last).map((mapping) => ({ ...mapping, protection }));
+    this.#put(first, last, changed);
   }
 
   /** The program break; moved to `wanted` if that can be had. `wanted` 0 only asks. */
@@ -224,7 +226,7 @@ export class AddressSpace {
     const from = pageUp(this.#breakEnd);
     const to = pageUp(wanted);
     if (to > from) {
-      if (!this.isFree(from, to - from) || this.#mappings.length >= MAPPINGS) return this.#breakEnd;
+      if (!this.isFree(from, to - from) || !this.#mayHold(undefined)) return this.#breakEnd;
       if (!this.#take(memory, from, to - from, { protection, file: false, view: undefined })) return this.#breakEnd;
     } else if (to < from) this.unmap(to, from - to);
     this.#breakEnd = wanted;
@@ -234,9 +236,7 @@ export class AddressSpace {
   /** The same, for a process that is a copy. */
   copy(): AddressSpace {
     const copy = new AddressSpace();
-    copy.#mappings = [...this.#mappings];
-    copy.#shared = this.#shared;
-    copy.#views = this.#views;
+    copy.#replace(0, 0, this.#mappings);
     copy.#base = this.#base;
     copy.#known = this.#known;
     copy.#touched = this.#touched;
@@ -265,15 +265,16 @@ export class AddressSpace {
     this.#touched = touched;
     this.#breakStart = breakStart;
     this.#breakEnd = breakEnd;
-    this.#mappings = [];
-    this.#forgetShared();
+    const mappings: Mapping[] = [];
     for (let i = 5; i + MAPPING_NUMBERS <= state.length; i += MAPPING_NUMBERS) {
       const [start = 0, end = 0, protection = 0, file = 0, shared = -1, offset = 0, writable = 0] = state.slice(i);
       const seen = files[shared];
       if (shared >= 0 && seen === undefined) return false;
       const view = seen === undefined ? undefined : { file: seen, offset, writable: writable === 1 };
-      this.#mappings.push({ start, end, protection, file: file === 1, view });
+      mappings.push({ start, end, protection, file: file === 1, view });
     }
+    this.#replace(0, this.#mappings.length, mappings);
+    this.#holesFrom = 0;
     return true;
   }
 
@@ -292,9 +293,45 @@ export class AddressSpace {
     }
   }
 
-  #forgetShared(): void {
-    this.#shared = undefined;
-    this.#views = undefined;
+  /** Whether there may be so many more mappings. */
+  #mayHold(view: View | undefined, more = 1): boolean {
+    return (
+      this.#mappings.length + more <= MAPPINGS && (view === undefined || this.#viewCount + more <= SHARED_MAPPINGS)
+    );
+  }
+
+  /** The mappings that go on across a range's first and its last byte's end. */
+  #parted(start: number, length: number): readonly Mapping[] {
+    return [start, start + length].flatMap((at) => {
+      const mapping = this.#mappings[after(this.#mappings, at)];
+      return mapping !== undefined && mapping.start < at ? mapping : [];
+    });
+  }
+
+  /** Where the first hole of this length begins; behind everything, if there is none before. */
+  #hole(length: number): number {
+    const known = length > this.#longestHole ? this.#holesFrom : this.#base;
+    let start = Math.max(known, this.#base);
+    let longest = start === this.#base ? 0 : this.#longestHole;
+    for (let i = after(this.#mappings, start - 1); i < this.#mappings.length; i++) {
+      const mapping = this.#mappings[i];
+      if (mapping === undefined) break;
+      const hole = mapping.start - start;
+      if (hole >= length) break;
+      longest = Math.max(longest, hole);
+      start = Math.max(start, mapping.end);
+    }
+    this.#holesFrom = start;
+    this.#longestHole = longest;
+    return start;
+  }
+
+  /** First and last, exclusive, of the mappings that have a byte in the range. */
+  #range(start: number, length: number): [number, number] {
+    const first = after(this.#mappings, start);
+    let last = after(this.#mappings, start + length);
+    if ((this.#mappings[last]?.start ?? Infinity) < start + length) last += 1;
+    return [first, length > 0 ? last : first];
   }
 
   #reach(memory: GrowingMemory, end: number): boolean {
@@ -312,12 +349,11 @@ export class AddressSpace {
 
   /** Bytes that are mapped or the program's own, but for those from `start` to `end`. */
   #mapped(start: number, end: number): MemoryRoom {
-    let [all, data] = [this.#base, this.#base];
-    for (const mapping of this.#mappings) {
-      const covered = Math.max(0, Math.min(mapping.end, end) - Math.max(mapping.start, start));
-      const bytes = mapping.end - mapping.start - covered;
-      all += bytes;
-      if (isData(mapping)) data += bytes;
+    let [all, data] = [this.#base + this.#bytes, this.#base + this.#dataBytes];
+    for (const mapping of this.within(start, end - start)) {
+      const covered = Math.min(mapping.end, end) - Math.max(mapping.start, start);
+      all -= covered;
+      if (isData(mapping)) data -= covered;
     }
     return { all, data };
   }
@@ -335,31 +371,72 @@ export class AddressSpace {
   }
 
   #insert(mapping: Mapping): void {
-    if (mapping.view !== undefined) this.#forgetShared();
-    const index = this.#mappings.findIndex((other) => other.start >= mapping.end);
-    const after = index < 0 ? [] : this.#mappings.splice(index);
-    this.#append(mapping);
-    const [next, ...rest] = after;
-    if (next !== undefined) this.#append(next);
-    for (const other of rest) this.#mappings.push(other);
+    const index = after(this.#mappings, mapping.start);
+    this.#put(index, index, [mapping]);
   }
 
-  /** At the end of the list, joined with the last where nothing tells them apart. */
-  #append(mapping: Mapping): void {
-    const last = this.#mappings.at(-1);
-    if (last !== undefined && continues(last, mapping)) {
-      this.#mappings[this.#mappings.length - 1] = { ...last, end: mapping.end };
-    } else this.#mappings.push(mapping);
+  /** Let these stand for the mappings from `first` to `last`, joined with their neighbours where nothing tells them apart. */
+  #put(first: number, last: number, mappings: readonly Mapping[]): void {
+    const [before, next] = [this.#mappings[first - 1], this.#mappings[last]];
+    const joined: Mapping[] = before === undefined ? [] : [before];
+    for (const mapping of next === undefined ? mappings : [...mappings, next]) {
+      const end = joined.at(-1);
+      if (end !== undefined && continues(end, mapping)) joined[joined.length - 1] = { ...end, end: mapping.end };
+      else joined.push(mapping);
+    }
+    const from = before === undefined ? first : first - 1;
+    this.#replace(from, (next === undefined ? last : last + 1) - from, joined);
   }
 
   #cut(at: number): void {
-    const index = this.#mappings.findIndex((mapping) => mapping.start < at && mapping.end > at);
+    const index = after(this.#mappings, at);
     const mapping = this.#mappings[index];
-    if (mapping === undefined) return;
+    if (mapping === undefined || mapping.start >= at) return;
     const { view } = mapping;
     const rest = view === undefined ? undefined : { ...view, offset: view.offset + at - mapping.start };
-    this.#mappings.splice(index, 1, { ...mapping, end: at }, { ...mapping, start: at, view: rest });
+    this.#replace(index, 1, [
+      { ...mapping, end: at },
+      { ...mapping, start: at, view: rest },
+    ]);
   }
+
+  /** Take `count` mappings out of the list, and put others there. */
+  #replace(first: number, count: number, mappings: readonly Mapping[]): void {
+    const list = this.#mappings;
+    for (const mapping of list.slice(first, first + count)) this.#count(mapping, -1);
+    mappings.forEach((mapping, i) => {
+      if (i < count) list[first + i] = mapping;
+      else list.splice(first + i, 0, mapping);
+      this.#count(mapping, 1);
+    });
+    if (count > mappings.length) list.splice(first + mappings.length, count - mappings.length);
+  }
+
+  #count(mapping: Mapping, sign: 1 | -1): void {
+    const bytes = sign * (mapping.end - mapping.start);
+    this.#bytes += bytes;
+    if (isData(mapping)) this.#dataBytes += bytes;
+    const file = mapping.view?.file;
+    if (file === undefined) return;
+    this.#viewCount += sign;
+    const views = this.#views.get(file) ?? [];
+    const index = after(views, mapping.start);
+    if (sign > 0) views.splice(index, 0, mapping);
+    else views.splice(index, 1);
+    if (views.length > 0) this.#views.set(file, views);
+    else this.#views.delete(file);
+  }
+}
+
+/** Index of the first of these mappings that ends after an address. */
+function after(mappings: readonly Mapping[], address: number): number {
+  let [low, high] = [0, mappings.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((mappings[middle]?.end ?? 0) <= address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Whether nothing but an address lies between two mappings: the same memory goes on, or the same file. */

@@ -124,12 +124,11 @@ export class SharedMemory {
   /** A process's mappings changed: know what it shares now. */
   update(process: Process): void {
     const { shares, space } = process;
-    const { shared } = space;
-    if ((shares.length === 0 && shared.length === 0) || process.ending !== undefined) return;
-    const files = new Set(shared.map(({ view }) => view?.file));
+    const files = new Set(space.sharedFiles());
+    if ((shares.length === 0 && files.size === 0) || process.ending !== undefined) return;
     for (const share of shares) if (!files.has(share.file)) this.#part(process, share.file);
     const kept = shares.filter(({ file }) => files.delete(file));
-    const fresh = [...files].flatMap((file) => (file === undefined ? [] : [{ file, seen: -1 }]));
+    const fresh = [...files].map((file) => ({ file, seen: -1 }));
     for (const share of fresh) share.file.sharers.set(process, share);
     process.shares = [...kept, ...fresh];
     if (shares.length === 0) process.program?.sharesMemory?.();
@@ -287,9 +286,9 @@ export class SharedMemory {
     const { file } = share;
     const { memory, space } = process;
     this.#kernel.scheduler.laboured();
-    for (const { start, end, view } of space.viewsOf(file)) {
+    for (const { start, end, view } of from === 0 ? space.viewsOf(file) : space.within(from, to - from)) {
       const [first, last] = [Math.max(start, from), Math.min(end, to)];
-      if (view === undefined || first >= last || !memory.contains(first, last - first)) continue;
+      if (view?.file !== file || first >= last || !memory.contains(first, last - first)) continue;
       const offset = view.offset + first - start;
       file.load(offset, offset + last - first);
       const moved = Math.max(0, file.read(offset, memory.bytes, first, last - first));

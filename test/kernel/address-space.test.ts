@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AddressSpace, type GrowingMemory, MAP_PAGE, type View } from "../../src/kernel/address-space.ts";
+import { MAPPINGS, SHARED_MAPPINGS } from "../../src/limits.ts";
 import { random } from "../random.ts";
 
 const WASM_PAGE = 65_536;
@@ -121,11 +122,11 @@ test("any order of mapping, unmapping and protecting agrees with a map of pages"
         }
       };
       if (step % 4 === 0) {
+        let free = 2 * WASM_PAGE;
+        for (let page = free; page < free + length; page += MAP_PAGE) if (pages.has(page)) free = page + MAP_PAGE;
         const placed = space.place(memory, length, protection, pick(2) === 1);
-        assert.ok(placed !== undefined);
-        for (let page = placed; page < placed + length; page += MAP_PAGE)
-          assert.ok(!pages.has(page), "handed out twice");
-        set(placed, protection);
+        assert.equal(placed, free, "the first hole that is long enough");
+        set(free, protection);
       } else if (step % 4 === 1) {
         if (space.placeAt(memory, at, length, protection, false)) set(at, protection);
       } else if (step % 4 === 2) {
@@ -155,7 +156,52 @@ test("any order of mapping, unmapping and protecting agrees with a map of pages"
     const again = new AddressSpace();
     again.restore(space.state());
     assert.deepEqual(again.mappings, space.mappings);
+    const all = 2 * WASM_PAGE + pages.size * MAP_PAGE;
+    const data = 2 * WASM_PAGE + [...pages.values()].filter((protection) => (protection & 2) !== 0).length * MAP_PAGE;
+    for (const one of [space, again, space.copy()]) {
+      memory.room = { all, data: Infinity };
+      assert.equal(one.place(memory, MAP_PAGE, 1, false), undefined, `${seed}: all are counted`);
+      memory.room = { all: Infinity, data };
+      assert.equal(one.place(memory, MAP_PAGE, 2, false), undefined, `${seed}: and what of them is data`);
+      memory.room = { all: all + MAP_PAGE, data: data + MAP_PAGE };
+      assert.ok(one.place(memory, MAP_PAGE, 2, false) !== undefined, `${seed}: no more than there are`);
+    }
   }
+});
+
+test("no more is mapped than there may be, nor made by parting what is", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  memory.most = 2 ** 31;
+  const view = { file: {} as View["file"], offset: 0, writable: true };
+  const long = space.place(memory, 3 * MAP_PAGE, 3, true, { ...view, offset: MAP_PAGE }) ?? assert.fail();
+  for (let i = 1; i < SHARED_MAPPINGS; i++) assert.ok(space.place(memory, MAP_PAGE, 3, true, view) !== undefined);
+  assert.equal(space.place(memory, MAP_PAGE, 3, true, view), undefined);
+  assert.equal(space.mayUnmap(long + MAP_PAGE, MAP_PAGE), false);
+  assert.equal(space.mayProtect(long + MAP_PAGE, MAP_PAGE), false);
+  assert.equal(space.mayProtect(long, MAP_PAGE), false);
+  assert.ok(space.mayProtect(long, 3 * MAP_PAGE) && space.mayUnmap(long, MAP_PAGE));
+  space.unmap(long + 3 * MAP_PAGE, MAP_PAGE);
+  assert.ok(space.mayUnmap(long + MAP_PAGE, MAP_PAGE) && space.mayProtect(long, MAP_PAGE));
+  assert.equal(space.mayProtect(long + MAP_PAGE, MAP_PAGE), false, "which would be two more");
+  assert.equal(space.viewsOf(view.file).length, SHARED_MAPPINGS - 1);
+});
+
+test("as many mappings as there may be are made, looked for and ended without a look through them all", () => {
+  const [space, memory] = [new AddressSpace(), new Memory()];
+  memory.most = 2 ** 31;
+  const before = process.cpuUsage();
+  let made = 0;
+  while (space.place(memory, MAP_PAGE, made % 2 === 0 ? 3 : 1, false) !== undefined) made += 1;
+  assert.equal(made, MAPPINGS);
+  const start = 2 * WASM_PAGE;
+  for (let i = 0; i < MAPPINGS; i += 8) space.unmap(start + i * MAP_PAGE, MAP_PAGE);
+  for (let i = 0; i < MAPPINGS; i += 8) {
+    assert.ok(space.covers(start + (i + 1) * MAP_PAGE, MAP_PAGE) && space.isFree(start + i * MAP_PAGE, MAP_PAGE));
+    assert.equal(space.place(memory, MAP_PAGE, 3, false), start + i * MAP_PAGE);
+  }
+  // Looking through them took three times that.
+  const { user, system } = process.cpuUsage(before);
+  assert.ok(user + system < 6e6, `${user + system} us`);
 });
 
 test("what an address lies in of what is shared: found at its edges, and nothing between", () => {

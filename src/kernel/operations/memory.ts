@@ -169,11 +169,12 @@ function mayMap(description: OpenDescription | undefined, shared: boolean, prote
   return isSealed(description.file.inode) ? -EPERM : 0;
 }
 
-/** munmap(2). */
+/** munmap(2). -EINVAL, -ENOMEM (a hole in a mapping makes it two, and there are as many as there may be). */
 export function unmap(thread: Thread, address: number, length: number): Outcome {
   const { process } = thread;
   const bytes = pageUp(length);
   if (address % MAP_PAGE !== 0 || length === 0 || address + bytes > ADDRESSES) return -EINVAL;
+  if (!process.space.mayUnmap(address, bytes)) return -ENOMEM;
   drop(process, address, bytes);
   return thread.killed ? GONE : 0;
 }
@@ -193,7 +194,8 @@ export function protect(thread: Thread, address: number, length: number, protect
   if (address % MAP_PAGE !== 0 || (protection & ~PROTECTIONS) !== 0) return -EINVAL;
   const bytes = pageUp(length);
   if (address + bytes > ADDRESSES || !space.covers(address, bytes)) return -ENOMEM;
-  const views = space.shared.filter(({ start, end }) => start < address + bytes && end > address);
+  if (!space.mayProtect(address, bytes)) return -ENOMEM;
+  const views = space.within(address, bytes).filter(({ view }) => view !== undefined);
   const writes = (protection & mman.PROT_WRITE) !== 0;
   if (writes && views.some(({ view }) => view?.writable === false)) return -EACCES;
   if (writes && !space.allowsWriting(memoryOf(process), address, bytes)) return -ENOMEM;
@@ -318,7 +320,7 @@ export function syncMemory(thread: Thread, address: number, length: number, flag
   }
   const bytes = pageUp(length);
   if (address + bytes > ADDRESSES || !space.covers(address, bytes)) return -ENOMEM;
-  const files = filesOf(space.shared.filter(({ start, end }) => start < address + bytes && end > address));
+  const files = filesOf(space.within(address, bytes));
   if (files.size > 0) kernel.shared.flush(process);
   if (thread.killed) return GONE;
   for (const file of files) {

@@ -58,16 +58,16 @@ export function attachSegment(thread: Thread, id: number, address: number, flags
 /** shmdt(2). -EINVAL where no segment begins. */
 export function detachSegment(thread: Thread, address: number): Outcome {
   const { space, kernel } = thread.process;
-  const begin = space.shared.find(({ start }) => start === address);
+  const begin = space.sharedAt(address);
   const segment = [...kernel.systemV.segments].find(
-    (one) => begin?.view !== undefined && one.isOf(begin.view.file) && begin.view.offset === 0,
+    (one) => begin?.start === address && begin.view?.offset === 0 && one.isOf(begin.view.file),
   );
   if (begin?.view === undefined || segment === undefined) return -EINVAL;
   const { file } = begin.view;
   // What is left of it where parts were unmapped or covered.
-  const parts = space.shared.filter(
-    ({ start, view }) => view?.file === file && start - view.offset === address && view.offset < pageUp(segment.size),
-  );
+  const parts = space
+    .viewsOf(file)
+    .filter(({ start, view }) => start - (view?.offset ?? 0) === address && start - address < pageUp(segment.size));
   for (const { start, end } of parts) unmap(thread, start, end - start);
   return thread.killed ? GONE : 0;
 }
