@@ -10,6 +10,7 @@ import { SIGKILL, SIGXCPU } from "../abi/signal.ts";
 import { YIELD_NS } from "../limits.ts";
 import { Deadlines } from "../wait/deadlines.ts";
 import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
+import { continuePending } from "./continuation.ts";
 import { BLOCKED, type Countdown, GONE, type Host, type Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
 import type { Watch } from "./events/epoll-file.ts";
@@ -17,7 +18,7 @@ import type { FileTimer } from "./events/timer-file.ts";
 import { leaveWords, standAt } from "./futexes.ts";
 import type { Kernel } from "./kernel.ts";
 import { leaveOwned, standAtOwned } from "./owned-futexes.ts";
-import { continuePending, interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
+import { interruptible, type Pending, type PendingRead, parked } from "./pending.ts";
 import type { Process, Thread } from "./process.ts";
 import { fire, type Timer } from "./timers.ts";
 

@@ -7,13 +7,14 @@ import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from "../../abi/epoll.ts"
 import { EBADF, EINVAL, EPERM } from "../../abi/errno.ts";
 import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from "../../abi/fcntl.ts";
 import type { OpenFile } from "../../vfs/contracts.ts";
+import { attemptEpoll } from "../continuation.ts";
 import { BLOCKED, type Outcome } from "../contracts.ts";
 import { OpenDescription } from "../descriptors.ts";
 import { CounterFile } from "../events/counter-file.ts";
 import { type EpollEvent, EpollFile } from "../events/epoll-file.ts";
 import { SignalFile } from "../events/signal-file.ts";
 import { TimerFile } from "../events/timer-file.ts";
-import { attemptEpoll, type PendingEpoll, parked } from "../pending.ts";
+import { type PendingEpoll, parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
 import type { SignalSet } from "../signal-set.ts";
 

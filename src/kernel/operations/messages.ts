@@ -4,10 +4,11 @@
 import { EACCES, EAGAIN, EINVAL, ENOMEM, ENOMSG, ENOSYS, EPERM } from "../../abi/errno.ts";
 import { IPC_NOWAIT, MSG_COPY } from "../../abi/ipc.ts";
 import { MESSAGE_BYTES, MESSAGE_QUEUE_BYTES, WAITING_BYTES } from "../../limits.ts";
+import { attemptReceive, attemptSend } from "../continuation.ts";
 import { BLOCKED, type Outcome } from "../contracts.ts";
 import type { Message, MessageWish } from "../ipc/messages.ts";
 import { changeOwner, IPC_READ, IPC_WRITE, mayChange, mayUse, type OwnershipChange } from "../ipc/objects.ts";
-import { attemptReceive, attemptSend, type PendingReceive, type PendingSend, parked } from "../pending.ts";
+import { type PendingReceive, type PendingSend, parked } from "../pending.ts";
 import type { Thread } from "../process.ts";
 
 /** msgget(2): a queue's number. -EEXIST, -ENOENT, -EACCES, -ENOSPC. */
