@@ -188,6 +188,11 @@ static void lists(void) {
   close(again[1]);
   show("hung up", epoll, 1000);
 
+  int path = must("open", open("/dev/null", O_PATH));
+  report("of a path", control(epoll, EPOLL_CTL_ADD, path, EPOLLIN, 0));
+  report("in a path", control(path, EPOLL_CTL_ADD, again[0], EPOLLIN, 0));
+  close(path);
+
   int outer = must("epoll_create1", epoll_create1(0));
   report("itself", control(outer, EPOLL_CTL_ADD, outer, EPOLLIN, 0));
   must("nest", control(outer, EPOLL_CTL_ADD, epoll, EPOLLIN, 9));

@@ -130,6 +130,14 @@ int main(void) {
   must("rmdir", rmdir("d/late"));
   must("unlink", unlink("d/a name of more than sixteen bytes"));
   show("before the end");
+  must("watch", inotify_add_watch(fd, "d", IN_MODIFY | IN_CLOSE | IN_EXCL_UNLINK));
+  for (int linked = 1; linked >= 0; linked--) {
+    int open_one = must("open", open("d/soon unlinked", O_CREAT | O_WRONLY, 0600));
+    if (!linked) must("unlink", unlink("d/soon unlinked"));
+    must("write", write(open_one, "x", 1));
+    close(open_one);
+    show(linked ? "linked" : "of no name any more");
+  }
   must("rmdir", rmdir("d"));
   show("the directory itself");
   return 0;

@@ -49,6 +49,11 @@ int main(void) {
   report("neither shared nor private", map(PAGE, MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 1);
   report("a crooked offset", map(PAGE, MAP_PRIVATE, file, 100) == MAP_FAILED ? -1 : 1);
   report("a closed descriptor", map(PAGE, MAP_PRIVATE, 77, 0) == MAP_FAILED ? -1 : 1);
+  report("a closed descriptor, and no length", map(0, MAP_PRIVATE, 77, 0) == MAP_FAILED ? -1 : 1);
+  report("flags nobody knows", map(PAGE, MAP_SHARED | 1 << 27, file, 0) == MAP_FAILED ? -1 : 1);
+  report("the same, looked at", map(PAGE, MAP_SHARED_VALIDATE | 1 << 23, file, 0) == MAP_FAILED ? -1 : 1);
+  report("flags that are known", map(PAGE, MAP_SHARED_VALIDATE | MAP_NORESERVE, file, 0) == MAP_FAILED ? -1 : 1);
+  report("the same of no file", map(PAGE, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 1);
   report("a crooked address", munmap(mapped + 1, PAGE));
   report("madvise of advice there is not", madvise(small, PAGE, 999));
   int readable = must("open", open("file", O_RDONLY));

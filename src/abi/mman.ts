@@ -11,6 +11,8 @@ export const MAP_TYPE = 0xf;
 export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
 export const MAP_FIXED_NOREPLACE = 0x100000;
+/** Flags that were before there was MAP_SHARED_VALIDATE, which refuses others (include/linux/mman.h). */
+export const LEGACY_MAP_MASK = 0x7c07_f9f3;
 
 export const MREMAP_MAYMOVE = 1;
 export const MREMAP_FIXED = 2;

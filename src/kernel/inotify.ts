@@ -2,7 +2,8 @@
  * Layer: kernel. inotify(7): instances with their watches and the events that wait to be read, and who watches which inode. It
  * must not know descriptors' numbers.
  *
- * Deviation: a file whose last name goes is told deleted at once, even if it is still open.
+ * Deviations: a file whose last name goes is told deleted at once, even if it is still open; to IN_EXCL_UNLINK a file counts as
+ * unlinked when its last name is gone.
  */
 import type { ByteString } from "../abi/byte-string.ts";
 import { EAGAIN, EBADF, EEXIST, EINVAL, ENOSPC } from "../abi/errno.ts";
@@ -21,7 +22,7 @@ import {
 import { POLLIN } from "../abi/poll.ts";
 import { S_IFDIR, S_IFREG } from "../abi/stat.ts";
 import { INOTIFY_EVENTS, INOTIFY_WATCHES } from "../limits.ts";
-import type { FileSystem, Inode } from "../vfs/contracts.ts";
+import { emptyStat, type FileSystem, type Inode } from "../vfs/contracts.ts";
 import type { Location, MountTable } from "../vfs/mounts.ts";
 import type { Watcher } from "../vfs/watcher.ts";
 import type { Kernel } from "./kernel.ts";
@@ -131,6 +132,12 @@ function eventBytes({ name }: InotifyEvent): number {
   return name === "" ? EVENT_BYTES : EVENT_BYTES * (1 + Math.ceil((name.length + 1) / EVENT_BYTES));
 }
 
+const stat = emptyStat();
+
+function isUnlinked(inode: Inode): boolean {
+  return inode.fs.stat(inode, stat) === 0 && stat.nlink === 0;
+}
+
 const NOBODY: ReadonlySet<Watch> = new Set();
 
 /** Who watches what. It listens to the mounts only while somebody does. */
@@ -202,8 +209,8 @@ export class InotifyRegistry implements Watcher {
   done(event: number, { inode, directory, name }: Location): void {
     const kind = inode.type === S_IFDIR ? IN_ISDIR : 0;
     const found = directory !== undefined && name !== undefined ? { directory, name } : inode.fs.nameOf?.(inode);
-    if (found !== undefined) this.#tell(found.directory, event, kind, 0, found.name);
-    this.#tell(inode, event, kind, 0, "");
+    if (found !== undefined) this.#tell(found.directory, event, kind, 0, found.name, inode);
+    this.#tell(inode, event, kind, 0, "", inode);
   }
 
   named(event: number, directory: Inode, name: ByteString, child: Inode, cookie = 0): void {
@@ -229,9 +236,11 @@ export class InotifyRegistry implements Watcher {
     return this.#byInode.get(fs)?.get(`${ino}`) ?? NOBODY;
   }
 
-  #tell(at: Inode, event: number, kind: number, cookie: number, name: ByteString | ""): void {
+  /** `open` is the file an event came from that is open, whose name may be gone. */
+  #tell(at: Inode, event: number, kind: number, cookie: number, name: ByteString | "", open?: Inode): void {
     for (const watch of this.#at(at)) {
       if ((watch.mask & event) === 0) continue;
+      if (open !== undefined && (watch.mask & IN_EXCL_UNLINK) !== 0 && isUnlinked(open)) continue;
       watch.instance.push({ wd: watch.wd, mask: event | kind, cookie, name });
       if ((watch.mask & IN_ONESHOT) !== 0) this.#ignore(watch);
     }

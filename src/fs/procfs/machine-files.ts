@@ -2,7 +2,23 @@
  * Layer: fs/procfs. What the files of the whole machine say, in the formats of Linux's fs/proc/*.c (proc_meminfo(5),
  * proc_stat(5), proc_sys(5) and their kin). It must not know how they are read.
  */
-import { PIPE_MOST_BYTES, POSIX_QUEUES, QUEUE_MESSAGE_BYTES, QUEUE_MESSAGES } from "../../limits.ts";
+import { SEMOPM } from "../../abi/ipc.ts";
+import {
+  EPOLL_WATCHES,
+  INOTIFY_EVENTS,
+  INOTIFY_WATCHES,
+  MESSAGE_BYTES,
+  MESSAGE_QUEUE_BYTES,
+  MESSAGE_QUEUES,
+  PIPE_MOST_BYTES,
+  POSIX_QUEUES,
+  QUEUE_MESSAGE_BYTES,
+  QUEUE_MESSAGES,
+  SEMAPHORE_SETS,
+  SEMAPHORES,
+  SHARED_BYTES,
+  SHARED_FILES,
+} from "../../limits.ts";
 import type { KernelFacts, MachineFacts } from "./facts.ts";
 import { hundredths, lockLine, sizeLine, ticks } from "./lines.ts";
 
@@ -100,6 +116,13 @@ export const MACHINE_FILES: ReadonlyMap<string, (facts: KernelFacts) => string> 
   ["sys/kernel/cap_last_cap", () => "40\n"],
   ["sys/kernel/overflowuid", () => "65534\n"],
   ["sys/kernel/overflowgid", () => "65534\n"],
+  ["sys/kernel/msgmax", () => `${MESSAGE_BYTES}\n`],
+  ["sys/kernel/msgmnb", () => `${MESSAGE_QUEUE_BYTES}\n`],
+  ["sys/kernel/msgmni", () => `${MESSAGE_QUEUES}\n`],
+  ["sys/kernel/sem", () => `${SEMAPHORES}\t${SEMAPHORES}\t${SEMOPM}\t${SEMAPHORE_SETS}\n`],
+  ["sys/kernel/shmall", () => `${SHARED_BYTES / 4096}\n`],
+  ["sys/kernel/shmmax", () => `${SHARED_BYTES}\n`],
+  ["sys/kernel/shmmni", () => `${SHARED_FILES}\n`],
   ["sys/kernel/random/boot_id", ({ machine }) => `${machine.bootId}\n`],
   ["sys/kernel/random/uuid", ({ machine }) => `${machine.uuid()}\n`],
   ["sys/kernel/random/entropy_avail", () => "256\n"],
@@ -110,6 +133,12 @@ export const MACHINE_FILES: ReadonlyMap<string, (facts: KernelFacts) => string> 
   ["sys/fs/overflowuid", () => "65534\n"],
   ["sys/fs/overflowgid", () => "65534\n"],
   ["sys/fs/pipe-max-size", () => `${PIPE_MOST_BYTES}\n`],
+  ["sys/fs/pipe-user-pages-hard", () => "0\n"],
+  ["sys/fs/pipe-user-pages-soft", () => "0\n"],
+  ["sys/fs/inotify/max_queued_events", () => `${INOTIFY_EVENTS}\n`],
+  ["sys/fs/inotify/max_user_instances", ({ machine }) => `${machine.processLimit * machine.descriptorLimit}\n`],
+  ["sys/fs/inotify/max_user_watches", () => `${INOTIFY_WATCHES}\n`],
+  ["sys/fs/epoll/max_user_watches", () => `${EPOLL_WATCHES}\n`],
   ["sys/fs/mqueue/queues_max", () => `${POSIX_QUEUES}\n`],
   ["sys/fs/mqueue/msg_default", () => `${QUEUE_MESSAGES}\n`],
   ["sys/fs/mqueue/msg_max", () => `${QUEUE_MESSAGES}\n`],

@@ -5,7 +5,7 @@
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME } from "../../abi/clock.ts";
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from "../../abi/epoll.ts";
 import { EBADF, EINVAL, EPERM } from "../../abi/errno.ts";
-import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from "../../abi/fcntl.ts";
+import { O_CLOEXEC, O_NONBLOCK, O_PATH, O_RDWR } from "../../abi/fcntl.ts";
 import type { OpenFile } from "../../vfs/contracts.ts";
 import { attemptEpoll } from "../continuation.ts";
 import { BLOCKED, type Outcome } from "../contracts.ts";
@@ -66,7 +66,11 @@ export function openEpoll(thread: Thread, flags: number): Outcome {
   return install(thread, new EpollFile(thread.process.kernel), flags);
 }
 
-/** epoll_ctl(2). -EBADF, -EINVAL, -EPERM, -EEXIST, -ENOENT, -ELOOP, -ENOSPC. */
+function isPath({ flags }: OpenDescription): boolean {
+  return (flags & O_PATH) !== 0;
+}
+
+/** epoll_ctl(2). -EBADF (also one of O_PATH), -EINVAL, -EPERM, -EEXIST, -ENOENT, -ELOOP, -ENOSPC. */
 export function controlEpoll(
   thread: Thread,
   epollFd: number,
@@ -77,7 +81,7 @@ export function controlEpoll(
   const { process } = thread;
   const own = process.descriptors.get(epollFd)?.description;
   const description = process.descriptors.get(fd)?.description;
-  if (own === undefined || description === undefined) return -EBADF;
+  if (own === undefined || description === undefined || isPath(own) || isPath(description)) return -EBADF;
   if (description.file.waiters === undefined) return -EPERM;
   const { file } = own;
   if (!(file instanceof EpollFile) || own === description) return -EINVAL;

@@ -5,7 +5,18 @@
  * Deviations: a private mapping of a file is a copy made when it is mapped; linear memory has no protection, so what a process
  * does to its own memory is never refused, but what it writes where it may not never reaches anybody else.
  */
-import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM, EOVERFLOW, EPERM } from "../../abi/errno.ts";
+import {
+  EACCES,
+  EBADF,
+  EEXIST,
+  EFAULT,
+  EINVAL,
+  ENODEV,
+  ENOMEM,
+  EOPNOTSUPP,
+  EOVERFLOW,
+  EPERM,
+} from "../../abi/errno.ts";
 import { O_PATH } from "../../abi/fcntl.ts";
 import * as mman from "../../abi/mman.ts";
 import { S_IFCHR, S_IFREG } from "../../abi/stat.ts";
@@ -51,17 +62,20 @@ export interface MapRequest {
 
 /**
  * mmap(2): the address; BLOCKED first while much is to be filled. -EINVAL, -EBADF, -EACCES, -ENODEV (no regular file), -ENOMEM,
- * -EEXIST (MAP_FIXED_NOREPLACE), -EOVERFLOW, -EPERM (sealed against writing).
+ * -EEXIST (MAP_FIXED_NOREPLACE), -EOVERFLOW, -EOPNOTSUPP (flags nobody knows, MAP_SHARED_VALIDATE), -EPERM (sealed against writing).
  */
 export function map(thread: Thread, request: MapRequest): Outcome {
   const { process } = thread;
   const { address, flags, protection } = request;
   const type = flags & mman.MAP_TYPE;
-  if (request.length === 0 || type < mman.MAP_SHARED || type > mman.MAP_SHARED_VALIDATE) return -EINVAL;
-  const length = pageUp(request.length);
-  if (length >= ADDRESSES) return -ENOMEM;
   let anonymous = (flags & mman.MAP_ANONYMOUS) !== 0;
   if (!anonymous && !(request.offset >= 0 && request.offset % MAP_PAGE === 0)) return -EINVAL;
+  if (!anonymous && !isOpen(process.descriptors.get(request.fd)?.description)) return -EBADF;
+  const validated = type === mman.MAP_SHARED_VALIDATE && !anonymous;
+  if (request.length === 0 || (type !== mman.MAP_SHARED && type !== mman.MAP_PRIVATE && !validated)) return -EINVAL;
+  const length = pageUp(request.length);
+  if (length >= ADDRESSES) return -ENOMEM;
+  if (validated && (flags & ~mman.LEGACY_MAP_MASK) !== 0) return -EOPNOTSUPP;
   if (!anonymous && request.offset + length > Number.MAX_SAFE_INTEGER) return -EOVERFLOW;
   const description = anonymous ? undefined : process.descriptors.get(request.fd)?.description;
   const shared = type !== mman.MAP_PRIVATE;
@@ -161,8 +175,13 @@ export function see(thread: Thread, at: Place, view: View): Outcome {
   return thread.killed ? GONE : start;
 }
 
+/** Whether there is a descriptor, and of more than a path. */
+function isOpen(description: OpenDescription | undefined): description is OpenDescription {
+  return description !== undefined && (description.flags & O_PATH) === 0;
+}
+
 function mayMap(description: OpenDescription | undefined, shared: boolean, protection: number): number {
-  if (description === undefined || (description.flags & O_PATH) !== 0) return -EBADF;
+  if (!isOpen(description)) return -EBADF;
   if (!description.readable) return -EACCES;
   if (description.file.inode.type !== S_IFREG && !isZeros(description)) return -ENODEV;
   if (!shared || (protection & mman.PROT_WRITE) === 0) return 0;
