@@ -2,6 +2,7 @@
  * Layer: cli. `linden cc`, `c++`, `ar`, `ranlib`, `nm`, `strip`: the words go on as they are, so that makefiles and configure
  * scripts can name them. It must not know what a compiler's words mean.
  */
+import { escapeText } from "../sandbox/text.ts";
 import { StoreError } from "../store/index.ts";
 import { type BinaryTool, binaryTool, compile, type LockUp, ToolchainError } from "../toolchain/index.ts";
 import { print } from "./output.ts";
@@ -17,7 +18,7 @@ export function compiler(language: "c" | "c++"): Command {
     withProgress((line) => {
       const warn = (text: string) => {
         line.end();
-        print(2, `linden ${language === "c" ? "cc" : "c++"}: warning: ${text}\n`);
+        print(2, `linden ${language === "c" ? "cc" : "c++"}: warning: ${escaped(text)}\n`);
       };
       return compile(argv, language, { progress: line.show, warn, lockUp });
     });
@@ -34,9 +35,15 @@ async function withProgress(carryOut: (line: ReturnType<typeof progressLine>) =>
   } catch (error) {
     if (!(error instanceof ToolchainError || error instanceof StoreError)) throw error;
     line.end();
-    if (error.message !== "") print(2, `${error.message}\n`);
+    if (error.message !== "") print(2, `${escaped(error.message)}\n`);
     return error.exitCode;
   } finally {
     line.end();
   }
+}
+
+/** Sources nobody trusts name functions, files and links as they like. */
+function escaped(text: string): string {
+  const lines = text.split("\n").map((line) => escapeText(line, Number.MAX_SAFE_INTEGER));
+  return lines.join("\n");
 }

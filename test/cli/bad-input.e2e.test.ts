@@ -138,3 +138,12 @@ describe("an image", () => {
     }
   });
 });
+
+test("what linden cc says holds nothing that a terminal acts on, whatever names it is given", () => {
+  const name = "\x1b]0;title\x07\u202e";
+  const env = { ...process.env, LINDEN_LLVM: name };
+  const argv = ["--disable-warning=ExperimentalWarning", CLI, "cc", "a.c"];
+  const { stderr, status } = spawnSync(process.execPath, argv, { cwd: home, env, encoding: "utf8", timeout: 30_000 });
+  assert.equal(stderr, "LINDEN_LLVM is \\x1b]0;title\\x07\\u{202e}: native or wasm\n");
+  assert.notEqual(status, 0);
+});

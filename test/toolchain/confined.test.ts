@@ -1,6 +1,6 @@
 /** What a locked compiler is shown and what it may make, for command lines as makefiles and configure scripts write them. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -115,6 +115,31 @@ test("shown are the work's directory, those of its files, and whatever options n
   mkdirSync(join(home, "project/.git"));
   assert.deepEqual(shown(), [join(home, "project")]);
   assert.deepEqual(reach([], work, { home: join(home, "project") }), [work], "never the whole home");
+});
+
+/** A file can be given away by no other user. */
+const ROOT = { skip: process.geteuid?.() !== 0 && "only the superuser can make another user's files" };
+
+test("a repository of another user above the work shows nothing of what lies there", ROOT, () => {
+  const work = join(home, "everybody/work");
+  put("everybody/work/a.c");
+  put("everybody/.git/config");
+  const repository = join(home, "everybody/.git");
+  const above = join(home, "everybody");
+  const [own, other, third] = [0, 65_534, 65_533];
+  for (const [ofAbove, ofRepository, ofWork, shown] of [
+    [own, own, own, above],
+    [own, other, own, work],
+    [own, other, other, work],
+    [other, own, other, above],
+    [other, other, other, above],
+    [other, third, other, work],
+  ] as const) {
+    chownSync(above, ofAbove, ofAbove);
+    chownSync(repository, ofRepository, ofRepository);
+    chownSync(work, ofWork, ofWork);
+    assert.deepEqual(reach([], work), [shown]);
+  }
 });
 
 test("a link in the work shows nothing that lies elsewhere", () => {

@@ -14,6 +14,7 @@ import { exportNames } from "../wasm/exports.ts";
 import { functionImports } from "../wasm/imports.ts";
 import { functionNames, withFunctionNames } from "../wasm/names.ts";
 import { withShortCatches } from "../wasm/short-catches.ts";
+import { functionTypes } from "../wasm/signatures.ts";
 import { type LinkRequest, type Stage, waliImports } from "./link.ts";
 
 /** The calls that return twice. Nothing else may unwind a program. */
@@ -104,8 +105,7 @@ async function asyncify(request: LinkRequest): Promise<void> {
   }
   const first = functionImports(linked).length;
   const reaching = [...reach.functions].filter((index) => index >= first);
-  const count = Math.max(0, ...names.keys(), ...reaching) + 1;
-  const numbers = new Map(Array.from({ length: count }, (_, index) => [index, numbered(index)]));
+  const numbers = new Map(functionTypes(linked).map((_, index) => [index, numbered(index)]));
   const [input, result, list] = ["numbered", "asyncify", "list"].map((end) => `${request.file}.${end}`) as Files;
   await writeFile(list, reaching.map(numbered).join("\n"));
   await writeFile(input, withFunctionNames(linked, numbers));

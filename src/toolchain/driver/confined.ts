@@ -2,7 +2,7 @@
  * Layer: toolchain. What a command line reads and writes, for tools that are locked up: the directories they are shown, and
  * each file they make by name. It must not run anything.
  */
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve, sep } from "node:path";
 import { ToolchainError } from "../errors.ts";
@@ -87,8 +87,16 @@ function isIn(path: string, directory: string): boolean {
 }
 
 function workTree(cwd: string, home: string): string {
-  for (let at = cwd; at !== home && at !== "/"; at = dirname(at)) if (existsSync(join(at, ".git"))) return at;
+  for (let at = cwd; at !== home && at !== "/"; at = dirname(at)) if (isRepository(at, cwd)) return at;
   return cwd;
+}
+
+/** What another user puts above the work, as /tmp/.git, has no say: it must be the caller's, or all be of one owner. */
+function isRepository(directory: string, work: string): boolean {
+  const place = join(directory, ".git");
+  if (!existsSync(place)) return false;
+  const { uid } = lstatSync(place);
+  return uid === process.geteuid?.() || [directory, work].every((path) => statSync(path).uid === uid);
 }
 
 function climbs(file: string): string[] {
