@@ -12,6 +12,7 @@ export class CreditedOutput implements OutputPort {
   readonly #type: typeof UP.STDOUT | typeof UP.STDERR;
   readonly #channel: number;
   #credit = STREAM_WINDOW_BYTES;
+  #ended = false;
 
   constructor(writer: FrameWriter, type: typeof UP.STDOUT | typeof UP.STDERR, channel: number) {
     this.#writer = writer;
@@ -20,6 +21,7 @@ export class CreditedOutput implements OutputPort {
   }
 
   write(from: Uint8Array, at: number, length: number): number {
+    if (this.#ended) return length;
     const wanted = Math.min(length, this.#credit);
     let sent = 0;
     while (sent < wanted) {
@@ -29,6 +31,11 @@ export class CreditedOutput implements OutputPort {
     }
     this.#credit -= sent;
     return sent;
+  }
+
+  /** The caller was told that the process ended: nothing of it may come any more. */
+  end(): void {
+    this.#ended = true;
   }
 
   grant(bytes: number): void {

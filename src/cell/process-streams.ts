@@ -26,6 +26,7 @@ export class ProcessStreams implements InputListener {
   readonly #outputs: readonly (OutputStream | Terminal)[];
   #fed = 0;
   #consumed = 0;
+  #ended = false;
 
   constructor(
     kernel: Kernel,
@@ -68,6 +69,18 @@ export class ProcessStreams implements InputListener {
     this.#input.end();
   }
 
+  /**
+   * The process ended, and the caller knows it: what it left running finds the end of input and, as of a pipe whose reader is gone,
+   * EPIPE; or a terminal that was hung up.
+   */
+  end(): void {
+    this.#ended = true;
+    for (const port of this.#ports) port.end();
+    if (this.#input instanceof Terminal) this.#input.hangUp();
+    else this.#input.end();
+    for (const output of this.#outputs) output.hangUp();
+  }
+
   /** The window of the terminal changed; nothing where there is none. */
   resize(window: WindowSize): void {
     this.terminal?.resize(window);
@@ -80,6 +93,7 @@ export class ProcessStreams implements InputListener {
   }
 
   consumed(bytes: number): void {
+    if (this.#ended) return;
     this.#consumed += bytes;
     // All that was sent is used up, or a step's worth: the sender may be waiting.
     if (this.#consumed < this.#fed && this.#consumed < CREDIT_STEP) return;

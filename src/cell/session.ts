@@ -153,6 +153,7 @@ export class Session implements ExitListener {
         },
       },
     });
+    running.streams.end();
     if (this.#running.size === 0) setImmediate(this.#tidy);
   }
 

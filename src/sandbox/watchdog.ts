@@ -1,13 +1,14 @@
 /**
- * Layer: sandbox. What must hold against a cell that lies about itself: CPU time and resident memory, read from /proc
- * while something runs. It must not know processes of guests.
+ * Layer: sandbox. What must hold against a cell that lies about itself: CPU time and memory, read from /proc from the first run
+ * on. It must not know processes of guests.
  */
 import { readFileSync } from "node:fs";
 import type { LockedProcess } from "./launcher.ts";
 import type { Policy } from "./options.ts";
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two looks while anything runs, and while nothing does. */
 const INTERVAL_MS = 100;
+const RESTING_MS = 500;
 /** USER_HZ: the unit of times in /proc, 100 on every Linux that Node runs on. */
 const TICK_MS = 10;
 
@@ -27,6 +28,7 @@ interface Watched {
 }
 
 export class Watchdog {
+  readonly #process: LockedProcess;
   readonly #cpuMs: number | undefined;
   readonly #residentBytes: () => number;
   readonly #bite: (limit: "cpu" | "memory") => void;
@@ -34,8 +36,12 @@ export class Watchdog {
   /** Milliseconds used by processes that have ended. */
   #spentMs = 0;
   #wanted = false;
+  /** The process used processor time between the last two looks although nobody had anything run. */
+  #restless = false;
+  #cpuSeen = 0;
   #gone = false;
   #timer: NodeJS.Timeout | undefined;
+  #intervalMs = 0;
 
   /** `bite` is called once, when a limit is passed; from then on nothing is looked at. */
   constructor(
@@ -43,6 +49,7 @@ export class Watchdog {
     limits: { readonly cpuMs: number | undefined; residentBytes(): number },
     bite: (limit: "cpu" | "memory") => void,
   ) {
+    this.#process = process;
     this.#cpuMs = limits.cpuMs;
     this.#residentBytes = limits.residentBytes;
     this.#bite = bite;
@@ -63,7 +70,7 @@ export class Watchdog {
       // From here on the number may belong to another process.
       this.#alive.delete(watched);
       this.#spentMs += watched.cpuMs;
-      this.#restIfAlone();
+      this.#run();
     });
   }
 
@@ -72,9 +79,14 @@ export class Watchdog {
     this.#run();
   }
 
+  /**
+   * Nothing that anybody waits for runs any more. What a guest left running may, and a cell that was broken into does as it likes: looks
+   * become few, and as many as ever where the process computes.
+   */
   rest(): void {
     this.#wanted = false;
-    this.#restIfAlone();
+    this.#restless = true;
+    this.#run();
   }
 
   #follow(process: LockedProcess): Watched {
@@ -84,16 +96,14 @@ export class Watchdog {
     return watched;
   }
 
+  /** Look as often as it takes now. */
   #run(): void {
-    if (this.#gone || this.#timer !== undefined) return;
-    this.#timer = setInterval(() => this.#look(), INTERVAL_MS);
-    this.#timer.unref();
-  }
-
-  #restIfAlone(): void {
-    if (!this.#gone && (this.#wanted || this.#alive.size > 1)) return;
+    const intervalMs = this.#wanted || this.#restless || this.#alive.size > 1 ? INTERVAL_MS : RESTING_MS;
+    if (this.#gone || (this.#timer !== undefined && this.#intervalMs === intervalMs)) return;
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#intervalMs = intervalMs;
+    this.#timer = setInterval(() => this.#look(), intervalMs);
+    this.#timer.unref();
   }
 
   #look(): void {
@@ -108,6 +118,14 @@ export class Watchdog {
       }
     }
     if (this.#cpuMs !== undefined && cpuMs > this.#cpuMs) this.#endFor("cpu");
+    else if (!this.#wanted) this.#lookForRest();
+  }
+
+  #lookForRest(): void {
+    const cpuSeen = cpuTime(this.#process.pid) ?? 0;
+    this.#restless = cpuSeen !== this.#cpuSeen;
+    this.#cpuSeen = cpuSeen;
+    this.#run();
   }
 
   #endFor(limit: "cpu" | "memory"): void {
@@ -117,7 +135,7 @@ export class Watchdog {
 
   #end(): void {
     this.#gone = true;
-    this.#restIfAlone();
+    clearInterval(this.#timer);
   }
 }
 
@@ -130,13 +148,20 @@ export function cpuTime(pid: number): number | undefined {
   return Number.isFinite(ticks) ? ticks * TICK_MS : undefined;
 }
 
-/** Resident bytes of a process and those of its page tables (proc(5), VmRSS and VmPTE of /proc/pid/status), or undefined. */
+/** Bytes of a process's memory (`bytesOf`), or undefined. */
 export function residentBytes(pid: number): number | undefined {
-  const status = read(`/proc/${pid}/status`) ?? "";
-  const [resident, tables] = ["VmRSS", "VmPTE"].map(
+  return bytesOf(read(`/proc/${pid}/status`) ?? "");
+}
+
+/**
+ * What /proc/pid/status tells of memory: resident, put aside to the host's swap, and in page tables (proc(5), VmRSS, VmSwap and
+ * VmPTE), in bytes. Where the host has swap, a guest could have any amount of it and little resident.
+ */
+export function bytesOf(status: string): number | undefined {
+  const [resident, swapped, tables] = ["VmRSS", "VmSwap", "VmPTE"].map(
     (name) => new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1],
   );
-  return resident === undefined ? undefined : (Number(resident) + Number(tables ?? 0)) * 1024;
+  return resident === undefined ? undefined : (Number(resident) + Number(swapped ?? 0) + Number(tables ?? 0)) * 1024;
 }
 
 function read(path: string): string | undefined {

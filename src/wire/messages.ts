@@ -191,7 +191,11 @@ export function readFileReply(value: unknown): FileReply {
       return { op, bytes: only("bytes").integer("bytes", 0, MAX) };
     case "list": {
       const it = only("entries", "next");
-      return { op, entries: it.list("entries", LIST_ENTRIES).map(readEntry), next: it.integer("next", 0, MAX) };
+      const entries = it.list("entries", LIST_ENTRIES).map(readEntry);
+      const next = it.integer("next", 0, MAX);
+      // Else a listing could be asked for piece by piece for ever.
+      if (next !== 0 && entries.length === 0) fail("FILE_REPLY list", "goes on behind nothing");
+      return { op, entries, next };
     }
     case "mkdir":
     case "remove":

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
-import { cpuTime, residentBytes, Watchdog } from "../../src/sandbox/watchdog.ts";
+import { bytesOf, cpuTime, residentBytes, Watchdog } from "../../src/sandbox/watchdog.ts";
 
 function child(code: string) {
   const started = spawn(process.execPath, ["-e", code], { stdio: "ignore" });
@@ -11,13 +11,16 @@ function child(code: string) {
   return { pid: started.pid ?? 0, exited, kill: () => void started.kill("SIGKILL") };
 }
 
-async function bite(code: string, limits: { cpuMs?: number; bytes?: number }): Promise<string> {
+type Limits = { readonly cpuMs?: number; readonly bytes?: number };
+
+async function bite(code: string, limits: Limits, then = (_: Watchdog) => {}): Promise<string> {
   const process = child(code);
   try {
     return await new Promise<string>((resolve) => {
       const { cpuMs, bytes = Infinity } = limits;
       const watchdog = new Watchdog(process, { cpuMs, residentBytes: () => bytes }, resolve);
       watchdog.watch();
+      then(watchdog);
       // The watchdog itself keeps nothing alive.
       const keep = setInterval(() => {}, 1000);
       process.exited.then(() => {
@@ -37,6 +40,21 @@ test("a process that spins runs out of CPU time", async () => {
 
 test("a process that fills its memory is seen", async () => {
   assert.equal(await bite("const b=Buffer.alloc(200e6,1);setInterval(()=>b,1e3)", { bytes: 150e6 }), "memory");
+});
+
+test("a process that nobody has anything run in is looked at all the same", async () => {
+  for (const [code, limits, told] of [
+    ["setTimeout(()=>{globalThis.b=Buffer.alloc(200e6,1);setInterval(()=>{},1e3)},900)", { bytes: 150e6 }, "memory"],
+    ["setTimeout(()=>{for(;;);},900)", { cpuMs: 600 }, "cpu"],
+  ] as const) {
+    assert.equal(await bite(code, limits, (watchdog) => watchdog.rest()), told);
+  }
+});
+
+test("what the host has put aside to its swap counts, and page tables", () => {
+  const status = "Name:\tnode\nVmRSS:\t    1000 kB\nVmPTE:\t      20 kB\nVmSwap:\t     300 kB\nThreads:\t1\n";
+  assert.equal(bytesOf(status), 1320 * 1024);
+  assert.equal(bytesOf("Name:\tkthreadd\n"), undefined);
 });
 
 test("a process within its limits is left alone until it ends", async () => {

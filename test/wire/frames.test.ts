@@ -270,6 +270,7 @@ test("file replies cannot name what is no file name", () => {
   }
   const entries = new Array(257).fill({ name: "a", type: "file" });
   upRefuses("schema", raw(UP.FILE_REPLY, 1, JSON.stringify({ op: "list", entries, next: 0 })));
+  upRefuses("schema", raw(UP.FILE_REPLY, 1, JSON.stringify({ op: "list", entries: [], next: 1 })));
 });
 
 test("requests to a cell are checked as strictly", () => {
