@@ -5,7 +5,7 @@
  * trap ends a stack, so threads are ended by an exception where their guest cannot catch it. It must not know programs.
  */
 import { BLOCK, type ControlMemory, CURRENT_OFFSET, KILL, STEP_OFFSET } from "./control.ts";
-import { callStep, ENDED, NO_STEP, Types, verdict, word, writeBody } from "./gate.ts";
+import { callStep, ENDED, NO_STEP, type StepShape, stepShapes, Types, verdict, word, writeBody } from "./gate.ts";
 import { Encoder } from "./rewriter/encoder.ts";
 import { type WasmFunction, type WasmModule, type WasmTag, wasm } from "./webassembly.ts";
 
@@ -119,7 +119,7 @@ const [JOB, OVER, SUSPEND, STAGE, RUN] = [0, 1, 2, 3, 4] as const;
 
 function moduleBytes(): Uint8Array<ArrayBuffer> {
   const types = new Types();
-  const shapes = ["", "i", "ii", "iii"].map((parameters) => types.index(parameters, ""));
+  const shapes = stepShapes(types);
   const imports = new Encoder().u32(7);
   const add = (name: string, parameters: string): void => {
     imports.name("own").name(name).byte(0).u32(types.index(parameters, "i"));
@@ -149,7 +149,7 @@ function moduleBytes(): Uint8Array<ArrayBuffer> {
  * (i32 number) -> (): carry one thread after another. Between two suspensions nobody else runs; after each this thread's slot
  * is the current one again. A stage that says KILL ends the thread, BLOCK suspends it before it is asked again.
  */
-function runBody(shapes: readonly number[]): Encoder {
+function runBody(shapes: readonly StepShape[]): Encoder {
   const [number, slot, shape, answer] = [0, 1, 2, 3] as const;
   const out = new Encoder().raw([1, 3, I32]);
   const get = (local: number): Encoder => out.byte(0x20).u32(local);

@@ -137,7 +137,7 @@ export function gateBytes(entries: readonly GateEntry[], throws = false): Uint8A
   functions.u32(types.index("ii", "i")).u32(types.index("iIii", "i"));
   const exports = new Encoder().u32(entries.length);
   const bodies = new Encoder().u32(entries.length + OWN_FUNCTIONS);
-  const shapes = ["", "i", "ii", "iii"].map((parameters) => types.index(parameters, ""));
+  const shapes = stepShapes(types);
   writeBody(bodies, waitBody(throws));
   writeBody(bodies, stepsBody(shapes, throws));
   entries.forEach((entry, i) => {
@@ -202,13 +202,36 @@ function endIfKilled(out: Encoder, slot: number, throws: boolean): void {
     .raw([0x46, 0x04, 0x40, ...(throws ? [0x08, ENDED_TAG] : [0x00]), 0x0b]);
 }
 
-/** Call the function in the table's one place with the first `local shape` of three arguments. */
-export function callStep(out: Encoder, shapes: readonly number[], shape: number, argument: (i: number) => void): void {
-  shapes.forEach((type, count) => {
+/** The types of what `callStep` calls, by how many arguments it takes: with no result, and with one that nobody looks at. */
+export type StepShape = { readonly plain: number; readonly answering: number };
+
+export function stepShapes(types: Types): StepShape[] {
+  return ["", "i", "ii", "iii"].map((parameters) => ({
+    plain: types.index(parameters, ""),
+    answering: types.index(parameters, "i"),
+  }));
+}
+
+/**
+ * Call the function in the table's one place with the first `local shape` of three arguments. C programs take functions that
+ * answer a number for handlers of signals as well.
+ */
+export function callStep(
+  out: Encoder,
+  shapes: readonly StepShape[],
+  shape: number,
+  argument: (i: number) => void,
+): void {
+  shapes.forEach(({ plain, answering }, count) => {
     const last = count === shapes.length - 1;
     if (!last) out.byte(0x20).u32(shape).byte(0x41).s32(count).raw([0x46, 0x04, 0x40]);
-    for (let i = 0; i < count; i++) argument(i);
-    out.raw([0x41, 0, 0x11]).u32(type).u32(0);
+    const call = (type: number): Encoder => {
+      for (let i = 0; i < count; i++) argument(i);
+      return out.raw([0x41, 0, 0x11]).u32(type).u32(0);
+    };
+    out.raw([0x41, 0, 0x25, 0, 0xfb, 0x14]).s32(answering).raw([0x04, 0x40]); // table.get; ref.test
+    call(answering).raw([0x1a, 0x05]); // drop; else
+    call(plain).byte(0x0b);
     if (!last) out.byte(0x05);
   });
   for (let i = 1; i < shapes.length; i++) out.byte(0x0b);
@@ -218,7 +241,7 @@ export function callStep(out: Encoder, shapes: readonly number[], shape: number,
  * (i32 answer, i64 result, i32 restart, i32 slot) -> i32: call one function of the guest's after another until there is
  * none. Whether the call is to be made again; no when `done` says that the stack is coming down.
  */
-function stepsBody(shapes: readonly number[], throws: boolean): Encoder {
+function stepsBody(shapes: readonly StepShape[], throws: boolean): Encoder {
   const slot = 3;
   const shape = 4;
   const words = 5;

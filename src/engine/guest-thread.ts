@@ -501,7 +501,8 @@ export class GuestThread implements Caller, EntryContext, Attendant {
     if (this.thread.killed) this.condemn();
     if (taken === undefined || this.#instance === undefined || this.#killed) return undefined;
     const ready = readyHandler(this.#instance, this.memory, taken);
-    if (ready === undefined) this.#die(`a handler of signal ${taken.info.signal} that cannot be called`);
+    if (ready === undefined)
+      this.#die(`a handler of signal ${taken.info.signal} that is no function of up to three numbers, or has no room`);
     return ready;
   }
 

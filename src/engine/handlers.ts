@@ -12,7 +12,10 @@ import type { Step } from "./control.ts";
 import { GLOBAL_EXPORT, TABLE_EXPORT } from "./rewriter/report.ts";
 import { plainValue, type WasmFunction, type WasmGlobal, type WasmInstance, type WasmTable } from "./webassembly.ts";
 
-/** A function of the guest's ready to be called by the gate: a handler's `parameters` are 0, 1 or 3. */
+/** Those of a handler with SA_SIGINFO. */
+const MOST_PARAMETERS = 3;
+
+/** A function of the guest's ready to be called by the gate: a handler's `parameters` are 0 to 3. */
 export interface ReadyStep {
   readonly target: WasmFunction;
   readonly parameters: number;
@@ -29,7 +32,7 @@ export function tableFunction(instance: WasmInstance, index: number): WasmFuncti
 
 /**
  * undefined when no function of a handler's parameters stands at the index, or its frame has no room: the guest dies of
- * it. A wrong result type shows when the gate calls it.
+ * it. Parameters and results that are no i32 show when the gate calls it.
  */
 export function readyHandler(
   instance: WasmInstance,
@@ -37,8 +40,8 @@ export function readyHandler(
   { action, info, maskLow, maskHigh, alternate }: HandlerCall,
 ): ReadyStep | undefined {
   const target = tableFunction(instance, action.handler);
-  const parameters = target?.length;
-  if (target === undefined || (parameters !== 0 && parameters !== 1 && parameters !== 3)) return undefined;
+  const parameters = target?.length ?? MOST_PARAMETERS + 1;
+  if (target === undefined || parameters > MOST_PARAMETERS) return undefined;
   const { handler } = action;
   let step: Step = { handler, arguments: [info.signal, 0, 0], maskLow, maskHigh, stackPointer: -1 };
   const pointer = stackPointerOf(instance);
@@ -50,7 +53,7 @@ export function readyHandler(
     pointer.value = top;
     step = { ...step, stackPointer: before | 0 };
   }
-  if ((action.flags & SA_SIGINFO) !== 0 && parameters === 3 && pointer !== undefined) {
+  if ((action.flags & SA_SIGINFO) !== 0 && parameters > 1 && pointer !== undefined) {
     const context = ((top >>> 0) - UCONTEXT_BYTES) & ~15;
     const at = context - SIGINFO_BYTES;
     if (at < 0 || !memory.contains(at >>> 0, (top >>> 0) - at)) return undefined;

@@ -6,6 +6,10 @@ import { SIGABRT, SIGFPE, SIGSEGV } from "../abi/signal.ts";
 import type { ExitStatus } from "../kernel/contracts.ts";
 import { wasm } from "./webassembly.ts";
 
+/** V8 does not tell the two apart. Where the first is at fault, the option helps (docs/decisions/0063). */
+const FAILED_CALL =
+  "indirect call of a function through a pointer of another type (linden cc -mcast-functions allows it), or of none,";
+
 /**
  * V8's message, the signal, our words. A failed indirect call dies of SIGSEGV: native code would have jumped to an
  * address that is no function.
@@ -15,7 +19,7 @@ const TRAPS: readonly (readonly [pattern: RegExp, signal: number, words: string]
   [/^(divide|remainder) by zero/, SIGFPE, "integer division by zero"],
   [/^divide result unrepresentable/, SIGFPE, "integer overflow in a division"],
   [/^float unrepresentable/, SIGFPE, "a float that fits no integer"],
-  [/function signature mismatch|^null function/, SIGSEGV, "indirect call of a wrong or missing function"],
+  [/function signature mismatch|^null function/, SIGSEGV, FAILED_CALL],
   [/^(memory access|data segment)/, SIGSEGV, "memory access out of bounds"],
   [/^(table|element segment)/, SIGSEGV, "table access out of bounds"],
   [/unaligned/, SIGSEGV, "unaligned atomic access"],

@@ -42,8 +42,8 @@ function guest(): Guest {
 
 const HANDLERS = `
   (memory 1)
-  (table 8 funcref)
-  (elem (i32.const 1) $say $nap $deep $throws $info $plain $wrong)
+  (table 12 funcref)
+  (elem (i32.const 1) $say $nap $deep $throws $info $plain $answers $pair $float $wide $many)
   (type $v (func))
   (func $nap (param i32) (drop (call $sleep (i32.const 2))) (call $say (i32.add (local.get 0) (i32.const 100))))
   (func $deep (param i32)
@@ -58,7 +58,11 @@ const HANDLERS = `
     (call $say (i32.load offset=16 (local.get 1)))
     (call $say (i32.load (local.get 2))))
   (func $plain (call $say (i32.const 77)))
-  (func $wrong (param i32) (result i32) (local.get 0))
+  (func $answers (param i32) (result i32) (call $say (i32.const 78)) (local.get 0))
+  (func $pair (param i32 i32) (result i32) (call $say (i32.load (local.get 1))) (i32.const 5))
+  (func $float (param f64))
+  (func $wide (param i32) (result i64) (i64.const 0))
+  (func $many (param i32 i32 i32 i32))
 `;
 const self = (signal: number): string => `(drop (call $kill (call $getpid) (i32.const ${signal})))`;
 const on = (signal: number, handler: number, flags = 0): string =>
@@ -138,11 +142,20 @@ describe("a signal's handler", () => {
     assert.deepEqual(values(), [77]);
   });
 
+  it("may answer a number, and know of siginfo alone", async () => {
+    const { run, values } = guest();
+    await run(`(global $sp (mut i32) (i32.const 60000)) ${HANDLERS} (func (export "_start")
+      ${on(SIGUSR1, 7)} ${self(SIGUSR1)} ${on(SIGUSR1, 8, SA_SIGINFO)} ${self(SIGUSR1)} (call $say (global.get $sp)))`);
+    assert.deepEqual(values(), [78, SIGUSR1, 60_000]);
+  });
+
   for (const [what, index] of [
     ["that is no function", 0],
     ["off the table", 5000],
     ["below the table", -7],
-    ["of another type", 7],
+    ["of a float", 9],
+    ["that answers 64 bits", 10],
+    ["of four parameters", 11],
   ] as const) {
     it(`kills by SIGSEGV when it is one ${what}`, async () => {
       const { run, made } = guest();

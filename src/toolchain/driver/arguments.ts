@@ -3,6 +3,7 @@
  * WebAssembly program cannot have it. It must not run anything.
  */
 import { ToolchainError } from "../errors.ts";
+import type { CastWish } from "./link.ts";
 
 /** An input to the linker, in the order of the command line. */
 export type LinkItem =
@@ -19,6 +20,8 @@ export type Plan = {
   readonly verbose: boolean;
   /** -mfork-in-handlers: the program may fork in a handler of a signal, at the price of larger and slower code. */
   readonly forkInHandlers: boolean;
+  /** -mcast-functions: any function may be called through a pointer of another type; -mno-cast-functions: none. */
+  readonly casts: CastWish;
   readonly startFiles: boolean;
   readonly libraries: boolean;
   /** Whether a C++ driver links its library. */
@@ -93,6 +96,7 @@ export function parseArguments(argv: readonly string[]): Plan {
   let relocatable = false;
   let verbose = false;
   let forkInHandlers = false;
+  let casts: CastWish = "cheap";
   let startFiles = true;
   let libraries = true;
   let cxxLibrary = true;
@@ -134,6 +138,8 @@ export function parseArguments(argv: readonly string[]): Plan {
     else if (word === "-nostartfiles") startFiles = false;
     else if (word === "-nodefaultlibs" || word === "-nolibc") libraries = false;
     else if (word === "-mfork-in-handlers") forkInHandlers = true;
+    else if (word === "-mcast-functions") casts = "all";
+    else if (word === "-mno-cast-functions") casts = "none";
     else if (word === "-s") linkWords.push("--strip-all");
     else if (word === "-x") {
       language = value();
@@ -161,7 +167,7 @@ export function parseArguments(argv: readonly string[]): Plan {
   flush();
   const mode =
     ask && inputs === 0 ? "ask" : only ? "compile" : relocatable ? "relocatable" : inputs > 0 ? "link" : "ask";
-  return { mode, compile, link, output, verbose, forkInHandlers, startFiles, libraries, cxxLibrary };
+  return { mode, compile, link, output, verbose, forkInHandlers, casts, startFiles, libraries, cxxLibrary };
 }
 
 /** Leaves out what wasm-ld lacks, with its value. */

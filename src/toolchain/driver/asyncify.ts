@@ -23,6 +23,11 @@ export const RETURN_TWICE = ["SYS_fork", "SYS_vfork", "SYS_clone", "SYS_clone3"]
 /** Functions of our C library that call back what does not fork: comparisons of qsort and bsearch. */
 const BARRIERS = new Set(["__callback_compare"]);
 
+/** What no fork is taken to be reached through, by the names of functions. */
+export function barriersOf(names: ReadonlyMap<number, string>): ReadonlySet<number> {
+  return new Set([...names].flatMap(([index, name]) => (BARRIERS.has(name) ? [index] : [])));
+}
+
 /**
  * A program that exports this wants to fork in handlers of signals too: then every call that a handler may interrupt must
  * be made ready to be unwound. The engine knows the name (src/engine/fork.ts).
@@ -95,8 +100,7 @@ async function asyncify(request: LinkRequest): Promise<void> {
   const names = functionNames(original);
   const throughHandlers = exportNames(original).has(THROUGH_HANDLERS);
   const unwinding = throughHandlers ? [...imports].map((name) => `${WALI_MODULE}.${name}`) : twice;
-  const barriers = new Set([...names].flatMap(([index, name]) => (BARRIERS.has(name) ? [index] : [])));
-  const reach = reachOf(original, new Set(unwinding), throughHandlers ? new Set() : barriers);
+  const reach = reachOf(original, new Set(unwinding), throughHandlers ? new Set() : barriersOf(names));
   const linked = withShortCatches(original, reach);
   for (const index of functionsReachingInCatch(linked, new Set(twice))) {
     request.warn(

@@ -17,13 +17,14 @@ import { type Progress, type Sysroot, sysroot, TARGET, TARGET_FLAGS } from "../s
 import type { LockUp } from "../wasm-llvm.ts";
 import { isCxx, type Plan, parseArguments, splitResponse } from "./arguments.ts";
 import { asyncifyStage, FORK_IN_HANDLERS } from "./asyncify.ts";
+import { castsStage } from "./casts.ts";
 import { absoluteLink, type ClangJob, confinedJobs, dependencies, reach } from "./confined.ts";
 import { catchesStage, linkStage, type Stage, stripStage } from "./link.ts";
 
 export type Language = "c" | "c++";
 
 /** From objects to a program, in this order. */
-const STAGES: readonly Stage[] = [linkStage, catchesStage, asyncifyStage, stripStage];
+const STAGES: readonly Stage[] = [linkStage, catchesStage, castsStage, asyncifyStage, stripStage];
 
 /** setjmp alone, for languages without exceptions of their own. */
 const SETJMP_FLAGS = ["-mexception-handling", "-mllvm", "-wasm-enable-sjlj"];
@@ -228,11 +229,11 @@ async function link(work: Work, place: string, warn: (text: string) => void): Pr
     if (status === 0) await publish(await readFile(file), output, 0o777);
     return status;
   }
-  const { startFiles, libraries, verbose } = plan;
+  const { startFiles, libraries, verbose, casts } = plan;
   if (cxx !== undefined) words.push(`-L${join(cxx, "lib")}`);
   if (language === "c++" && plan.cxxLibrary && libraries) words.push("-lc++");
   for (const stage of STAGES) {
-    await stage.run({ sysroot: root, session, words, startFiles, libraries, verbose, warn, file });
+    await stage.run({ sysroot: root, session, words, startFiles, libraries, verbose, casts, warn, file });
   }
   await publish(await readFile(file), output, 0o777);
   return 0;

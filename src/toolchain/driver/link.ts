@@ -12,6 +12,9 @@ import { withNarrowCatches } from "../wasm/catches.ts";
 import { functionImports } from "../wasm/imports.ts";
 import { withoutStartWait } from "../wasm/start-wait.ts";
 
+/** -mcast-functions: all. -mno-cast-functions: none. Otherwise what costs little. */
+export type CastWish = "all" | "none" | "cheap";
+
 export type LinkRequest = {
   readonly sysroot: Sysroot;
   readonly session: Session;
@@ -20,6 +23,7 @@ export type LinkRequest = {
   readonly startFiles: boolean;
   readonly libraries: boolean;
   readonly verbose: boolean;
+  readonly casts: CastWish;
   /** Told what links but will not work. */
   readonly warn: (text: string) => void;
   /** The file the stages work on; it ends as the program. */

@@ -6,7 +6,7 @@ import { ToolchainError } from "../errors.ts";
 import { functionImports } from "./imports.ts";
 import { walkExpression } from "./instructions.ts";
 import type { Reader } from "./reader.ts";
-import { functionTypes, openSection, type Signature, signaturesOf } from "./signatures.ts";
+import { functionTypes, keyOf, openSection, signaturesOf } from "./signatures.ts";
 
 const ELEMENT_SECTION = 9;
 const CODE_SECTION = 10;
@@ -110,11 +110,6 @@ function readGraph(bytes: Uint8Array): Graph {
   }
   const imports = imported.map(({ module, name }) => `${module}.${name}`);
   return { imports, types, callers, catchingCallers, callersByType, referenced };
-}
-
-/** Equal for equal types. */
-function keyOf({ parameters, results }: Signature): string {
-  return `${parameters.join(" ")}:${results.join(" ")}`;
 }
 
 export function skipLocals(reader: Reader): void {

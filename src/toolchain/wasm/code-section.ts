@@ -1,6 +1,7 @@
 /** Layer: toolchain. The bodies of a module's functions: where they stand, and the module with others. It must not know why. */
 import { encodeNumber } from "./names.ts";
 import { Reader, sectionsOf } from "./reader.ts";
+import { withSections } from "./sections.ts";
 
 const CODE_SECTION = 10;
 
@@ -22,14 +23,5 @@ export function bodiesOf(bytes: Uint8Array): Body[] {
 /** A module that has code, with other bodies, one for each function. */
 export function withBodies(bytes: Uint8Array, bodies: readonly Uint8Array[]): Uint8Array {
   const content = [encodeNumber(bodies.length), ...bodies.flatMap((body) => [encodeNumber(body.length), body])];
-  const size = content.reduce((sum, { length }) => sum + length, 0);
-  const parts: Uint8Array[] = [bytes.subarray(0, 8)];
-  let from = 8;
-  for (const { id, end } of sectionsOf(bytes)) {
-    if (id === CODE_SECTION) parts.push(Uint8Array.of(id), encodeNumber(size), ...content);
-    // From the section's head on: its size may be written longer than needed.
-    else parts.push(bytes.subarray(from, end));
-    from = end;
-  }
-  return Buffer.concat(parts);
+  return withSections(bytes, new Map([[CODE_SECTION, Buffer.concat(content)]]));
 }

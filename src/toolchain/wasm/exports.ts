@@ -3,16 +3,25 @@ import { Reader, sectionsOf } from "./reader.ts";
 
 const EXPORT_SECTION = 7;
 
+const FUNCTION = 0;
+
 /** The names of everything a module exports. */
 export function exportNames(bytes: Uint8Array): ReadonlySet<string> {
+  return new Set(exportsOf(bytes).map(({ name }) => name));
+}
+
+/** Indices of the functions a module exports. */
+export function exportedFunctions(bytes: Uint8Array): ReadonlySet<number> {
+  return new Set(exportsOf(bytes).flatMap(({ kind, index }) => (kind === FUNCTION ? [index] : [])));
+}
+
+function exportsOf(bytes: Uint8Array): { readonly name: string; readonly kind: number; readonly index: number }[] {
   const section = sectionsOf(bytes).find(({ id }) => id === EXPORT_SECTION);
-  const names = new Set<string>();
-  if (section === undefined) return names;
+  if (section === undefined) return [];
   const reader = new Reader(bytes, section.start);
-  for (let count = reader.number(); count > 0; count -= 1) {
-    names.add(reader.text());
-    reader.byte();
-    reader.skipNumber();
-  }
-  return names;
+  return Array.from({ length: reader.number() }, () => ({
+    name: reader.text(),
+    kind: reader.byte(),
+    index: reader.number(),
+  }));
 }

@@ -8,8 +8,8 @@ import type { Reader } from "./reader.ts";
 export type Seen = {
   /** A direct call, by index. `catching`: it stands where an exception was caught and is not yet left behind. */
   call(index: number, catching: boolean): void;
-  /** A call through a table, by type. */
-  indirect(type: number): void;
+  /** A call through a table, by type, and where the table's number stands. */
+  indirect(type: number, tableAt: number): void;
   /** A function whose reference is taken. */
   reference(index: number): void;
   /** An instruction of a block's frame, or one that names a label, and where it stands. */
@@ -96,7 +96,7 @@ function skipNumbers(reader: Reader, count: number): void {
 function special(reader: Reader, code: number, seen: Seen, catching: boolean): void {
   if (code === 0x10 || code === 0x12) seen.call(reader.number(), catching);
   else if (code === 0x11 || code === 0x13) {
-    seen.indirect(reader.number());
+    seen.indirect(reader.number(), reader.at);
     reader.skipNumber();
   } else if (code === THROW) {
     const tag = reader.number();

@@ -10,6 +10,11 @@ const TAG_SECTION = 13;
 /** Value types as the format writes them. */
 export type Signature = { readonly parameters: readonly number[]; readonly results: readonly number[] };
 
+/** Equal for equal types. */
+export function keyOf({ parameters, results }: Signature): string {
+  return `${parameters.join(" ")}:${results.join(" ")}`;
+}
+
 /** A reader in a section that is a list, behind its count; of nothing where the module has no such section. */
 export function openSection(bytes: Uint8Array, id: number): { readonly reader: Reader; readonly count: number } {
   const section = sectionsOf(bytes).find((one) => one.id === id);
