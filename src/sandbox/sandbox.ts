@@ -76,6 +76,7 @@ export class Sandbox implements AsyncDisposable {
       started: (cell: LockedProcess) => this.#watchdog.join(cell),
     };
     this.#programs = new CellPrograms({ services, policy, link, files: this.files, image, modules, second });
+    if (server !== undefined) this.#watchdog.join(server);
     server?.exited.then(() => link.fail(new SandboxDied("the file server of the sandbox ended")));
     link.ended.then(() => server?.kill());
   }

@@ -28,7 +28,6 @@ interface Watched {
 }
 
 export class Watchdog {
-  readonly #process: LockedProcess;
   readonly #cpuMs: number | undefined;
   readonly #residentBytes: () => number;
   readonly #bite: (limit: "cpu" | "memory") => void;
@@ -36,9 +35,8 @@ export class Watchdog {
   /** Milliseconds used by processes that have ended. */
   #spentMs = 0;
   #wanted = false;
-  /** The process used processor time between the last two looks although nobody had anything run. */
+  /** Some process has used processor time between the last two looks. */
   #restless = false;
-  #cpuSeen = 0;
   #gone = false;
   #timer: NodeJS.Timeout | undefined;
   #intervalMs = 0;
@@ -49,7 +47,6 @@ export class Watchdog {
     limits: { readonly cpuMs: number | undefined; residentBytes(): number },
     bite: (limit: "cpu" | "memory") => void,
   ) {
-    this.#process = process;
     this.#cpuMs = limits.cpuMs;
     this.#residentBytes = limits.residentBytes;
     this.#bite = bite;
@@ -65,12 +62,12 @@ export class Watchdog {
     if (this.#gone) return;
     const watched = this.#follow(process);
     this.#look();
+    this.#restless = true;
     this.#run();
     process.exited.then(() => {
       // From here on the number may belong to another process.
       this.#alive.delete(watched);
       this.#spentMs += watched.cpuMs;
-      this.#run();
     });
   }
 
@@ -90,15 +87,14 @@ export class Watchdog {
   }
 
   #follow(process: LockedProcess): Watched {
-    const cpuBefore = this.#cpuMs === undefined ? 0 : (cpuTime(process.pid) ?? 0);
-    const watched = { process, cpuBefore, cpuMs: 0 };
+    const watched = { process, cpuBefore: cpuTime(process.pid) ?? 0, cpuMs: 0 };
     this.#alive.add(watched);
     return watched;
   }
 
   /** Look as often as it takes now. */
   #run(): void {
-    const intervalMs = this.#wanted || this.#restless || this.#alive.size > 1 ? INTERVAL_MS : RESTING_MS;
+    const intervalMs = this.#wanted || this.#restless ? INTERVAL_MS : RESTING_MS;
     if (this.#gone || (this.#timer !== undefined && this.#intervalMs === intervalMs)) return;
     clearInterval(this.#timer);
     this.#intervalMs = intervalMs;
@@ -107,25 +103,21 @@ export class Watchdog {
   }
 
   #look(): void {
-    let cpuMs = this.#spentMs;
+    let spentMs = this.#spentMs;
+    this.#restless = false;
     for (const watched of this.#alive) {
       const { pid } = watched.process;
-      if (this.#cpuMs !== undefined) watched.cpuMs = Math.max(watched.cpuMs, (cpuTime(pid) ?? 0) - watched.cpuBefore);
-      cpuMs += watched.cpuMs;
+      const cpuMs = Math.max(watched.cpuMs, (cpuTime(pid) ?? 0) - watched.cpuBefore);
+      if (cpuMs > watched.cpuMs) this.#restless = true;
+      watched.cpuMs = cpuMs;
+      spentMs += cpuMs;
       if ((residentBytes(pid) ?? 0) > this.#residentBytes()) {
         this.#endFor("memory");
         return;
       }
     }
-    if (this.#cpuMs !== undefined && cpuMs > this.#cpuMs) this.#endFor("cpu");
-    else if (!this.#wanted) this.#lookForRest();
-  }
-
-  #lookForRest(): void {
-    const cpuSeen = cpuTime(this.#process.pid) ?? 0;
-    this.#restless = cpuSeen !== this.#cpuSeen;
-    this.#cpuSeen = cpuSeen;
-    this.#run();
+    if (this.#cpuMs !== undefined && spentMs > this.#cpuMs) this.#endFor("cpu");
+    else this.#run();
   }
 
   #endFor(limit: "cpu" | "memory"): void {

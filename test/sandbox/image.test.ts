@@ -99,7 +99,7 @@ test("of several directories the last one's files stand, and links lead through 
 
 test("what is not there is told by its own error, before anything starts", async () => {
   const gone = { name: "ImageNotFound", code: "ERR_IMAGE_NOT_FOUND", exitCode: 127 };
-  await assert.rejects(openImage(["no-image-of-this-name"]), { ...gone, message: /linden image build/ });
+  await assert.rejects(openImage(["no-image-of-this-name"]), { ...gone, message: /linden image list/ });
   await assert.rejects(openImage([join(root, "none.tar")]), gone);
   await assert.rejects(openImage([root, join(root, "none")]), gone);
   const broken = join(root, "broken.tar");

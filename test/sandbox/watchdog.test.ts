@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { ModuleCache } from "../../src/sandbox/module-cache.ts";
+import { parseSandboxOptions } from "../../src/sandbox/options.ts";
+import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { bytesOf, cpuTime, residentBytes, Watchdog } from "../../src/sandbox/watchdog.ts";
+import { FakeCell, FakeLauncher } from "./fake-cell.ts";
 
 function child(code: string) {
   const started = spawn(process.execPath, ["-e", code], { stdio: "ignore" });
@@ -93,5 +100,27 @@ test("processor time is counted together with that of who joins, and memory of e
     clearTimeout(patience);
     for (const each of [one, other]) each.kill();
     await Promise.all([one.exited, other.exited]);
+  }
+});
+
+test("what the file server of a sandbox computes is the sandbox's", async () => {
+  const home = mkdtempSync(join(tmpdir(), "linden-test-"));
+  const program = join(home, "program.wasm");
+  writeFileSync(program, new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]));
+  const [idle, server] = [child("setInterval(()=>{},1e3)"), child("setTimeout(()=>{for(;;);},300)")];
+  const cell = new FakeCell().behave();
+  cell.pid = idle.pid;
+  cell.serve = async () => server;
+  const services = { launcher: new FakeLauncher(cell), cache: new ModuleCache("/dev/null/cache") };
+  const options = { mounts: { "/work": { host: home, readOnly: true } }, limits: { cpu: "500ms" } };
+  try {
+    const box = await startSandbox(services, parseSandboxOptions(options, home));
+    assert.equal((await box.run(program)).limit, "cpu");
+    await box.close();
+    assert.equal((await server.exited).signal, "SIGKILL");
+  } finally {
+    for (const each of [idle, server]) each.kill();
+    await idle.exited;
+    rmSync(home, { recursive: true });
   }
 });
