@@ -19,12 +19,12 @@ import { isCxx, type Plan, parseArguments, splitResponse } from "./arguments.ts"
 import { asyncifyStage, FORK_IN_HANDLERS } from "./asyncify.ts";
 import { castsStage } from "./casts.ts";
 import { absoluteLink, type ClangJob, confinedJobs, dependencies, reach } from "./confined.ts";
-import { catchesStage, linkStage, type Stage, stripStage } from "./link.ts";
+import { catchesStage, destructorsStage, linkStage, type Stage, stripStage } from "./link.ts";
 
 export type Language = "c" | "c++";
 
 /** From objects to a program, in this order. */
-const STAGES: readonly Stage[] = [linkStage, catchesStage, castsStage, asyncifyStage, stripStage];
+const STAGES: readonly Stage[] = [linkStage, destructorsStage, catchesStage, castsStage, asyncifyStage, stripStage];
 
 /** setjmp alone, for languages without exceptions of their own. */
 const SETJMP_FLAGS = ["-mexception-handling", "-mllvm", "-wasm-enable-sjlj"];

@@ -9,6 +9,7 @@ import { ToolchainError } from "../errors.ts";
 import { runJob, type Session } from "../llvm.ts";
 import type { Sysroot } from "../sysroot.ts";
 import { withNarrowCatches } from "../wasm/catches.ts";
+import { withDestructorsLast } from "../wasm/destructors.ts";
 import { functionImports } from "../wasm/imports.ts";
 import { withoutStartWait } from "../wasm/start-wait.ts";
 
@@ -89,6 +90,16 @@ async function strip(request: LinkRequest): Promise<void> {
 }
 
 export const stripStage: Stage = { name: "strip", run: strip };
+
+/** Before functions lose their names. */
+export const destructorsStage: Stage = {
+  name: "destructors",
+  run: async (request) => {
+    const linked = new Uint8Array(await readFile(request.file));
+    const ordered = withDestructorsLast(linked);
+    if (ordered !== linked) await writeFile(request.file, ordered);
+  },
+};
 
 /** Before any stage that counts on what catches what. */
 export const catchesStage: Stage = {
