@@ -160,6 +160,56 @@ static void by_descriptor(void) {
   unlink("script");
 }
 
+/* A stopped child in the same group; waits until it has stopped. */
+static pid_t stopped_child(int said) {
+  pid_t child = must("fork", fork());
+  if (child == 0) {
+    raise(SIGSTOP);
+    say(said, caught == SIGHUP ? "hung up\n" : "continued\n");
+    _exit(0);
+  }
+  must("waitpid", waitpid(child, NULL, WUNTRACED));
+  return child;
+}
+
+/* A group that has somebody stopped hears SIGHUP when it loses its last parent in another group of its session, and only then. */
+static void hung_up(void) {
+  struct sigaction action = {.sa_sigaction = informed, .sa_flags = SA_SIGINFO};
+  must("sigaction", sigaction(SIGHUP, &action, NULL));
+  int ends[2];
+  must("pipe", pipe(ends));
+  fflush(stdout);
+  pid_t leader = must("fork", fork());
+  if (leader == 0) {
+    must("setpgid", setpgid(0, 0));
+    stopped_child(ends[1]);
+    _exit(0);
+  }
+  must("waitpid", waitpid(leader, NULL, 0));
+  close(ends[1]);
+  hear(ends[0]);
+  close(ends[0]);
+
+  must("pipe", pipe(ends));
+  leader = must("fork", fork());
+  if (leader == 0) {
+    must("setsid", setsid());
+    pid_t member = must("fork", fork());
+    if (member == 0) {
+      must("kill", kill(stopped_child(ends[1]), SIGKILL));
+      stopped_child(ends[1]);
+      _exit(0);
+    }
+    must("waitpid", waitpid(member, NULL, 0));
+    say(ends[1], caught == SIGHUP ? "the leader is hung up\n" : "nobody hears\n");
+    kill(0, SIGKILL);
+  }
+  must("waitpid", waitpid(leader, NULL, 0));
+  close(ends[1]);
+  hear(ends[0]);
+  close(ends[0]);
+}
+
 int main(void) {
   printf("dumpable %d\n", prctl(PR_GET_DUMPABLE));
   must("prctl", prctl(PR_SET_DUMPABLE, 0));
@@ -170,5 +220,6 @@ int main(void) {
   other_user();
   reaper();
   by_descriptor();
+  hung_up();
   return 0;
 }

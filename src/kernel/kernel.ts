@@ -364,7 +364,7 @@ export class Kernel {
     process.holdsRecords = false;
     this.ends.ended(process.pid);
     const { parent } = process;
-    const watched = this.#stoppedGroups(process);
+    const watched = this.#partedGroups(process);
     leaveOrphans(process, (child) => this.#remove(child));
     if (parent === undefined || parent.status !== undefined) this.#remove(process);
     else {
@@ -421,12 +421,11 @@ export class Kernel {
     process.parent?.children.delete(process);
   }
 
-  /** Groups with a stopped member whose parent relations change with this process's end. */
-  #stoppedGroups(process: Process): Set<number> {
+  /** Groups that this process's end may leave without a parent in another group of their session, as kill_orphaned_pgrp() of Linux. */
+  #partedGroups({ parent, children, group, session }: Process): Set<number> {
     const groups = new Set<number>();
-    for (const child of process.children) if (child.stopped !== 0) groups.add(child.group);
-    if (process.parent === undefined) return groups;
-    if (groups.size > 0 || process.parent.group !== process.group) groups.add(process.group);
+    for (const child of children) if (child.group !== group && child.session === session) groups.add(child.group);
+    if (parent !== undefined && parent.group !== group && parent.session === session) groups.add(group);
     return groups;
   }
 
@@ -434,7 +433,7 @@ export class Kernel {
   #hangUpIfOrphaned(group: number): void {
     let stopped = false;
     for (const process of this.#processes.values()) {
-      if (process.group === group && process.stopped !== 0 && process.status === undefined) stopped = true;
+      if (process.group === group && process.stopped !== 0 && process.ending === undefined) stopped = true;
     }
     if (!stopped || !this.isOrphanedGroup(group)) return;
     this.signalGroup(group, SIGHUP);
