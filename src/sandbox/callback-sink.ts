@@ -37,6 +37,11 @@ export class CallbackSink implements OutputSink {
     if (this.#callback !== undefined && this.#pending === undefined) this.#hand(this.#text(), 0);
   }
 
+  /** Whether the callback has not had everything yet. */
+  get busy(): boolean {
+    return this.#pending !== undefined;
+  }
+
   /** Resolves when the callback has had everything. */
   async idle(): Promise<void> {
     while (this.#pending !== undefined) await this.#pending;

@@ -319,11 +319,13 @@ export function record(
 ): ReadonlyMap<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new OptionError(option, expected, value);
-  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
-  for (const [key] of entries) {
+  const entries = new Map<string, unknown>();
+  for (const [key, each] of Object.entries(value)) {
+    if (each === undefined) continue;
+    entries.set(key, each);
     if (known !== undefined && !known.includes(key)) {
       throw new OptionError(option === "options" ? key : `${option}.${key}`, `one of ${known.join(", ")}`, key);
     }
   }
-  return new Map(entries);
+  return entries;
 }

@@ -91,6 +91,7 @@ function parse(it: ReadonlyMap<string, unknown>, policy: Policy): RunPolicy {
   const timeout = it.get("timeout");
   const output = it.get("maxOutput");
   const window = it.get("window") === undefined ? undefined : parseWindow(it.get("window"));
+  const env = it.get("env");
   const terminals = parseTerminals(it.get("tty") ?? window !== undefined);
   if (window !== undefined && !(terminals.stdin && terminals.stdout)) {
     throw new OptionError("window", "a tty of which stdin and stdout are part", window);
@@ -98,7 +99,7 @@ function parse(it: ReadonlyMap<string, unknown>, policy: Policy): RunPolicy {
   const stderr = it.get("stderr") ?? "apart";
   if (stderr !== "apart" && stderr !== "stdout") throw new OptionError("stderr", '"apart" or "stdout"', stderr);
   return {
-    env: new Map([...policy.env, ...parseEnv(it.get("env"), "env")]),
+    env: env === undefined ? policy.env : new Map([...policy.env, ...parseEnv(env, "env")]),
     cwd: it.get("cwd") === undefined ? policy.cwd : parseGuestPath(it.get("cwd"), "cwd"),
     wallMs: timeout === undefined ? wallMs : parseDuration(timeout, "timeout"),
     outputBytes: output === undefined || output === Infinity ? outputBytes : parseSize(output, "maxOutput"),

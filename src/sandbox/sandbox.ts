@@ -8,8 +8,9 @@ import { CELL_BYTES } from "../limits.ts";
 import { bootRequest, sendBoot } from "./boot.ts";
 import { CallbackSink } from "./callback-sink.ts";
 import type { CellLink } from "./cell-link.ts";
-import { CellPrograms } from "./cell-programs.ts";
+import { CellPrograms, type ReadyProgram } from "./cell-programs.ts";
 import { startCell } from "./cell-start.ts";
+import { Environments } from "./environment.ts";
 import { FileError, LimitExceeded, type LindenError, OptionError, SandboxClosed, SandboxDied } from "./errors.ts";
 import { Files } from "./files.ts";
 import { type CallerLimit, type ExitResult, endedBefore, GuestProcess, LIMIT_WORDS } from "./guest-process.ts";
@@ -20,7 +21,7 @@ import type { LockedProcess } from "./launcher.ts";
 import type { LoadedProgram } from "./modules.ts";
 import { type Policy, parseSandboxOptions, type SandboxOptions } from "./options.ts";
 import { OutputReadable, type OutputSink } from "./output.ts";
-import { argumentsOf, type Program } from "./programs.ts";
+import { argumentsOf } from "./programs.ts";
 import {
   parseRunOptions,
   parseSpawnOptions,
@@ -46,6 +47,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #server: LockedProcess | undefined;
   readonly #watchdog: Watchdog;
   readonly #programs: CellPrograms;
+  readonly #environments = new Environments();
   readonly #processes = new Set<GuestProcess>();
   #mostProcesses = 1;
   /** Runs whose programs are on the way into the cell. */
@@ -127,12 +129,14 @@ export class Sandbox implements AsyncDisposable {
     const begun = performance.now();
     const input = options.stdin ?? "";
     const noInput = isEmpty(input);
-    const started = await this.#start(program, args, { ...policy, noInput }, { stdout, stderr }).catch(
-      (error: unknown) => {
-        if (!(error instanceof LimitExceeded) || error.limit === undefined) throw error;
-        return endedBefore(error.limit, error.message, performance.now() - begun);
-      },
-    );
+    const starting = this.#start(program, args, { ...policy, noInput }, { stdout, stderr });
+    const started =
+      starting instanceof GuestProcess
+        ? starting
+        : await starting.catch((error: unknown) => {
+            if (!(error instanceof LimitExceeded) || error.limit === undefined) throw error;
+            return endedBefore(error.limit, error.message, performance.now() - begun);
+          });
     if (!(started instanceof GuestProcess)) {
       return options.format === "bytes"
         ? { ...started, stdout: new Uint8Array(0), stderr: new Uint8Array(0) }
@@ -147,7 +151,9 @@ export class Sandbox implements AsyncDisposable {
       // The caller's own stream may throw at once, as one does that another reads already: the guest must not live on.
       if (!noInput) stopFeeding = feed(guest.stdin, input, failure.reject);
       const exit = await Promise.race([guest.exited, failure.promise]);
-      await Promise.race([Promise.all([stdout.idle(), stderr.idle()]), failure.promise]);
+      if (stdout.busy || stderr.busy) {
+        await Promise.race([Promise.all([stdout.idle(), stderr.idle()]), failure.promise]);
+      }
       return options.format === "bytes"
         ? { ...exit, stdout: stdout.collected.bytes(), stderr: stderr.collected.bytes() }
         : { ...exit, stdout: stdout.collected.text(), stderr: stderr.collected.text() };
@@ -200,12 +206,13 @@ export class Sandbox implements AsyncDisposable {
     await this.close();
   }
 
-  async #start(
+  /** At once where nothing of the program has to be waited for. */
+  #start(
     given: string | LoadedProgram,
     args: readonly string[],
     run: RunPolicy & { readonly noInput: boolean },
     sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
-  ): Promise<GuestProcess> {
+  ): GuestProcess | Promise<GuestProcess> {
     if (!isList(args)) throw new OptionError("args", "a list of strings", args);
     for (const [at, arg] of args.entries()) {
       if (typeof arg !== "string") throw new OptionError(`args[${at}]`, "a string", arg);
@@ -213,13 +220,23 @@ export class Sandbox implements AsyncDisposable {
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const begun = performance.now();
     const ready = this.#programs.ready(given);
-    const { program, module } = ready ?? (await this.#inTime(run, this.#programs.prepare(given)));
+    const launch = (made: ReadyProgram) => this.#launch(made, args, run, sinks, begun);
+    return ready === undefined ? this.#inTime(run, this.#programs.prepare(given)).then(launch) : launch(ready);
+  }
+
+  #launch(
+    { program, module }: ReadyProgram,
+    args: readonly string[],
+    run: RunPolicy & { readonly noInput: boolean },
+    sinks: { readonly stdout: OutputSink; readonly stderr: OutputSink },
+    begun: number,
+  ): GuestProcess {
     if (this.#link.error !== undefined) throw closedBecause(this.#link.error);
     const argv = [program.name, ...argumentsOf(program, args, run.cwd)];
     const request = {
       module,
       argv: argv.map((arg, at) => toBytes(arg, at === 0 ? "program" : `args[${at - 1}]`)),
-      env: environment(program, run).map((each) => toBytes(each, "env")),
+      env: this.#environments.of(program, run),
       cwd: toBytes(run.cwd, "cwd"),
       terminals: run.terminals,
       memoryBytes: this.#policy.limits.memoryBytes,
@@ -355,23 +372,6 @@ function caches({ cache }: Services, image: Image | undefined): readonly string[
   const root = dirname(cache.directory);
   const all = [cache.directory, join(root, "userland"), join(root, "sysroot")];
   return image === undefined ? all : [...all, ...image.directories];
-}
-
-function environment(program: Program, run: RunPolicy): string[] {
-  const env = new Map([
-    ["PATH", "/usr/local/bin:/usr/bin:/bin"],
-    ["HOME", "/"],
-    ["LANG", "C.UTF-8"],
-    ...(run.terminals.stdout ? [["TERM", "xterm-256color"] as const] : []),
-    ...program.env,
-    ...run.env,
-    ["PWD", run.cwd],
-  ]);
-  for (const [name, value] of program.env) {
-    const own = run.env.get(name);
-    if (name.endsWith("PATH") && own !== undefined) env.set(name, `${value}:${own}`);
-  }
-  return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
 /** What it lists is looked at where it is used. */
