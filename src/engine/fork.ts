@@ -5,9 +5,10 @@
  */
 import type { GuestCall } from "../kernel/contracts.ts";
 import type { Step } from "./control.ts";
+import { globalsOf } from "./globals.ts";
 import { clear, eachPart, SCAN_BYTES } from "./page-scan.ts";
-import { GLOBAL_EXPORT, type ModuleReport } from "./rewriter/report.ts";
-import { plainValue, type WasmGlobal, type WasmInstance, type WasmMemory } from "./webassembly.ts";
+import type { ModuleReport } from "./rewriter/report.ts";
+import { plainValue, type WasmInstance, type WasmMemory } from "./webassembly.ts";
 
 export const START_UNWIND = "asyncify_start_unwind";
 export const STOP_UNWIND = "asyncify_stop_unwind";
@@ -87,13 +88,18 @@ export function forksInHandlers(report: ModuleReport): boolean {
   return report.exports.some(({ name }) => name === THROUGH_HANDLERS);
 }
 
-/** Copy every mutable global. False when one cannot be: a vector, or a reference that is not null. */
+/**
+ * Copy every mutable global between two instances of one module. False when one cannot be: a vector, or a reference that is not
+ * null.
+ */
 export function copyGlobals(from: WasmInstance, to: WasmInstance): boolean {
-  for (const [name, exported] of Object.entries(from.exports)) {
-    if (!name.startsWith(GLOBAL_EXPORT)) continue;
-    const value = plainValue(exported as WasmGlobal);
-    if (value === undefined) return false;
-    (to.exports[name] as WasmGlobal).value = value;
+  const sources = globalsOf(from);
+  const targets = globalsOf(to);
+  for (let i = 0; i < targets.length; i += 1) {
+    const [source, target] = [sources[i], targets[i]];
+    const value = source === undefined ? undefined : plainValue(source);
+    if (value === undefined || target === undefined) return false;
+    target.value = value;
   }
   return true;
 }

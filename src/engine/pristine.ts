@@ -2,17 +2,18 @@
  * Layer: engine. What instances of an image are before they run: their data and their globals, so that one that a program has
  * left can be made what it was. It must not know programs.
  */
+import { globalsOf } from "./globals.ts";
 import type { GuestImage } from "./image.ts";
 import { eachPart } from "./page-scan.ts";
-import { GLOBAL_EXPORT } from "./rewriter/report.ts";
-import { plainValue, type WasmGlobal, type WasmInstance, type WasmMemory } from "./webassembly.ts";
+import { plainValue, type WasmInstance, type WasmMemory } from "./webassembly.ts";
 
 /** Bytes of data that are remembered of one image at most. */
 const DATA_BYTES = 1024 * 1024;
 
 interface Pristine {
   readonly data: readonly { readonly at: number; readonly bytes: Uint8Array }[];
-  readonly globals: readonly { readonly name: string; readonly value: number | bigint | null }[];
+  /** In the order of globalsOf(). */
+  readonly globals: readonly (number | bigint | null)[];
 }
 
 export class PristineStates {
@@ -33,18 +34,22 @@ export class PristineStates {
     if (state === undefined || typeof state === "string") return false;
     const bytes = new Uint8Array(memory.buffer);
     for (const { at, bytes: part } of state.data) bytes.set(part, at);
-    for (const { name, value } of state.globals) (instance.exports[name] as WasmGlobal).value = value;
+    const globals = globalsOf(instance);
+    for (let i = 0; i < globals.length; i += 1) {
+      const [global, value] = [globals[i], state.globals[i]];
+      if (global === undefined || value === undefined) return false;
+      global.value = value;
+    }
     return true;
   }
 }
 
-function pristine({ report }: GuestImage, { exports }: WasmInstance, memory: WasmMemory): Pristine | undefined {
-  const globals: { name: string; value: number | bigint | null }[] = [];
-  for (const [name, exported] of Object.entries(exports)) {
-    if (!name.startsWith(GLOBAL_EXPORT)) continue;
-    const value = plainValue(exported as WasmGlobal);
+function pristine({ report }: GuestImage, instance: WasmInstance, memory: WasmMemory): Pristine | undefined {
+  const globals: (number | bigint | null)[] = [];
+  for (const global of globalsOf(instance)) {
+    const value = plainValue(global);
     if (value === undefined) return undefined;
-    globals.push({ name, value });
+    globals.push(value);
   }
   const all = new Uint8Array(memory.buffer);
   const data: { at: number; bytes: Uint8Array }[] = [];
