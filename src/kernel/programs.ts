@@ -37,10 +37,16 @@ export interface NamedProgram {
   readonly walkFlags: number;
 }
 
+/** Of a file as it was: its size, and when it changed last. */
 interface Kept {
   readonly size: number;
-  readonly changed: string;
+  readonly ctimeSeconds: number;
+  readonly ctimeNanoseconds: number;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
   readonly image: ProgramImage;
+  /** Its first bytes were read since, which sets its atime, and are no script's. */
+  begun: boolean;
 }
 
 export class Programs {
@@ -73,11 +79,16 @@ export class Programs {
       if (first !== undefined && location.inode.type === S_IFLNK) return -ELOOP;
       const error = this.#check(context, location);
       if (error < 0) return error;
+      const kept = this.#unchanged(location.inode);
+      if (kept?.begun === true) return { image: kept.image, location, argv: words };
       const start = this.#read(location.inode, FIRST_LINE);
       if (typeof start === "number") return start;
       if (start[0] !== 0x23 || start[1] !== 0x21) {
         const image = this.image(location);
-        return typeof image === "number" ? image : { image, location, argv: words };
+        if (typeof image === "number") return image;
+        const now = this.#kept.get(location.inode);
+        if (now !== undefined) now.begun = true;
+        return { image, location, argv: words };
       }
       const interpreter = interpreterOf(start);
       if (interpreter === undefined) return -ENOEXEC;
@@ -95,15 +106,15 @@ export class Programs {
     const stat = this.#stat;
     const error = inode.fs.stat(inode, stat);
     if (error < 0) return error;
-    const { size } = stat;
-    const changed = changeOf(stat);
     const kept = this.#kept.get(inode);
-    if (kept?.size === size && kept.changed === changed) return kept.image;
+    if (kept !== undefined && isAsItWas(kept, stat)) return kept.image;
+    const { size } = stat;
+    const made = stampOf(stat);
     if (size > PROGRAM_BYTES) return -ENOEXEC;
     const bytes = this.#read(inode, size);
     if (typeof bytes === "number") return bytes;
     const image = loader.compile(`${inode.fs.type} ${inode.ino}` as ByteString, bytes);
-    if (typeof image !== "number") this.#keep(inode, { size, changed, image });
+    if (typeof image !== "number") this.#keep(inode, { ...made, image, begun: false });
     return image;
   }
 
@@ -113,7 +124,7 @@ export class Programs {
     const stat = this.#stat;
     const error = inode.fs.stat(inode, stat);
     if (error < 0) return error;
-    this.#keep(inode, { size: stat.size, changed: changeOf(stat), image });
+    this.#keep(inode, { ...stampOf(stat), image, begun: false });
     return 0;
   }
 
@@ -121,6 +132,13 @@ export class Programs {
   #keep(inode: Inode, kept: Kept): void {
     this.#kernel.host.clock.monotonicNs();
     this.#kept.set(inode, kept);
+  }
+
+  /** What is kept of a file, if that has not changed since. */
+  #unchanged(inode: Inode): Kept | undefined {
+    const kept = this.#kept.get(inode);
+    if (kept === undefined || inode.fs.stat(inode, this.#stat) < 0) return undefined;
+    return isAsItWas(kept, this.#stat) ? kept : undefined;
   }
 
   #check(context: WalkContext, { inode }: Location): number {
@@ -149,8 +167,19 @@ export class Programs {
   }
 }
 
-function changeOf(stat: Stat): string {
-  return `${stat.ctimeSeconds}.${stat.ctimeNanoseconds} ${stat.mtimeSeconds}.${stat.mtimeNanoseconds}`;
+function stampOf(stat: Stat): Omit<Kept, "image" | "begun"> {
+  const { size, ctimeSeconds, ctimeNanoseconds, mtimeSeconds, mtimeNanoseconds } = stat;
+  return { size, ctimeSeconds, ctimeNanoseconds, mtimeSeconds, mtimeNanoseconds };
+}
+
+function isAsItWas(kept: Kept, stat: Stat): boolean {
+  return (
+    kept.size === stat.size &&
+    kept.ctimeNanoseconds === stat.ctimeNanoseconds &&
+    kept.mtimeNanoseconds === stat.mtimeNanoseconds &&
+    kept.ctimeSeconds === stat.ctimeSeconds &&
+    kept.mtimeSeconds === stat.mtimeSeconds
+  );
 }
 
 /** The interpreter of a `#!` line and its one argument, if any: everything after the first blanks, blanks at the end cut. */

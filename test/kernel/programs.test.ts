@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import type { ProgramImage } from "../../src/kernel/contracts.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
+import { emptyStat } from "../../src/vfs/contracts.ts";
 import { MountTable } from "../../src/vfs/mounts.ts";
 import type { WallTime } from "../../src/wait/clock.ts";
 import { bytes, SimulatedHost } from "./simulated.ts";
@@ -57,4 +58,54 @@ test("a program written over is compiled anew, though nobody looked at the clock
   assert.equal(nameOf(), "adopted");
   file.write(0, Uint8Array.of(3), 0, 1);
   assert.equal(nameOf(), "memfs 2 3: 3");
+});
+
+test("a file that was executed is looked at anew once it changes, and its first execution sets its atime", () => {
+  const host = new LookedAt();
+  const fs = new MemoryFileSystem({ dev: 1, clock: host.clock });
+  const mounts = new MountTable(fs);
+  let compiled = 0;
+  const kernel = new Kernel({
+    host,
+    mounts,
+    loader: { load: () => -8, compile: (): ProgramImage => ({ name: `${++compiled}` }) },
+    sharedMemory: new MemoryFileSystem({ dev: 2, clock: host.clock }),
+    exits: { exited() {} },
+  });
+  const root = mounts.root;
+  const context = { mounts, root, credentials: { uid: 0, gid: 0, groups: [] } };
+  const write = (name: string, text: string) => {
+    const known = fs.lookup(fs.root, bytes(name));
+    const inode = typeof known === "object" ? known : fs.create(fs.root, bytes(name), 0o755, { uid: 0, gid: 0 });
+    assert.ok(typeof inode === "object");
+    const file = fs.open(inode, 2);
+    assert.ok(typeof file === "object");
+    file.write(0, new TextEncoder().encode(text), 0, text.length);
+    file.close();
+    return inode;
+  };
+  const found = () => {
+    const made = kernel.programs.find(context, root, bytes("/program"), [bytes("name")]);
+    return typeof made === "number" ? made : [made.image.name, ...made.argv];
+  };
+  const inode = write("program", "binary");
+  write("other", "binary too");
+  const stat = emptyStat();
+  const isRead = () => {
+    fs.stat(inode, stat);
+    return stat.atimeNanoseconds > stat.mtimeNanoseconds;
+  };
+  kernel.programs.adopt({ mount: mounts.rootMount, inode }, { name: "adopted" });
+  assert.equal(isRead(), false);
+  for (let round = 0; round < 3; round += 1) assert.deepEqual(found(), ["adopted", "name"]);
+  assert.equal(isRead(), true);
+  // As long as what was there: a script, whose interpreter is the other.
+  write("program", "#!/other x\n");
+  assert.deepEqual(found(), ["1", "/other", "x", "/program"]);
+  write("program", "once more  ");
+  for (let round = 0; round < 3; round += 1) assert.deepEqual(found(), ["2", "name"]);
+  fs.setattr(inode, { mode: 0o644 });
+  assert.equal(found(), -13);
+  fs.setattr(inode, { mode: 0o755 });
+  assert.deepEqual(found(), ["3", "name"]);
 });

@@ -85,7 +85,7 @@ export function execute(thread: Thread, request: ExecuteRequest, from = thread.p
   forgetProgram(process);
   for (const one of process.threads) if (one !== thread) one.signals.clear();
   process.threads = [];
-  process.held.length = 0;
+  if (process.held.length > 0) process.held.length = 0;
   const fresh = new Thread(process, process.pid);
   fresh.name = commandName(request.named?.told ?? request.path);
   fresh.mask.set(thread.mask.low, thread.mask.high);
@@ -258,7 +258,8 @@ function find(process: Process, request: ExecuteRequest, from: Process["cwd"]): 
   const wrong = kernel.checkArguments(request, room);
   if (wrong < 0) return wrong;
   const found = kernel.programs.find(process, from, request.path, request.argv, request.named);
-  if (typeof found === "number") return found;
+  // Interpreters put their own words before the script's.
+  if (typeof found === "number" || found.argv === request.argv) return found;
   const tooMuch = kernel.checkArguments({ argv: found.argv, env: request.env }, room);
   return tooMuch < 0 ? tooMuch : found;
 }
