@@ -169,14 +169,17 @@ export class DescriptorTable {
   /** Close everything: the process ended. */
   closeAll(): void {
     for (let fd = 0; fd < this.#entries.length; fd++) this.close(fd);
-    this.#entries.length = 0;
+    // One by one costs a short table less than its length set to 0.
+    while (this.#entries.length > 0) this.#entries.pop();
     this.#lowest = 0;
   }
 
   /** Fill this table, which is empty, with what another holds; what closes on exec only when `all`. */
   inherit(from: DescriptorTable, all: boolean): void {
-    for (const [fd, entry] of from) {
-      if ((entry.closeOnExec && !all) || fd >= this.limit) continue;
+    const entries = from.#entries;
+    for (let fd = 0; fd < entries.length && fd < this.limit; fd++) {
+      const entry = entries[fd];
+      if (entry === undefined || (entry.closeOnExec && !all)) continue;
       const copy = new Descriptor(entry.description, entry.closeOnExec);
       copy.rights = entry.rights;
       copy.inheriting = entry.inheriting;
@@ -188,7 +191,7 @@ export class DescriptorTable {
 
   /** Close what closes on exec. */
   closeForExec(): void {
-    for (const [fd, entry] of this) if (entry.closeOnExec) this.close(fd);
+    for (let fd = 0; fd < this.#entries.length; fd++) if (this.#entries[fd]?.closeOnExec === true) this.close(fd);
   }
 
   /** Open descriptors in rising order. */
@@ -206,7 +209,8 @@ export class DescriptorTable {
 
   #put(fd: number, entry: Descriptor): void {
     while (this.#entries.length < fd) this.#entries.push(undefined);
-    this.#entries[fd] = entry;
+    if (fd === this.#entries.length) this.#entries.push(entry);
+    else this.#entries[fd] = entry;
     this.#open += 1;
   }
 }

@@ -58,7 +58,7 @@ export function forgetProgram(process: Process): void {
   process.dispositions.forEach((disposition, signal) => {
     if (disposition === DISPOSITION_HANDLER) process.dispositions[signal] = DISPOSITION_DEFAULT;
   });
-  process.actions.length = 0;
+  if (process.actions.length > 0) process.actions.length = 0;
   for (const thread of process.threads) thread.alternate = undefined;
   process.space = new AddressSpace();
   process.offersEnvironment = false;

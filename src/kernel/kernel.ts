@@ -359,7 +359,7 @@ export class Kernel {
     process.timers.forgetAll();
     for (const { signals } of [process, ...process.threads]) signals.clear();
     if (process.semaphoreUndo.length > 0) undoAll(process, this.systemV.now);
-    process.held.length = 0;
+    if (process.held.length > 0) process.held.length = 0;
     process.descriptors.closeAll();
     process.holdsRecords = false;
     this.ends.ended(process.pid);

@@ -34,9 +34,9 @@ export const INTERVAL_TIMERS = 3;
 
 export class ProcessTimers {
   readonly #process: Process;
-  readonly intervals: (Timer | undefined)[] = [];
+  intervals: (Timer | undefined)[] = [];
   /** timer_create's, by number; holes where one was deleted. */
-  readonly created: (Timer | undefined)[] = [];
+  created: (Timer | undefined)[] = [];
 
   constructor(process: Process) {
     this.#process = process;
@@ -61,14 +61,14 @@ export class ProcessTimers {
   /** Disarm all of timer_create's, as execve(2) does. */
   forgetCreated(): void {
     for (const timer of this.created) if (timer !== undefined) this.#process.kernel.scheduler.disarm(timer);
-    this.created.length = 0;
+    if (this.created.length > 0) this.created = [];
   }
 
   /** Disarm everything: the process ended. */
   forgetAll(): void {
     this.forgetCreated();
     for (const timer of this.intervals) if (timer !== undefined) this.#process.kernel.scheduler.disarm(timer);
-    this.intervals.length = 0;
+    if (this.intervals.length > 0) this.intervals = [];
   }
 }
 
