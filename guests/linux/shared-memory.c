@@ -152,6 +152,24 @@ static void growing(void) {
   must("unlink", unlink("growing"));
 }
 
+/* What is to grow is one mapping: what is shared behind it is neither moved nor lost. */
+static void across(void) {
+  int file = must("open", open("across", O_RDWR | O_CREAT, 0644));
+  must("ftruncate", ftruncate(file, PAGE));
+  char *at = map(16 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  must("mprotect", mprotect(at, PAGE, PROT_READ | PROT_WRITE));
+  char *seen = mmap(at + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0);
+  strcpy(seen, "here");
+  report("into what is shared", mremap(at, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+  must("mprotect", mprotect(at + 2 * PAGE, PAGE, PROT_READ));
+  report("into what is protected", mremap(at + 2 * PAGE, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+  strcpy(seen + 4, " and there");
+  char bytes[15];
+  must("pread", pread(file, bytes, 15, 0));
+  printf("still %s, %s\n", seen, bytes);
+  must("unlink", unlink("across"));
+}
+
 static void private_mappings(void) {
   int file = must("open", open("other", O_RDWR | O_CREAT, 0644));
   must("write", write(file, "original", 9));
@@ -205,6 +223,7 @@ int main(void) {
   turn_about();
   files();
   growing();
+  across();
   private_mappings();
   generations();
   int zeros = open("/dev/zero", O_RDWR);

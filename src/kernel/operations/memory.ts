@@ -227,7 +227,7 @@ export function protect(thread: Thread, address: number, length: number, protect
 }
 
 /**
- * mremap(2): the address. -EINVAL, -EFAULT (not mapped), -ENOMEM (also for a private mapping of a file that is to grow). An old
+ * mremap(2): the address. -EINVAL, -EFAULT (not one mapping), -ENOMEM (also for a private mapping of a file that is to grow). An old
  * size of 0 gives a second view of shared memory.
  */
 export function remap(
@@ -260,6 +260,8 @@ export function remap(
     return remapView(thread, { address, from, to, protection, mayMove, target: fixed ? target : undefined }, view);
   }
   if (from === 0) return -EINVAL;
+  // What goes on behind it is another kind of memory, and may be others' too.
+  if ((fixed || to > from) && address + from > mapping.end) return -EFAULT;
   // Which file it was filled from is not known any more.
   if (to > from && file) return -ENOMEM;
   if (fixed) {
