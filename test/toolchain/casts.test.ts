@@ -209,6 +209,29 @@ test("a program that needs none is the same bytes, and one that needs more than 
   without.func(">", []);
   const bytes = without.build();
   assert.equal(withCasts(bytes, "any", ANY, undefined), bytes);
+  // table.set, table.grow, table.fill, table.copy: what they put into the first table is in no other.
+  const [start, nothing] = [code.i32(1), [0xd0, 0x70]];
+  const three = [...start, ...start, ...start];
+  for (const change of [
+    [...start, ...nothing, 0x26, 0],
+    [...nothing, ...start, 0xfc, 15, 0, 0x1a],
+    [...start, ...nothing, ...start, 0xfc, 17, 0],
+    [...three, 0xfc, 14, 0, 0],
+  ]) {
+    const builder = new WasmBuilder();
+    const target = builder.func(">", []);
+    builder.func("i>", [code.i32(0), code.get(0), code.callIndirect(builder.type("i>"))]);
+    const build = () =>
+      builder
+        .table(2)
+        .section(9, [1, 0, ...code.i32(BASE), 0x0b, 1, target])
+        .build();
+    assert.ok((withCasts(build(), "any", ANY, undefined)?.length ?? 0) > build().length);
+    builder.func(">", [change]);
+    const changing = build();
+    assert.ok(WebAssembly.validate(changing));
+    assert.equal(withCasts(changing, "any", ANY, undefined), changing);
+  }
   const made = make([VOID, NUMBER], [TAKES_ONE, TAKES_TWO]);
   assert.equal(withCasts(made.bytes, "any", { functions: 3, places: 100 }, undefined), undefined);
   assert.equal(withCasts(made.bytes, "any", { functions: 4, places: 3 }, undefined), undefined);

@@ -98,6 +98,7 @@ function factsOf(bytes: Uint8Array): Facts | undefined {
   const types = functionTypes(bytes);
   const typeOf = (index: number): Signature => signatures[types[index] ?? -1] ?? { parameters: [], results: [] };
   const [names, callers] = [functionNames(bytes), callersByType(bytes, signatures)];
+  if (callers === undefined) return undefined;
   return { table, signatures, typeOf, functions: types.length, names, callers };
 }
 
@@ -229,8 +230,10 @@ function readTable(
   return { entry, slots };
 }
 
-function callersByType(bytes: Uint8Array, signatures: readonly Signature[]): Map<string, Callers> {
+/** undefined where the program changes its table: the others would not follow. */
+function callersByType(bytes: Uint8Array, signatures: readonly Signature[]): Map<string, Callers> | undefined {
   const callers = new Map<string, Callers>();
+  let changed = false;
   for (const { start } of bodiesOf(bytes)) {
     const reader = new Reader(bytes, start);
     skipLocals(reader);
@@ -244,9 +247,12 @@ function callersByType(bytes: Uint8Array, signatures: readonly Signature[]): Map
         if (known === undefined) callers.set(keyOf(signature), { type, places: [place] });
         else known.places.push(place);
       },
+      tableChanged() {
+        changed = true;
+      },
     });
   }
-  return callers;
+  return changed ? undefined : callers;
 }
 
 /** A number below 128 in the place of another, as long as that: the linker pads its own. */

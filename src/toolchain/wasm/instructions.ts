@@ -16,6 +16,8 @@ export type Seen = {
   control?(code: number, at: number): void;
   /** A tag that is thrown. */
   thrown?(tag: number): void;
+  /** An instruction that changes what a table holds. */
+  tableChanged?(): void;
 };
 
 export const BLOCK = 0x02;
@@ -67,6 +69,10 @@ for (let code = 0x45; code <= 0xc4; code += 1) NUMBERS.set(code, 0);
 /** The same behind the prefix 0xfc: bulk memory, tables, saturating conversions. */
 const BULK_NUMBERS = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1];
 
+const TABLE_SET = 0x26;
+/** table.init, table.copy, table.grow, table.fill, behind the prefix 0xfc. */
+const TABLE_CHANGES: ReadonlySet<number> = new Set([12, 14, 15, 17]);
+
 /** Reads an expression up to the `end` that closes it. Throws ToolchainError for an instruction nobody here makes. */
 export function walkExpression(reader: Reader, seen: Seen): void {
   // For each open block, whether it or one around it is behind its `catch`.
@@ -81,6 +87,7 @@ export function walkExpression(reader: Reader, seen: Seen): void {
     // delegate closes its try.
     else if (code === END || code === DELEGATE) open.pop();
     if (code === END) continue;
+    if (code === TABLE_SET) seen.tableChanged?.();
     if (numbers !== undefined) skipNumbers(reader, numbers);
     else if (code === TRY_TABLE) {
       open.push(catching);
@@ -107,8 +114,11 @@ function special(reader: Reader, code: number, seen: Seen, catching: boolean): v
   else if (code >= 0x28 && code <= 0x3e) memoryArgument(reader);
   else if (code === 0x43) reader.skip(4);
   else if (code === 0x44) reader.skip(8);
-  else if (code === 0xfc) skipNumbers(reader, BULK_NUMBERS[reader.number()] ?? unknown(code));
-  else if (code === 0xfd) vector(reader, reader.number());
+  else if (code === 0xfc) {
+    const operation = reader.number();
+    if (TABLE_CHANGES.has(operation)) seen.tableChanged?.();
+    skipNumbers(reader, BULK_NUMBERS[operation] ?? unknown(code));
+  } else if (code === 0xfd) vector(reader, reader.number());
   else if (code === 0xfe) {
     const atomic = reader.number();
     if (atomic === 3) reader.skip(1);
