@@ -34,6 +34,8 @@ export interface Recycled {
 
 interface Idle {
   readonly memory: WasmMemory;
+  /** Its size, by which one is chosen: to ask a memory is a call into the engine. */
+  readonly bytes: number;
   readonly maximum: number;
   readonly tenancy: Tenancy | undefined;
   /** Whether it is zero over its whole size. */
@@ -92,7 +94,7 @@ export class MemoryPool {
       return;
     }
     this.#idleBytes += size;
-    this.#idle.push({ memory, maximum, tenancy, clean: false });
+    this.#idle.push({ memory, bytes: size, maximum, tenancy, clean: false });
   }
 
   /** Make the idle memory zero that came last of those that are not, up to TIDY_BYTES each. False when all are. */
@@ -112,7 +114,7 @@ export class MemoryPool {
     let bestBytes = -1;
     let bestServed = false;
     this.#idle.forEach((idle, i) => {
-      const bytes = idle.memory.buffer.byteLength;
+      const { bytes } = idle;
       const served = idle.tenancy?.image === image;
       if (idle.maximum !== maximum || bytes > pages * PAGE_BYTES) return;
       // Of two alike the one that came last, which the processor may still have at hand.

@@ -41,9 +41,13 @@ export interface OutputSink {
   end(): void;
 }
 
+const NOTHING = new Uint8Array(0);
+/** Most runs say no more than a few lines. */
+const LEAST_BYTES = 512;
+
 /** A byte string that grows; its size is bounded by whoever fills it. */
 export class Collector implements OutputSink {
-  #buffer = new Uint8Array(0);
+  #buffer = NOTHING;
   #length = 0;
 
   write(bytes: Uint8Array, done: (bytes: number) => void): void {
@@ -54,7 +58,7 @@ export class Collector implements OutputSink {
   append(bytes: Uint8Array): void {
     const length = this.#length + bytes.byteLength;
     if (length > this.#buffer.byteLength) {
-      const larger = new Uint8Array(Math.max(4096, length, this.#buffer.byteLength * 2));
+      const larger = new Uint8Array(Math.max(LEAST_BYTES, length, this.#buffer.byteLength * 2));
       larger.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = larger;
     }

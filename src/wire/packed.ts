@@ -45,6 +45,8 @@ export function packSpawn(request: SpawnRequest, room: number): Uint8Array {
   return frame;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** What no byte is. */
 const WIDE = /[\u0100-\uffff]/;
 
@@ -55,7 +57,7 @@ export function unpackSpawn(payload: Uint8Array): SpawnRequest {
   if (flags > ALL_FLAGS) fail("SPAWN", "has a flag that is not known");
   const has = (flag: number): boolean => (flags & flag) !== 0;
   const [argc, envc] = [view.getUint32(17, true), view.getUint32(21, true)];
-  const strings = split(payload.subarray(SPAWN_HEAD), argc, envc);
+  const strings = split(payload, argc, envc);
   const request = {
     module: integer(view.getUint32(1, true), "SPAWN.module", 1, U32),
     argv: within(strings.slice(0, argc), "SPAWN.argv"),
@@ -76,11 +78,12 @@ export function unpackSpawn(payload: Uint8Array): SpawnRequest {
 }
 
 /** As many strings as are told, each with a NUL behind it, and nothing else. */
-function split(bytes: Uint8Array, argc: number, envc: number): readonly ByteString[] {
+function split(payload: Uint8Array, argc: number, envc: number): readonly ByteString[] {
   const most = ARGUMENT_BYTES;
   if (argc > most || envc > most) fail("SPAWN", "has more strings than fit");
   const told = argc + envc + 1;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const text = bytes.toString("latin1", SPAWN_HEAD);
   const strings = text.split("\0", told + 2);
   if (strings.length !== told + 1 || strings[told] !== "") fail("SPAWN", `does not hold ${told} strings`);
   return strings as readonly string[] as readonly ByteString[];
@@ -96,7 +99,7 @@ function within(strings: readonly ByteString[], what: string): readonly ByteStri
 
 /** The message behind `room` bytes that are left for a header. */
 export function packExit({ code, signal, message, stats }: ExitReport, room: number): Uint8Array {
-  const words = Buffer.from(message, "utf8");
+  const words = message === "" ? NOTHING : Buffer.from(message, "utf8");
   const frame = new Uint8Array(room + EXIT_HEAD + words.byteLength);
   const view = new DataView(frame.buffer, room);
   view.setUint8(0, code);
