@@ -1,13 +1,12 @@
 /**
  * Layer: engine. One thread of a program: its instance, its stack, and how a call that cannot finish suspends it, is
- * resumed, or is unwound; how signals' handlers are entered, and how the stack is taken down and put up for fork. It must
- * not know what any call means.
+ * resumed, or is unwound, and how signals' handlers are entered. It must not know what any call means, nor how a stack is
+ * taken down and put up for fork (forking-stack.ts).
  *
  * Guest code runs only between `run` or `resume` and the next verdict that is not PROCEED. A killed thread is always
  * resumed into a trap: an abandoned stack would stay in the host's memory for ever.
  */
 import type { ByteString } from "../abi/byte-string.ts";
-import { EAGAIN, ENOMEM, ENOSYS } from "../abi/errno.ts";
 import { SIGKILL, SIGSEGV, SIGSYS } from "../abi/signal.ts";
 import {
   type Attendant,
@@ -23,49 +22,19 @@ import { endHandler, takeHandler } from "../kernel/delivery.ts";
 import type { Thread } from "../kernel/process.ts";
 import type { GuestMemory } from "../mem/guest-memory.ts";
 import { checkAnswer } from "./binding.ts";
-import {
-  AT_SAFEPOINT,
-  ATTENTION,
-  BARRED,
-  BLOCK,
-  CALL_AGAIN,
-  KILL,
-  NO_RESTART,
-  PROCEED,
-  SIGNAL,
-  type Step,
-} from "./control.ts";
+import { AT_SAFEPOINT, ATTENTION, BARRED, BLOCK, CALL_AGAIN, KILL, NO_RESTART, PROCEED, SIGNAL } from "./control.ts";
 import { type EntryContext, GuestFault } from "./entries/entry.ts";
-import {
-  type Down,
-  type Fork,
-  forksInHandlers,
-  type Place,
-  type Rewinding,
-  START_REWIND,
-  START_UNWIND,
-  STOP_REWIND,
-  STOP_UNWIND,
-  type Stage,
-  UNWIND_HEADER,
-} from "./fork.ts";
+import type { Down } from "./fork.ts";
+import { ForkingStack, type ForkSurroundings, type StackOwner } from "./forking-stack.ts";
 import { NO_STEP } from "./gate.ts";
-import { type Caller, type Gates, refuel } from "./gates.ts";
-import { type ReadyStep, readyHandler, restoreStackPointer, tableFunction } from "./handlers.ts";
-import type { GuestImage } from "./image.ts";
+import { type Caller, refuel } from "./gates.ts";
+import { type ReadyStep, readyHandler, restoreStackPointer } from "./handlers.ts";
 import { Pace } from "./pace.ts";
 import { trapStatus } from "./traps.ts";
 import { type WasmFunction, type WasmInstance, wasm } from "./webassembly.ts";
 
 /** What a thread needs of its program. */
-export interface Surroundings {
-  readonly image: GuestImage;
-  readonly gates: Gates;
-  readonly memory: GuestMemory;
-  /** Whether the stack of any thread is on its way down or up. */
-  readonly forking: boolean;
-  /** Where a stack may go while its process is copied: address and bytes. undefined when there is no memory for it. */
-  unwindBuffer(): readonly [address: number, bytes: number] | undefined;
+export interface Surroundings extends ForkSurroundings {
   /** Our bug: the sandbox ends. */
   fatal(error: unknown): void;
 }
@@ -73,12 +42,7 @@ export interface Surroundings {
 /** Thrown between two calls of an entry, when the program was ended in between. One for all: making one takes its stack down. */
 const ENDED: Error = Object.freeze(new Error("the program was ended"));
 
-/** A step that is no signal's handler. */
-const PLAIN_STEP: Step = { handler: -1, arguments: [0, 0, 0], maskLow: 0, maskHigh: 0, stackPointer: -1 };
-/** Safepoints of one fork: more than a stack of UNWIND_BYTES can need. */
-const FORK_LOOKS = 1000;
-
-export class GuestThread implements Caller, EntryContext, Attendant {
+export class GuestThread implements Caller, EntryContext, Attendant, StackOwner {
   readonly slot: number;
   readonly #around: Surroundings;
   /** Until the end: a reaped process may be remembered for long, its instance need not be. */
@@ -97,13 +61,8 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   #condemned = false;
   /** How the thread dies of something the kernel does not know. */
   #doom: ExitStatus | undefined;
-  #fork: Fork | undefined;
-  #stage: Stage = "next";
-  /** The export the gate runs; undefined where it was entered by itself, and cannot be taken down. */
-  #place: Place | undefined;
+  readonly #stack: ForkingStack;
   readonly #pace = new Pace();
-  /** Safepoints met since the stack began to come down. */
-  #forkLooks = 0;
   /** What the gate calls next, before handlers of signals that wait. */
   #steps: ReadyStep[] = [];
 
@@ -112,6 +71,7 @@ export class GuestThread implements Caller, EntryContext, Attendant {
     this.#around = around;
     this.slot = slot;
     this.#instance = instance;
+    this.#stack = new ForkingStack(around, this);
     around.gates.seat(slot, this);
   }
 
@@ -128,7 +88,7 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   }
 
   get forking(): boolean {
-    return this.#fork !== undefined;
+    return this.#stack.forking;
   }
 
   get thread(): Thread {
@@ -166,8 +126,9 @@ export class GuestThread implements Caller, EntryContext, Attendant {
     this.thread.process.calls += this.#around.gates.control.takeCalls(this.slot);
   }
 
-  #condemn(condemned: boolean): void {
-    this.#condemned = condemned;
+  /** Let no call pass as usual, or let them again. */
+  bar(barred: boolean): void {
+    this.#condemned = barred;
     if (this.#thread !== undefined) this.noticed();
   }
 
@@ -176,12 +137,12 @@ export class GuestThread implements Caller, EntryContext, Attendant {
     const blocked = this.#blocked;
     if (blocked === undefined || this.#resolve === undefined)
       throw new Error("a program that waits for nothing is resumed");
-    if (this.#fork !== undefined) {
+    if (this.#stack.forking) {
       this.#answer(outcome);
       return;
     }
     if (outcome === RESTART) {
-      this.#lookAfterSignals(CALL_AGAIN);
+      this.lookAfterSignals(CALL_AGAIN);
       this.#answer(0);
       return;
     }
@@ -197,7 +158,7 @@ export class GuestThread implements Caller, EntryContext, Attendant {
       if (blocked !== "safepoint") this.#blocked = "gave way";
       return;
     }
-    this.#lookAfterSignals(this.#again);
+    this.lookAfterSignals(this.#again);
     this.#answer(value);
   }
 
@@ -205,7 +166,7 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   sharesMemory(): void {
     const { control } = this.#around.gates;
     if (this.#killed || this.thread.process.shares.length === 0) return;
-    if (control.verdict(this.slot) === PROCEED) this.#lookAfterSignals(this.#again);
+    if (control.verdict(this.slot) === PROCEED) this.lookAfterSignals(this.#again);
   }
 
   /** What becomes, after handlers, of the call the stack is suspended in. */
@@ -236,7 +197,7 @@ export class GuestThread implements Caller, EntryContext, Attendant {
   /** Let the thread run no further; whoever calls this sees to it that its stack is unwound. */
   condemn(): void {
     this.#killed = true;
-    this.#condemn(true);
+    this.bar(true);
     this.#setVerdict(KILL);
   }
 
@@ -244,16 +205,15 @@ export class GuestThread implements Caller, EntryContext, Attendant {
 
   giveWay(value: number): number {
     this.thread.process.kernel.yieldThread(this.thread, value);
-    this.#blocked = "gave way";
     this.putWide(value);
-    this.#setVerdict(BLOCK);
+    this.standStill();
     return 0;
   }
 
   attend(value: number): number {
     if (this.thread.process.stopped !== 0) return this.giveWay(value);
     this.putWide(value);
-    this.#lookAfterSignals(NO_RESTART);
+    this.lookAfterSignals(NO_RESTART);
     return value;
   }
 
@@ -267,8 +227,8 @@ export class GuestThread implements Caller, EntryContext, Attendant {
 
   unusual(call: GuestCall, value: number, args: readonly number[]): number {
     if (value === GONE) {
-      const fork = this.#fork;
-      if (fork?.phase === "rewinding" && !this.#killed && !this.thread.killed) return this.#metAgain(fork, call);
+      const answer = this.#killed || this.thread.killed ? undefined : this.#stack.meet(call);
+      if (answer !== undefined) return answer;
       this.condemn();
       return 0;
     }
@@ -278,7 +238,7 @@ export class GuestThread implements Caller, EntryContext, Attendant {
       this.#setVerdict(BLOCK);
       return 0;
     }
-    if (value === UNWIND) return this.#takeDown(call);
+    if (value === UNWIND) return this.#stack.takeDown(call);
     checkAnswer(call, value);
     if (call.result === "I") this.putWide(value);
     return value;
@@ -293,16 +253,15 @@ export class GuestThread implements Caller, EntryContext, Attendant {
 
   async call(name: string, ...args: number[]): Promise<number> {
     if (this.#killed) throw ENDED;
-    const entry = this.#export(name);
+    const entry = this.entry(name);
     const { image, gates } = this.#around;
     if (!image.isStage(name, args.length)) {
-      this.#place = undefined;
+      this.#stack.enterBy(undefined);
       this.#enterShared();
       const value = await gates.enter(this.slot, () => wasm.promising(entry)(...args));
       return typeof value === "number" ? value : 0;
     }
-    this.#place = { name, args };
-    this.#stage = "next";
+    this.#stack.enterBy({ name, args });
     await gates.run(this.slot);
     if (this.#killed) throw ENDED;
     return 0;
@@ -310,76 +269,22 @@ export class GuestThread implements Caller, EntryContext, Attendant {
 
   /** The copy of a stack that is down: what is to be put up in another program's thread. */
   stackDown(): Down | undefined {
-    return this.#fork?.phase === "down" ? this.#fork : undefined;
+    return this.#stack.down;
   }
 
   /** Put up a stack that was copied into this program, as a child's, and run it to its end. */
   async continueFrom(down: Down): Promise<void> {
     if (this.#killed) throw ENDED;
-    this.#fork = down;
-    this.#place = down.place;
-    this.#stage = "down";
-    this.#condemn(true);
+    this.#stack.take(down);
     await this.#around.gates.run(this.slot);
     if (this.#killed) throw ENDED;
   }
 
-  #export(name: string): WasmFunction {
+  /** An export that was checked when the module was accepted. */
+  entry(name: string): WasmFunction {
     const found = this.#instance?.exports[name];
     if (typeof found !== "function") throw new Error(`export ${name} was not checked`);
     return found as WasmFunction;
-  }
-
-  /** The kernel wants this stack down: the gate calls asyncify's start, and every frame returns. */
-  #takeDown(call: GuestCall): number {
-    const { thread, slot } = this;
-    const target = this.#instance?.exports[START_UNWIND];
-    // One buffer: two threads cannot fork at the same time.
-    const busy = this.#around.forking;
-    const fixed = this.#place === undefined;
-    const buffer = busy || fixed ? undefined : this.#around.unwindBuffer();
-    if (typeof target !== "function" || buffer === undefined) {
-      thread.pending = undefined;
-      const error = fixed ? -ENOSYS : busy ? -EAGAIN : -ENOMEM;
-      this.putWide(error);
-      return error;
-    }
-    const [address, bytes] = buffer;
-    const { view } = this.memory;
-    view.setUint32(address, address + UNWIND_HEADER, true);
-    view.setUint32(address + 4, address + bytes, true);
-    this.#fork = { phase: "unwinding", call, passed: [] };
-    this.#forkLooks = 0;
-    this.#condemn(true);
-    const step = { ...PLAIN_STEP, arguments: [address, 0, 0] as const };
-    this.#steps = [{ parameters: 1, target: target as WasmFunction, step }];
-    this.#around.gates.control.setRestart(slot, NO_RESTART);
-    this.#setVerdict(SIGNAL);
-    return 0;
-  }
-
-  /** A call met while the stack is put up: one that a handler interrupted, or the fork itself. Any other ends the guest. */
-  #metAgain(fork: Rewinding, call: GuestCall): number {
-    const { control } = this.#around.gates;
-    const passed = fork.passed.pop();
-    if (passed !== undefined) {
-      const target = this.#instance === undefined ? undefined : tableFunction(this.#instance, passed.step.handler);
-      if (target === undefined) return this.#die("a signal's handler that is gone");
-      this.#steps = [{ parameters: passed.parameters, target, step: passed.step }];
-      control.setResultWords(this.slot, passed.resultLow, passed.resultHigh);
-      control.setRestart(this.slot, passed.restart);
-      this.#setVerdict(SIGNAL);
-      return passed.answer;
-    }
-    const target = this.#instance?.exports[STOP_REWIND];
-    if (call !== fork.call || typeof target !== "function") return this.#die("a call in the middle of a fork");
-    this.#fork = undefined;
-    this.#condemn(false);
-    this.#steps = [{ parameters: 0, target: target as WasmFunction, step: PLAIN_STEP }];
-    this.putWide(fork.outcome);
-    control.setRestart(this.slot, NO_RESTART);
-    this.#setVerdict(SIGNAL);
-    return fork.outcome;
   }
 
   #enterShared(): void {
@@ -389,56 +294,23 @@ export class GuestThread implements Caller, EntryContext, Attendant {
 
   // What the gate asks for.
 
-  /**
-   * The function to call at the bottom of the stack: the place it was entered by, and around each fork what takes the stack
-   * down for good and begins to put it up. The gate suspends while the process is copied; `answer` is what fork answers.
-   */
+  /** The function to call at the bottom of the stack: how many parameters it has, or NO_STEP. `answer` is what fork answers. */
   nextStage(answer: number): number {
     if (this.#killed) return NO_STEP;
     this.#setVerdict(PROCEED);
     try {
       this.#enterShared();
-      return this.#stageAfter(this.#stage, answer);
+      return this.#stack.nextStage(answer);
     } catch (error) {
       this.fault(error);
       return NO_STEP;
     }
   }
 
-  #stageAfter(stage: Stage, answer: number): number {
-    const [fork, place] = [this.#fork, this.#place];
-    if (place === undefined) throw new Error("a run of no place");
-    if (stage === "next" || stage === "rewinding") return this.#stageCall("in", place.name, place.args);
-    if (fork === undefined) return NO_STEP;
-    if (stage === "in" && fork.phase === "unwinding") return this.#stageCall("stopping", STOP_UNWIND, []);
-    if (stage === "stopping" && fork.phase === "unwinding") return this.#standDown({ ...fork, phase: "down", place });
-    if (stage === "down" && fork.phase === "down") return this.#putUp({ ...fork, outcome: answer });
-    this.#die("a program that did not come back from its fork");
-    return NO_STEP;
-  }
-
-  #stageCall(stage: Stage, name: string, args: readonly number[]): number {
-    this.#stage = stage;
-    const [a = 0, b = 0, c = 0] = args;
-    this.#around.gates.control.setStep(this.slot, this.#export(name), { ...PLAIN_STEP, arguments: [a, b, c] });
-    return args.length;
-  }
-
-  /** The stack is down: let the process be copied. */
-  #standDown(down: Down): number {
-    this.#fork = down;
-    this.#stage = "down";
+  /** Suspend the stack until the kernel resumes it. */
+  standStill(): void {
     this.#blocked = "gave way";
     this.#setVerdict(BLOCK);
-    if (!this.thread.process.kernel.unwound(this.thread)) this.#die("a fork that nobody asked for");
-    return NO_STEP;
-  }
-
-  #putUp(down: Omit<Rewinding, "passed"> & Down): number {
-    const buffer = this.#around.unwindBuffer();
-    if (buffer === undefined) throw new Error("an unwind buffer went away");
-    this.#fork = { ...down, phase: "rewinding", passed: [...down.passed] };
-    return this.#stageCall("rewinding", START_REWIND, [buffer[0]]);
   }
 
   /** The tank is empty: signals are looked after and others have their turn. The next filling. */
@@ -453,8 +325,10 @@ export class GuestThread implements Caller, EntryContext, Attendant {
       const fuel = this.#pace.next(kernel.host.clock.monotonicNs());
       // At once, not only when this call is over: a handler that runs before may be busy as well.
       if (this.#instance !== undefined) refuel(this.#instance, fuel);
-      if (this.#fork !== undefined) return this.#busyInFork(fuel);
-      if (thread.attention && stopped === 0) this.#lookAfterSignals(AT_SAFEPOINT);
+      if (this.#stack.forking) {
+        return this.#stack.mayWork() ? fuel : this.die("a program that goes on working in the middle of a fork");
+      }
+      if (thread.attention && stopped === 0) this.lookAfterSignals(AT_SAFEPOINT);
       else if (stopped !== 0 || kernel.scheduler.timeIsUp()) {
         this.giveWay(fuel);
         this.#blocked = "safepoint";
@@ -465,15 +339,15 @@ export class GuestThread implements Caller, EntryContext, Attendant {
     }
   }
 
-  /** Frames take a moment to come down and go up; a guest that goes on working meanwhile has no fork in mind. */
-  #busyInFork(fuel: number): number {
-    this.#forkLooks += 1;
-    return this.#forkLooks > FORK_LOOKS ? this.#die("a program that goes on working in the middle of a fork") : fuel;
-  }
-
-  #lookAfterSignals(restart: number): void {
+  /** The gate is to look after signals; `restart`: whether the call is made again then. */
+  lookAfterSignals(restart: number): void {
     this.#around.gates.control.setRestart(this.slot, restart);
     this.#setVerdict(SIGNAL);
+  }
+
+  /** What the gate calls next, once it looks after signals, and before handlers of those that wait. */
+  setSteps(steps: ReadyStep[]): void {
+    this.#steps = steps;
   }
 
   /** The function of the guest's to call now: how many parameters it has, or NO_STEP. */
@@ -502,55 +376,24 @@ export class GuestThread implements Caller, EntryContext, Attendant {
     if (taken === undefined || this.#instance === undefined || this.#killed) return undefined;
     const ready = readyHandler(this.#instance, this.memory, taken);
     if (ready === undefined)
-      this.#die(`a handler of signal ${taken.info.signal} that is no function of up to three numbers, or has no room`);
+      this.die(`a handler of signal ${taken.info.signal} that is no function of up to three numbers, or has no room`);
     return ready;
   }
 
   /** A step returned: after a handler mask and stack pointer go back. 1 when the stack is coming down instead. */
   stepDone(words: readonly number[]): number {
-    const [parameters = 0, handler = -1, a = 0, b = 0, c = 0, maskLow = 0, maskHigh = 0, stackPointer = -1] = words;
     if (this.#killed) return 0;
-    const fork = this.#fork;
-    if (fork?.phase === "unwinding") {
-      const [answer = 0, resultLow = 0, resultHigh = 0, restart = 0] = words.slice(8);
-      const step: Step = { handler, arguments: [a, b, c], maskLow, maskHigh, stackPointer };
-      if (handler === -1) return 1;
-      const through = restart !== AT_SAFEPOINT && forksInHandlers(this.#around.image.report);
-      if (!through) return this.#putUpHandler(fork, parameters, step);
-      fork.passed.push({ parameters, step, answer, resultLow, resultHigh, restart });
-      return 1;
-    }
+    const forks = this.#stack.stepDone(words);
+    if (forks !== undefined) return forks;
+    const [, handler = -1, , , , maskLow = 0, maskHigh = 0, stackPointer = -1] = words;
     if (handler === -1) return 0;
-    // A handler that came back before the frames in it were up again.
-    if (fork !== undefined) return this.#die("a program that did not come back from its fork");
     if (this.#instance !== undefined) restoreStackPointer(this.#instance, stackPointer);
     endHandler(this.thread, maskLow, maskHigh);
     if (this.thread.killed) this.condemn();
     return 0;
   }
 
-  /** What the signal interrupted cannot be taken down: put the handler up again, where its fork then fails. 0. */
-  #putUpHandler({ call, passed }: Fork, parameters: number, step: Step): number {
-    const instance = this.#instance;
-    const [stop, start] = [instance?.exports[STOP_UNWIND], instance?.exports[START_REWIND]];
-    const handler = instance === undefined ? undefined : tableFunction(instance, step.handler);
-    const buffer = this.#around.unwindBuffer();
-    if (typeof stop !== "function" || typeof start !== "function" || handler === undefined || buffer === undefined) {
-      return this.#die("a fork in a signal's handler that is gone");
-    }
-    this.thread.pending = undefined;
-    const place: Place = { name: "", args: [] };
-    this.#fork = { phase: "rewinding", place, call, outcome: -ENOSYS, passed: [...passed] };
-    const rewind: Step = { ...PLAIN_STEP, arguments: [buffer[0], 0, 0] };
-    this.#steps = [
-      { parameters: 0, target: stop as WasmFunction, step: PLAIN_STEP },
-      { parameters: 1, target: start as WasmFunction, step: rewind },
-      { parameters, target: handler, step },
-    ];
-    return 0;
-  }
-
-  #die(what: string): number {
+  die(what: string): number {
     this.#doom ??= { code: 0, signal: SIGSEGV, message: what };
     this.condemn();
     return 0;
