@@ -22,8 +22,8 @@ export interface ChannelOwner {
 /** Frames a second that are read at full speed, and how many may come at once. */
 const FRAME_RATE = 200_000;
 const FRAME_BURST = 50_000;
-/** Bytes waiting for a cell that does not read, beyond which it is given up. */
-const UNREAD_BYTES = 24 * 1024 * 1024;
+/** Bytes waiting for a cell that does not read, beyond which it is given up: a window of input for each of 256 processes may well wait. */
+const UNREAD_BYTES = 80 * 1024 * 1024;
 /** Milliseconds between the end of a process and the end of its output. */
 const DRAIN_MS = 1000;
 
@@ -39,6 +39,8 @@ export class CellLink {
   #error: LindenError | undefined;
   #tokens = FRAME_BURST;
   #tokensAt = performance.now();
+  /** The bulk data sent last. */
+  #bulk: Promise<void> = Promise.resolve();
   readonly #drainWaiters: (() => void)[] = [];
   /** What the cell is to announce, in this order. */
   readonly #awaited: { readonly type: number; resolve(): void; reject(error: LindenError): void }[] = [];
@@ -93,8 +95,20 @@ export class CellLink {
     process.nextTick(() => stdin.uncork());
   }
 
-  /** Resolves when little of what was sent still waits: for senders of bulk data. Rejects when the cell is gone. */
-  async drained(): Promise<void> {
+  /**
+   * Queue a frame of bulk data, of which a caller may have any amount under way: each is sent when little of what was sent before still
+   * waits, in the order of the calls. Resolves when that is done; rejects when the cell is gone.
+   */
+  sendBulk(frame: DownFrame): Promise<void> {
+    const sent = this.#bulk.then(async () => {
+      await this.#drained();
+      this.send(frame);
+    });
+    this.#bulk = sent.catch(() => {});
+    return sent;
+  }
+
+  async #drained(): Promise<void> {
     while (this.#error === undefined && this.cell.stdin.writableNeedDrain) {
       await new Promise<void>((resolve) => this.#drainWaiters.push(resolve));
     }

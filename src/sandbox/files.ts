@@ -171,8 +171,7 @@ export class Files {
     try {
       for await (const chunk of chunksOf(data)) {
         for (let at = 0; at < chunk.byteLength && !transfer.over; at += STEP) {
-          this.#link.send({ type: DOWN.FILE_DATA, channel, payload: chunk.subarray(at, at + STEP) });
-          await this.#link.drained();
+          await this.#link.sendBulk({ type: DOWN.FILE_DATA, channel, payload: chunk.subarray(at, at + STEP) });
         }
         if (transfer.over) break;
       }

@@ -138,8 +138,7 @@ export async function sendModule(link: CellLink, loaded: LoadedProgram, cache: M
   }, COMPILE_MS);
   transfer.done.finally(() => clearTimeout(patience)).catch(() => {});
   for (let at = 0; at < bytes.byteLength; at += STEP) {
-    link.send({ type: DOWN.MODULE_DATA, channel: transfer.channel, payload: bytes.subarray(at, at + STEP) });
-    await link.drained();
+    await link.sendBulk({ type: DOWN.MODULE_DATA, channel: transfer.channel, payload: bytes.subarray(at, at + STEP) });
   }
   const payload = { name, entry: program.entry, rewritten, giveBack };
   link.send({ type: DOWN.MODULE_END, channel: transfer.channel, payload });

@@ -186,3 +186,17 @@ test("links of an image come in requests of what a frame holds", LIMIT, async ()
   assert.deepEqual(asked, at);
   await box.close();
 });
+
+test("much at once waits for its turn, in files and in input", LIMIT, async () => {
+  const { cell, box } = await start((it, channel) => setImmediate(() => it.end(channel)));
+  const files = Array.from({ length: 300 }, (_, i) => box.files.write(`/f${i}`, Buffer.alloc(300_000, i)));
+  const runs = Array.from({ length: 200 }, () => box.run(program, { stdin: "x".repeat(300_000) }));
+  await Promise.all(files);
+  assert.equal(
+    cell.of(DOWN.FILE_DATA).reduce((sum, { payload }) => sum + payload.length, 0),
+    300 * 300_000,
+  );
+  assert.ok(!cell.killed);
+  await Promise.all(runs);
+  await box.close();
+});
