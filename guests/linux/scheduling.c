@@ -1,5 +1,6 @@
 /* Policies of a scheduler that knows one, affinity, capabilities: what is told, and what is refused in the same words. */
 #include "../report.h"
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -101,8 +102,24 @@ static void waiting(void) {
   printf("%llu\n", (unsigned long long)got.data.u64);
 }
 
+static void *of_a_thread(void *unused) {
+  int priority = -1;
+  pid_t tid = (pid_t)syscall(SYS_gettid);
+  report("a thread's policy", syscall(SYS_sched_getscheduler, tid));
+  report("its parameters", syscall(SYS_sched_getparam, tid, &priority));
+  report("and set", syscall(SYS_sched_setscheduler, tid, SCHED_OTHER, &priority));
+  return unused;
+}
+
+static void threads(void) {
+  pthread_t thread;
+  must("pthread_create", pthread_create(&thread, NULL, of_a_thread, NULL));
+  must("pthread_join", pthread_join(thread, NULL));
+}
+
 int main(void) {
   policies();
+  threads();
   affinity();
   capabilities();
   waiting();

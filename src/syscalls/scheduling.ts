@@ -22,10 +22,10 @@ export function sys_setpriority(thread: Thread, which: number, who: number, nice
   return setPriority(thread, which, who, nice);
 }
 
-/** The calling process, or one there is: 0, -EINVAL (less than nobody) or -ESRCH. */
+/** The calling thread, or any there is: 0, -EINVAL (less than nobody) or -ESRCH. */
 function known(thread: Thread, pid: number): number {
   if (pid < 0) return -EINVAL;
-  return pid === 0 || thread.process.kernel.process(pid) !== undefined ? 0 : -ESRCH;
+  return pid === 0 || thread.process.kernel.threadOwner(pid) !== undefined ? 0 : -ESRCH;
 }
 
 /** The priority in a struct sched_param. -EINVAL (no address), -EFAULT. */

@@ -26,7 +26,6 @@ const RUN_MS = 20_000;
 /** Programs at once: each is built twice and run twice, and many only sleep. */
 const AT_ONCE = 2 * availableParallelism();
 
-const THREADS_POLICY = "sched_setscheduler(2) and its kin know processes, but not their other threads";
 const NO_PROTECTION = "linear memory has no protection and no end of a file";
 
 /** Programs that pass natively and not in a sandbox, and why. One that passes fails its test. */
@@ -45,8 +44,6 @@ const DIFFERENT: ReadonlyMap<string, string> = new Map([
   ["mmap/11-3", NO_PROTECTION],
   ["munmap/1-1", NO_PROTECTION],
   ["munmap/1-2", NO_PROTECTION],
-  ["pthread_attr_setinheritsched/2-1", THREADS_POLICY],
-  ["pthread_attr_setschedpolicy/1-1", THREADS_POLICY],
   ["pthread_create/11-1", "a new thread's CPU time does not begin at 0"],
 ]);
 
