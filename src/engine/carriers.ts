@@ -4,8 +4,19 @@
  * tables of a stack that ended, 7 MB and 4 KB each, and making one costs more than anything else about a small process. A
  * trap ends a stack, so threads are ended by an exception where their guest cannot catch it. It must not know programs.
  */
-import { BLOCK, type ControlMemory, CURRENT_OFFSET, KILL, STEP_OFFSET } from "./control.ts";
-import { callStep, ENDED, NO_STEP, type StepShape, stepShapes, Types, verdict, word, writeBody } from "./gate.ts";
+import { BLOCK, type ControlMemory, KILL, STEP_OFFSET } from "./control.ts";
+import {
+  callStep,
+  ENDED,
+  NO_STEP,
+  runsAgain,
+  type StepShape,
+  stepShapes,
+  Types,
+  verdict,
+  word,
+  writeBody,
+} from "./gate.ts";
 import { Encoder } from "./rewriter/encoder.ts";
 import { type WasmFunction, type WasmModule, type WasmTag, wasm } from "./webassembly.ts";
 
@@ -155,15 +166,11 @@ function runBody(shapes: readonly StepShape[]): Encoder {
   const get = (local: number): Encoder => out.byte(0x20).u32(local);
   const set = (local: number): Encoder => out.byte(0x21).u32(local);
   const call = (index: number): Encoder => out.byte(0x10).u32(index);
-  const isCurrent = (): void => {
-    out.raw([0x41, 0]);
-    get(slot).raw([0x36, 2]).u32(CURRENT_OFFSET);
-  };
   out.raw([0x03, 0x40]); // loop: the next thread
   get(number);
   call(JOB);
   set(slot);
-  isCurrent();
+  runsAgain(out, slot);
   out.raw([0x41, 0]);
   set(answer);
   out.raw([0x02, 0x40, 0x02, 0x40]); // block: it is over; block: it was ended by an exception
@@ -179,7 +186,7 @@ function runBody(shapes: readonly StepShape[]): Encoder {
   verdict(out, slot).byte(0x41).s32(BLOCK).raw([0x46, 0x04, 0x40]);
   call(SUSPEND);
   set(answer);
-  isCurrent();
+  runsAgain(out, slot);
   out.raw([0x0b, 0x0c, 1, 0x0b]); // ask again
   get(shape).byte(0x41).s32(NO_STEP).raw([0x46, 0x0d, 3]); // it is over
   callStep(out, shapes, shape, (i) => word(out, slot, STEP_OFFSET + 4 + i * 4));

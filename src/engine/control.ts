@@ -34,6 +34,8 @@ export const ATTENTION = 2;
 export const CALLS_OFFSET = 48;
 /** 1 while a handler runs for the slot. */
 export const INSIDE_OFFSET = 52;
+/** What RESTART_OFFSET takes, and 1, while a call is answered and the stack has not run since; else 0. Gates make it 0. */
+export const ANSWERED_OFFSET = 56;
 export const SLOTS = 4096;
 /** Where the slot of the stack that runs stands: whoever enters or resumes one writes it. */
 export const CURRENT_OFFSET = SLOTS * SLOT_BYTES;
@@ -91,6 +93,7 @@ export class ControlMemory implements Countdown {
     this.threads.set(slot >>> SLOT_SHIFT, thread);
     this.#words[(slot + CALLS_OFFSET) >> 2] = 0;
     this.#words[(slot + INSIDE_OFFSET) >> 2] = 0;
+    this.#words[(slot + ANSWERED_OFFSET) >> 2] = 0;
   }
 
   /** Whose calls come through a slot; nobody's before its thread runs, and after it is given back. */
@@ -155,6 +158,17 @@ export class ControlMemory implements Countdown {
 
   setRestart(slot: number, restart: number): void {
     this.#words[(slot + RESTART_OFFSET) >> 2] = restart;
+  }
+
+  /** A suspended call has its answer; `restart`: what becomes of it should the gate look after signals yet. */
+  setAnswered(slot: number, restart: number): void {
+    this.#words[(slot + ANSWERED_OFFSET) >> 2] = restart + 1;
+  }
+
+  /** The same as long as the stack has not run since, or undefined. */
+  answered(slot: number): number | undefined {
+    const word = this.#words[(slot + ANSWERED_OFFSET) >> 2] ?? 0;
+    return word === 0 ? undefined : word - 1;
   }
 
   /** A 64-bit result: any integer a double carries exactly. */

@@ -11,6 +11,7 @@
  */
 import { BLOCKED, UNWIND } from "../kernel/contracts.ts";
 import {
+  ANSWERED_OFFSET,
   ARGUMENTS_OFFSET,
   BARRED,
   BLOCK,
@@ -189,9 +190,15 @@ function waitBody(throws: boolean): Encoder {
   endIfKilled(out, slot, throws);
   verdict(out, slot).byte(0x41).s32(BLOCK).raw([0x46, 0x04, 0x40]); // == BLOCK:
   out.byte(0x10).u32(SUSPEND).raw([0x21, 0]); // answer = suspend()
-  out.raw([0x41, 0]).byte(0x20).u32(slot).raw([0x36, 2]).u32(CURRENT_OFFSET);
+  runsAgain(out, slot);
   out.raw([0x0c, 1, 0x0b]); // again
   return out.raw([0x0b, 0x20, 0, 0x0b]);
+}
+
+/** A stack that was suspended runs: its slot is the current one, and it is no longer about to. */
+export function runsAgain(out: Encoder, slot: number): void {
+  out.raw([0x41, 0]).byte(0x20).u32(slot).raw([0x36, 2]).u32(CURRENT_OFFSET);
+  out.byte(0x20).u32(slot).raw([0x41, 0, 0x36, 2]).u32(ANSWERED_OFFSET);
 }
 
 /** `throw` of the one tag, or `unreachable`. */

@@ -119,7 +119,11 @@ export class GuestThread implements Caller, EntryContext, Attendant, StackOwner 
   noticed(): void {
     const { killed, attention } = this.thread;
     const barred = this.#condemned || killed ? BARRED : 0;
-    this.#around.gates.control.setNotice(this.slot, barred | (attention ? ATTENTION : 0));
+    const { control } = this.#around.gates;
+    control.setNotice(this.slot, barred | (attention ? ATTENTION : 0));
+    // One that has its answer and has not run since takes the signal before it goes on, not in the middle of its next call.
+    const restart = attention ? control.answered(this.slot) : undefined;
+    if (restart !== undefined && control.verdict(this.slot) === PROCEED) this.lookAfterSignals(restart);
   }
 
   countCalls(): void {
@@ -150,6 +154,7 @@ export class GuestThread implements Caller, EntryContext, Attendant, StackOwner 
     if (value === BLOCKED) return;
     if (this.#killed || !this.thread.attention) {
       this.sharesMemory();
+      this.#around.gates.control.setAnswered(this.slot, this.#again);
       this.#answer(value);
       return;
     }

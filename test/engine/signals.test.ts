@@ -176,6 +176,25 @@ describe("a signal's handler", () => {
     assert.equal(made.engine.programs, 0);
   });
 
+  it("runs before a thread goes on that has its answer already, and interrupts no later call", async () => {
+    const { made, values } = guest();
+    const process = made.spawn(
+      textModule(`${HANDLERS} (func (export "_start") ${on(SIGUSR1, 6)}
+        (call $say (call $sleep (i32.const 1))) (call $say (call $sleep (i32.const 3))))`),
+    );
+    const { program } = process;
+    assert.ok(program !== undefined);
+    const { resume } = program;
+    program.resume = (thread, outcome) => {
+      program.resume = resume;
+      resume.call(program, thread, outcome);
+      made.kernel.kill(process, SIGUSR1);
+    };
+    assert.deepEqual(await made.ended(process), { code: 0, signal: 0 });
+    assert.deepEqual(values(), [77, 1, 3]);
+    assert.deepEqual(made.faults, []);
+  });
+
   it("interrupts a sleep; the sleeper is told", async () => {
     const { made, values } = guest();
     const process = made.spawn(
