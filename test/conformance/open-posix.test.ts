@@ -33,7 +33,6 @@ const DIFFERENT: ReadonlyMap<string, string> = new Map([
   ["lio_listio/2-1", "wants a pair of sockets"],
   ["mlockall/3-6", "nothing is ever paged out, and smaps tells of nothing locked"],
   ["mlockall/3-7", "nothing is ever paged out, and smaps tells of nothing locked"],
-  ["pthread_kill/1-1", "a signal for a thread whose sleep has just ended is handled in its next sleep"],
   ["aio_suspend/4-1", "expects six requests to be under way at once"],
   ["aio_suspend/9-1", "writes a file of 271 MB; a sandbox has 64 MiB"],
   ["killpg/1-1", "makes a group numbered 1, which kill(2) takes for everybody"],
