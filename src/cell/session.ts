@@ -111,7 +111,11 @@ export class Session implements ExitListener {
         break;
       case DOWN.SIGNAL: {
         const process = this.#channels.get(channel);
-        if (process !== undefined) this.#theWorld.kernel.kill(process, frame.payload.signal);
+        if (process === undefined) break;
+        const { kernel } = this.#theWorld;
+        // Each run is a session of its own, which its first process leads.
+        if (frame.payload.session) kernel.killSession(process.pid, frame.payload.signal);
+        else kernel.kill(process, frame.payload.signal);
         break;
       }
       case DOWN.CREDIT:

@@ -304,6 +304,14 @@ export class Kernel {
     return members;
   }
 
+  /** The host sends a signal to every process of a session. */
+  killSession(session: number, signal: number): void {
+    this.scheduler.eventsTurned();
+    for (const process of this.#processes.values()) {
+      if (process.session === session && process.status === undefined) generate(process, kernelSignal(signal));
+    }
+  }
+
   /** Whether no member of a process group has a parent in another group of its session (setpgid(2)). */
   isOrphanedGroup(group: number): boolean {
     for (const { group: own, parent, session, status } of this.#processes.values()) {

@@ -154,8 +154,15 @@ export class GuestProcess implements ChannelOwner {
   /** Send a signal, 1 to 64; SIGKILL ends the whole sandbox where the guest alone cannot be ended. */
   signal(number: number): void {
     if (this.#over) return;
-    this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: number } });
+    this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: number, session: false } });
     if (number === SIGKILL) this.#insist("it was killed");
+  }
+
+  /** End it with all that it began, but for what made a session of its own (setsid(2)); with the whole sandbox if need be. */
+  end(reason = "it was ended"): void {
+    if (this.#over) return;
+    this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: SIGKILL, session: true } });
+    this.#insist(reason);
   }
 
   /** The window of its terminal has this size now. */
@@ -167,8 +174,7 @@ export class GuestProcess implements ChannelOwner {
   stop(limit: CallerLimit): void {
     if (this.#over || this.#limit !== undefined) return;
     this.#limit = limit;
-    this.#link.send({ type: DOWN.SIGNAL, channel: this.#channel, payload: { signal: SIGKILL } });
-    this.#insist(LIMIT_WORDS[limit]);
+    this.end(LIMIT_WORDS[limit]);
   }
 
   /** The whole cell is about to be killed for a limit: that is this process's end too. */

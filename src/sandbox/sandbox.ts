@@ -3,7 +3,6 @@
  * cells are launched and locked, nor parse a guest's bytes.
  */
 import { dirname, join } from "node:path";
-import { SIGKILL } from "../abi/signal.ts";
 import { CELL_BYTES } from "../limits.ts";
 import { bootRequest, sendBoot } from "./boot.ts";
 import { CallbackSink } from "./callback-sink.ts";
@@ -159,7 +158,7 @@ export class Sandbox implements AsyncDisposable {
         : { ...exit, stdout: stdout.collected.text(), stderr: stderr.collected.text() };
     } catch (error) {
       if (!guest.over) {
-        guest.signal(SIGKILL);
+        guest.end();
         await guest.exited.catch(() => {});
       }
       throw error;
@@ -186,7 +185,7 @@ export class Sandbox implements AsyncDisposable {
     const spawned = new SandboxProcess(guest, stdout, stderr);
     const { signal } = policy;
     if (signal !== undefined) {
-      const onAbort = () => guest.signal(SIGKILL);
+      const onAbort = () => guest.end();
       signal.addEventListener("abort", onAbort, { once: true });
       guest.exited.finally(() => signal.removeEventListener("abort", onAbort)).catch(() => {});
       if (signal.aborted) onAbort();

@@ -228,7 +228,8 @@ export type DownPayloads = {
   [DOWN.SPAWN]: SpawnRequest;
   [DOWN.STDIN]: Uint8Array;
   [DOWN.STDIN_END]: undefined;
-  [DOWN.SIGNAL]: { readonly signal: number };
+  /** `session`: to all that the run began and that made no session of its own. */
+  [DOWN.SIGNAL]: { readonly signal: number; readonly session: boolean };
   [DOWN.CREDIT]: { readonly stream: 1 | 2; readonly bytes: number };
   [DOWN.FILE]: FileRequest;
   [DOWN.FILE_DATA]: Uint8Array;

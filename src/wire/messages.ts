@@ -93,8 +93,9 @@ export function readResize(value: unknown): WindowSize {
   return readWindow(new Fields(value, "RESIZE", WINDOW_KEYS));
 }
 
-export function readSignal(value: unknown): { readonly signal: number } {
-  return { signal: new Fields(value, "SIGNAL", ["signal"]).integer("signal", 1, SIGNALS) };
+export function readSignal(value: unknown): DownPayloads[7] {
+  const it = new Fields(value, "SIGNAL", ["signal", "session"]);
+  return { signal: it.integer("signal", 1, SIGNALS), session: it.boolean("session") };
 }
 
 export function readCredit(value: unknown): DownPayloads[8] {

@@ -198,7 +198,7 @@ test("a timeout kills the guest alone when it yields", async () => {
   assert.equal(result.limit, "time");
   assert.equal(result.exitCode, 137);
   assert.equal(result.stdout, "before");
-  assert.deepEqual(cell.of(DOWN.SIGNAL)[0]?.payload, { signal: SIGKILL });
+  assert.deepEqual(cell.of(DOWN.SIGNAL)[0]?.payload, { signal: SIGKILL, session: true });
   assert.equal(box.closed, false);
   await box.close();
 });
@@ -316,7 +316,7 @@ test("spawn gives streams: the guest waits for its reader", async () => {
   child.kill("SIGINT");
   child.stdin.end("bye");
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.deepEqual(cell.of(DOWN.SIGNAL)[0]?.payload, { signal: 2 });
+  assert.deepEqual(cell.of(DOWN.SIGNAL)[0]?.payload, { signal: 2, session: false });
   assert.throws(() => child.kill("SIGNOT"), errors.OptionError);
   cell.end(channel, 0, 2);
   assert.equal((await child.exited).signal, "SIGINT");

@@ -51,6 +51,24 @@ describe("what a run leaves running", { skip, timeout: 2 * PATIENCE_MS }, () => 
     assert.equal((await box.run("echo", ["still here"])).stdout, "still here\n");
   });
 
+  test("is nothing after a timeout or an abort, but what made a session of its own", async () => {
+    await using box = await Sandbox.create(image === undefined ? {} : { image });
+    const beat = (file: string) => `while :; do date +%s%N > /tmp/${file}; sleep 0.02; done`;
+    const script = `(${beat("child")}) & setsid sh -c '${beat("apart")}' & yes | cat > /dev/null`;
+    assert.equal((await box.run("sh", ["-c", script], { timeout: 500 })).timedOut, true);
+    const abort = new AbortController();
+    const aborted = box.run("sh", ["-c", `${beat("another")} | cat`], { signal: abort.signal });
+    await until(() => box.files.exists("/tmp/another"));
+    abort.abort();
+    await assert.rejects(aborted, { name: "AbortError" });
+    const names = ["child", "another", "apart"];
+    const read = () => Promise.all(names.map((name) => box.files.read(`/tmp/${name}`)));
+    const before = await read();
+    await until(async () => (await read())[2] !== before[2]);
+    assert.deepEqual((await read()).slice(0, 2), before.slice(0, 2));
+    assert.equal((await box.run("sh", ["-c", "ps | grep -c '[y]es'"])).stdout, "0\n");
+  });
+
   test("may take no more memory than the sandbox has", async () => {
     const limits = { memory: "80m", disk: "16m" };
     await using box = await Sandbox.create(image === undefined ? { limits } : { image, limits });

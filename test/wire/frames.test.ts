@@ -61,7 +61,7 @@ const DOWN_FRAMES: readonly DownFrame[] = [
   },
   { type: DOWN.STDIN, channel: 2, payload: new Uint8Array(1000).fill(3) },
   { type: DOWN.STDIN_END, channel: 2, payload: undefined },
-  { type: DOWN.SIGNAL, channel: 2, payload: { signal: 9 } },
+  { type: DOWN.SIGNAL, channel: 2, payload: { signal: 9, session: true } },
   { type: DOWN.CREDIT, channel: 2, payload: { stream: 2, bytes: 1 } },
   { type: DOWN.FILE, channel: 3, payload: { op: "read", path: b("/a"), limit: 10 } },
   { type: DOWN.FILE, channel: 3, payload: { op: "write", path: b("/a"), append: false, mode: 0o644 } },
