@@ -106,6 +106,9 @@ static void *of_a_thread(void *unused) {
   int priority = -1;
   pid_t tid = (pid_t)syscall(SYS_gettid);
   report("a thread's policy", syscall(SYS_sched_getscheduler, tid));
+  report("kill by a thread's number", kill(tid, 0));
+  report("sigqueue by a thread's number", sigqueue(tid, 0, (union sigval){0}));
+  printf("its group %d, its session %d\n", getpgid(tid) == getpgrp(), getsid(tid) == getsid(0));
   report("its parameters", syscall(SYS_sched_getparam, tid, &priority));
   report("and set", syscall(SYS_sched_setscheduler, tid, SCHED_OTHER, &priority));
   return unused;

@@ -75,7 +75,7 @@ export function startSession(thread: Thread): Outcome {
 }
 
 function found(thread: Thread, pid: number): Process | undefined {
-  return pid === 0 ? thread.process : thread.process.kernel.process(pid);
+  return pid === 0 ? thread.process : thread.process.kernel.threadOwner(pid);
 }
 
 function hasGroup({ kernel }: Process, group: number, session?: number): boolean {

@@ -107,7 +107,7 @@ export function kill(thread: Thread, pid: number, signal: number): Outcome {
   const info = userSignal(process, signal, SI_USER, 0);
   if (pid > 0) {
     // The kernel plays process 1's part: like an init, it ignores what it has no handler for.
-    const target = process.kernel.process(pid);
+    const target = process.kernel.threadOwner(pid);
     return target === undefined ? -ESRCH : done(thread, send(process, target, info));
   }
   if (pid === -1) return sendToEach(thread, (target) => target !== process, info);
@@ -152,7 +152,7 @@ export interface QueuedSignal {
 export function queueSignal(thread: Thread, pid: number, signal: number, queued: QueuedSignal): Outcome {
   const { process } = thread;
   if (claimsKernel(queued) && pid !== process.pid) return -EPERM;
-  const target = process.kernel.process(pid);
+  const target = process.kernel.threadOwner(pid);
   return target === undefined ? -ESRCH : sendTo(thread, target, signal, queued);
 }
 
