@@ -2,6 +2,7 @@
 #include "../report.h"
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -26,8 +27,34 @@ static void own(const char *what, clockid_t id) {
   report("set", clock_settime(id, &step));
 }
 
+/* A new thread's clock and usage begin at nothing, however long its process has run: 100 ms, of which half is asked for. */
+static void *begins(void *begun) {
+  struct rusage usage;
+  long long used = read_clock(CLOCK_THREAD_CPUTIME_ID);
+  must("getrusage", getrusage(RUSAGE_THREAD, &usage));
+  long long told = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000LL;
+  told += (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000LL;
+  long long whole = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  *(int *)begun = used >= 0 && used + 50000000 < whole && told + 50000000 < whole;
+  spin(whole + 20000000);
+  return read_clock(CLOCK_THREAD_CPUTIME_ID) >= used + 10000000 ? begun : NULL;
+}
+
+static void of_threads(void) {
+  int begun = 0;
+  void *spun = NULL;
+  pthread_t thread;
+  spin(100000000);
+  must("pthread_create", pthread_create(&thread, NULL, begins, &begun));
+  must("pthread_join", pthread_join(thread, &spun));
+  printf("a thread begins at nothing %d, and runs %d\n", begun, spun != NULL);
+  long long own = read_clock(CLOCK_THREAD_CPUTIME_ID);
+  printf("another's is not one's own %d\n", own + 10000000 < read_clock(CLOCK_PROCESS_CPUTIME_ID));
+}
+
 int main(void) {
   clockid_t id;
+  of_threads();
   printf("of the caller %s\n", errno_name(clock_getcpuclockid(0, &id)));
   own("caller", id);
   printf("of its number %s\n", errno_name(clock_getcpuclockid(getpid(), &id)));

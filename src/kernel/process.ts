@@ -232,6 +232,8 @@ export class Thread {
   readonly queues: WaitQueue[] = [];
   /** The blocked call that ended last, if it was a poll or a sleep: its codec tells what was found, or how much time was left. */
   ended: PendingPoll | PendingSleep | undefined = undefined;
+  /** CPU time it used until it was put aside last, nanoseconds. */
+  cpuNs = 0;
   /** Who makes its calls, while it has a stack. */
   attendant: Attendant | undefined = undefined;
   /** It ended by itself, and its process goes on. */

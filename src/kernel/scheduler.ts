@@ -88,10 +88,11 @@ export class Scheduler implements WakeSink {
     this.#since = this.#turn;
   }
 
-  /** A process stops running, for now or for ever: the time since the last such moment was its own. */
-  charge(process: Process): void {
+  /** A process, or one thread of it, stops running, for now or for ever: the time since the last such moment was its own. */
+  charge(process: Process, thread?: Thread): void {
     const now = this.#host.clock.monotonicNs();
     process.cpuNs += now - this.#since;
+    if (thread !== undefined) thread.cpuNs += now - this.#since;
     if (process.limits[RLIMIT_CPU] !== undefined && process.cpuNs >= process.cpuSignalNs) this.#overdue.add(process);
     this.#since = now;
   }
@@ -154,7 +155,7 @@ export class Scheduler implements WakeSink {
       return GONE;
     }
     pending.thread.pending = pending;
-    this.charge(pending.thread.process);
+    this.charge(pending.thread.process, pending.thread);
     this.repark(pending);
     if (pending.thread.attention) this.interrupt(pending);
     return BLOCKED;
@@ -294,7 +295,7 @@ export class Scheduler implements WakeSink {
   /** A thread that is not waiting for anything gives way; `outcome` is what its call will answer. BLOCKED, or GONE. */
   yieldThread(thread: Thread, outcome: Outcome): Outcome {
     if (thread.killed) return GONE;
-    this.charge(thread.process);
+    this.charge(thread.process, thread);
     const busy = this.#timeWasUp();
     const pending: Pending = { ...parked(thread), kind: "yield", outcome, busy };
     thread.pending = pending;

@@ -91,16 +91,16 @@ export function sys_prlimit64(thread: Thread, pid: number, resource: number, new
 
 export const RUSAGE_BYTES = 144;
 
-/** getrusage(2): CPU time, all of it as user time, and memory; everything else is zero. A thread's is its process's. */
+/** getrusage(2): CPU time, all of it as user time, and memory; everything else is zero. */
 export function sys_getrusage(thread: Thread, who: number, address: number): Outcome {
   const { memory, kernel, peakMemory, childrenPeakMemory } = thread.process;
   const at = address >>> 0;
   if (who < -1 || who > 1) return -EINVAL;
   if (!memory.contains(at, RUSAGE_BYTES)) return -EFAULT;
-  kernel.scheduler.charge(thread.process);
+  kernel.scheduler.charge(thread.process, thread);
   const { cpuNs, childrenCpuNs } = thread.process;
   if (who === -1) putUsage(thread, at, childrenPeakMemory, childrenCpuNs);
-  else putUsage(thread, at, Math.max(peakMemory, memory.byteLength), cpuNs);
+  else putUsage(thread, at, Math.max(peakMemory, memory.byteLength), who === 1 ? thread.cpuNs : cpuNs);
   return 0;
 }
 

@@ -161,7 +161,7 @@ const XATTR = [
 const TIME = by("kernel, host clock", [
   partial(
     "clock_gettime",
-    "11 clocks over 4, and CPU time of processes; a thread's is its process's",
+    "11 clocks over 4, and CPU time of processes and of one's own threads",
     time.sys_clock_gettime,
   ),
   partial("clock_getres", "always 1 ns", time.sys_clock_getres),
@@ -346,7 +346,7 @@ const SYSTEM = [
   full("getrlimit", system.sys_getrlimit),
   partial("setrlimit", "NOFILE, FSIZE, NPROC, AS, DATA and CPU have effects; the rest is kept", system.sys_setrlimit),
   partial("prlimit64", "NOFILE, FSIZE, NPROC, AS, DATA and CPU have effects; the rest is kept", system.sys_prlimit64),
-  partial("getrusage", "CPU time, all of it user time, and memory; a thread's is its process's", system.sys_getrusage),
+  partial("getrusage", "CPU time, all of it user time, and memory, which is its process's for a thread", system.sys_getrusage),
   ...by("kernel, host getrandom", [full("getrandom", system.sys_getrandom)]),
 ];
 

@@ -132,7 +132,7 @@ export function sys_times(thread: Thread, address: number): Outcome {
   const at = address >>> 0;
   if (at !== 0) {
     if (!memory.contains(at, 32)) return -EFAULT;
-    kernel.scheduler.charge(process);
+    kernel.scheduler.charge(process, thread);
     const times = [process.cpuNs, 0, process.childrenCpuNs, 0];
     times.forEach((ns, i) => {
       memory.putU64(at + i * 8, Math.floor(ns / NS_PER_TICK));

@@ -43,7 +43,6 @@ const DIFFERENT: ReadonlyMap<string, string> = new Map([
   ["mmap/11-3", NO_PROTECTION],
   ["munmap/1-1", NO_PROTECTION],
   ["munmap/1-2", NO_PROTECTION],
-  ["pthread_create/11-1", "a new thread's CPU time does not begin at 0"],
 ]);
 
 interface End {

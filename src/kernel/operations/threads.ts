@@ -35,7 +35,7 @@ export function exitThread(thread: Thread, code: number): Outcome {
   if (process.threads.length <= 1 || thread.killed) return exit(thread, code);
   thread.killed = true;
   thread.exited = true;
-  process.kernel.scheduler.charge(process);
+  process.kernel.scheduler.charge(process, thread);
   process.threads.splice(process.threads.indexOf(thread), 1);
   releaseLocks(thread);
   handOnAll(thread);

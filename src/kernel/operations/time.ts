@@ -16,7 +16,7 @@ export const KTIME_MAX = 2 ** 63;
 /** The step of a clock: 1 ns for all, as Linux says with high-resolution timers. 0 or -EINVAL. */
 export function clockResolution(thread: Thread, id: number, out: WallTime): Outcome {
   if (!Number.isInteger(id) || id > CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
-  if (id < CLOCK_REALTIME && processOfClock(thread, id) === undefined) return -EINVAL;
+  if (id < CLOCK_REALTIME && ownerOfClock(thread, id) === undefined) return -EINVAL;
   out.seconds = 0;
   out.nanoseconds = 1;
   return 0;
@@ -27,15 +27,15 @@ const CPUCLOCK_PERTHREAD = 4;
 const CPUCLOCK_SCHED = 2;
 
 /** Whose CPU time such a clock tells; a thread is one's own. */
-function processOfClock({ process }: Thread, id: number): Process | undefined {
+function ownerOfClock(thread: Thread, id: number): Process | Thread | undefined {
+  const { process } = thread;
   const number = ~(id >> 3);
   if ((id & 3) !== CPUCLOCK_SCHED) return undefined;
-  if (number === 0) return process;
-  if ((id & CPUCLOCK_PERTHREAD) === 0) return process.kernel.process(number);
-  return process.threads.some(({ tid, exited }) => tid === number && !exited) ? process : undefined;
+  if ((id & CPUCLOCK_PERTHREAD) === 0) return number === 0 ? process : process.kernel.process(number);
+  return number === 0 ? thread : process.threads.find(({ tid, exited }) => tid === number && !exited);
 }
 
-/** The time of a clock. The CPU clocks tell what the process used, a thread's too. 0 or -EINVAL. */
+/** The time of a clock. 0 or -EINVAL. */
 export function clockRead(thread: Thread, id: number, out: WallTime): Outcome {
   const { clock } = thread.process.kernel.host;
   switch (id) {
@@ -46,18 +46,20 @@ export function clockRead(thread: Thread, id: number, out: WallTime): Outcome {
       split(clock.monotonicNs(), out);
       return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
+      return cpuTime(thread, thread.process, out);
     case CLOCK_THREAD_CPUTIME_ID:
-      thread.process.kernel.scheduler.charge(thread.process);
-      split(thread.process.cpuNs, out);
-      return 0;
-    default: {
-      const process = id < CLOCK_REALTIME ? processOfClock(thread, id) : undefined;
-      if (process === undefined) return -EINVAL;
-      if (process === thread.process) process.kernel.scheduler.charge(process);
-      split(process.cpuNs, out);
-      return 0;
-    }
+      return cpuTime(thread, thread, out);
+    default:
+      return cpuTime(thread, id < CLOCK_REALTIME ? ownerOfClock(thread, id) : undefined, out);
   }
+}
+
+function cpuTime(thread: Thread, owner: Process | Thread | undefined, out: WallTime): Outcome {
+  if (owner === undefined) return -EINVAL;
+  // The caller runs: what it used until now is counted first.
+  thread.process.kernel.scheduler.charge(thread.process, thread);
+  split(owner.cpuNs, out);
+  return 0;
 }
 
 /** Sleep until a monotonic time in nanoseconds; Infinity is for ever. 0 afterwards, at once if it has passed. */

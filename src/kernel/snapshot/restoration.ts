@@ -122,6 +122,8 @@ class RestoredProcesses {
       thread.clearAddress = rest.clearAddress;
       thread.alternate = rest.alternate;
       thread.robustList = rest.robustList;
+      check(Number.isFinite(rest.cpuNs), "has a thread without its CPU time");
+      thread.cpuNs = rest.cpuNs;
       thread.killed = process.ending !== undefined;
       thread.mask.setMask(...mask);
       if (savedMask !== undefined) thread.savedMask = new SignalSet(...savedMask);

@@ -34,6 +34,7 @@ export interface ThreadSnapshot {
   readonly clearAddress: number;
   readonly alternate: AlternateStack | undefined;
   readonly robustList: number;
+  readonly cpuNs: number;
   readonly signals: readonly PendingSignalState[];
 }
 
@@ -222,6 +223,7 @@ function snapshotOfProcess(process: Process, open: OpenObjects): ProcessSnapshot
       clearAddress: thread.clearAddress,
       alternate: thread.alternate === undefined ? undefined : { ...thread.alternate },
       robustList: thread.robustList,
+      cpuNs: thread.cpuNs,
       signals: signals.state(),
     })),
   };
