@@ -46,6 +46,11 @@ export class MemoryPool {
   readonly #idle: Idle[] = [];
   readonly #mostBytes: number;
   #idleBytes = 0;
+  /** Bytes of memories thrown away that the engine has not told to be collected. */
+  #thrownBytes = 0;
+  readonly #thrown = new FinalizationRegistry<number>((size) => {
+    this.#thrownBytes -= size;
+  });
 
   /** `mostBytes`: what idle memories may hold together. */
   constructor(mostBytes: number) {
@@ -90,7 +95,9 @@ export class MemoryPool {
     const size = memory.buffer.byteLength;
     detach(memory);
     if (this.#idleBytes + size > this.#mostBytes) {
-      confess(size);
+      this.#thrownBytes += size;
+      this.#thrown.register(memory, size);
+      confess(this.#thrownBytes > THROWN_BYTES ? AT_ONCE_BYTES : size);
       return;
     }
     this.#idleBytes += size;
@@ -158,11 +165,15 @@ function grown(memory: WasmMemory, pages: number): WasmMemory | undefined {
 
 /** Bytes of one piece of ballast: what any host can lend. */
 const BALLAST_BYTES = 256 * 1024 * 1024;
+/** With more thrown away than that the engine is made to collect at once, and not in its own time. */
+const THROWN_BYTES = 128 * 1024 * 1024;
+/** It does so where buffers have grown by half of what its heap may have (Heap::external_memory_hard_limit), 4 GiB at most. */
+const AT_ONCE_BYTES = 9 * BALLAST_BYTES;
 
 /**
  * Make the engine collect. It looks for garbage by what its heap and its buffers hold, and counts no WebAssembly memory: those
- * thrown away would fill the host's memory before it looks. A buffer as big as the one thrown away is counted. Nobody touches it,
- * so it has no pages, and it is garbage at once.
+ * thrown away would fill the host's memory before it looks. A buffer as big as the one thrown away is counted, or one that is too
+ * much. Nobody touches it, so it has no pages, and it is garbage at once.
  */
 function confess(size: number): void {
   try {

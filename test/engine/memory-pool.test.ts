@@ -143,6 +143,6 @@ describe("MemoryPool", () => {
       most = Math.max(most, process.memoryUsage.rss() - before);
     }
     // 20 of 64 MiB went through it.
-    assert.ok(most < 640 * 1024 * 1024, `${most}`);
+    assert.ok(most < 400 * 1024 * 1024, `${most}`);
   });
 });
