@@ -131,6 +131,11 @@ function guest(name: string, suite: Suite, source: string, work: string, words: 
 }
 
 async function compare(name: string, suite: Suite): Promise<void> {
+  // Before the native half, which may take minutes.
+  const { status } = spawnSync(linden, ["run", "--image", suite.images, "true"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status !== 0) throw new Error(`${name} wants the images ${suite.images}: ./linden image build`);
   const work = mkdtempSync(join(tmpdir(), "linden-suite-"));
   try {
     const source = join(work, "source");
