@@ -346,7 +346,11 @@ const SYSTEM = [
   full("getrlimit", system.sys_getrlimit),
   partial("setrlimit", "NOFILE, FSIZE, NPROC, AS, DATA and CPU have effects; the rest is kept", system.sys_setrlimit),
   partial("prlimit64", "NOFILE, FSIZE, NPROC, AS, DATA and CPU have effects; the rest is kept", system.sys_prlimit64),
-  partial("getrusage", "CPU time, all of it user time, and memory, which is its process's for a thread", system.sys_getrusage),
+  partial(
+    "getrusage",
+    "CPU time, all of it user time, and memory, which is its process's for a thread",
+    system.sys_getrusage,
+  ),
   ...by("kernel, host getrandom", [full("getrandom", system.sys_getrandom)]),
 ];
 
