@@ -24,7 +24,8 @@ class LookedAt extends SimulatedHost {
   };
 }
 
-test("a program written over is compiled anew, though nobody looked at the clock meanwhile", () => {
+/** A kernel over one file system, whose clock stands between looks; `named` names what is compiled, the first with 1. */
+function world(named: (compiled: number, name: string, content: Uint8Array) => string) {
   const host = new LookedAt();
   const fs = new MemoryFileSystem({ dev: 1, clock: host.clock });
   const mounts = new MountTable(fs);
@@ -34,11 +35,16 @@ test("a program written over is compiled anew, though nobody looked at the clock
     mounts,
     loader: {
       load: () => -8,
-      compile: (name, content): ProgramImage => ({ name: `${name} ${++compiled}: ${content[0]}` }),
+      compile: (name, content): ProgramImage => ({ name: named(++compiled, name, content) }),
     },
     sharedMemory: new MemoryFileSystem({ dev: 2, clock: host.clock }),
     exits: { exited() {} },
   });
+  return { fs, mounts, kernel };
+}
+
+test("a program written over is compiled anew, though nobody looked at the clock meanwhile", () => {
+  const { fs, mounts, kernel } = world((compiled, name, content) => `${name} ${compiled}: ${content[0]}`);
   const inode = fs.create(fs.root, bytes("program"), 0o755, { uid: 0, gid: 0 });
   assert.ok(typeof inode === "object");
   const file = fs.open(inode, 2);
@@ -61,17 +67,7 @@ test("a program written over is compiled anew, though nobody looked at the clock
 });
 
 test("a file that was executed is looked at anew once it changes, and its first execution sets its atime", () => {
-  const host = new LookedAt();
-  const fs = new MemoryFileSystem({ dev: 1, clock: host.clock });
-  const mounts = new MountTable(fs);
-  let compiled = 0;
-  const kernel = new Kernel({
-    host,
-    mounts,
-    loader: { load: () => -8, compile: (): ProgramImage => ({ name: `${++compiled}` }) },
-    sharedMemory: new MemoryFileSystem({ dev: 2, clock: host.clock }),
-    exits: { exited() {} },
-  });
+  const { fs, mounts, kernel } = world(String);
   const root = mounts.root;
   const context = { mounts, root, credentials: { uid: 0, gid: 0, groups: [] } };
   const write = (name: string, text: string) => {

@@ -91,25 +91,21 @@ async function strip(request: LinkRequest): Promise<void> {
 
 export const stripStage: Stage = { name: "strip", run: strip };
 
+/** A stage that makes another module of the linked one, or answers the same where there is nothing to do. */
+function rewriting(name: string, rewritten: (linked: Uint8Array) => Uint8Array): Stage {
+  const run = async ({ file }: LinkRequest): Promise<void> => {
+    const linked = new Uint8Array(await readFile(file));
+    const made = rewritten(linked);
+    if (made !== linked) await writeFile(file, made);
+  };
+  return { name, run };
+}
+
 /** Before functions lose their names. */
-export const destructorsStage: Stage = {
-  name: "destructors",
-  run: async (request) => {
-    const linked = new Uint8Array(await readFile(request.file));
-    const ordered = withDestructorsLast(linked);
-    if (ordered !== linked) await writeFile(request.file, ordered);
-  },
-};
+export const destructorsStage: Stage = rewriting("destructors", withDestructorsLast);
 
 /** Before any stage that counts on what catches what. */
-export const catchesStage: Stage = {
-  name: "catches",
-  run: async (request) => {
-    const linked = new Uint8Array(await readFile(request.file));
-    const narrow = withNarrowCatches(linked);
-    if (narrow !== linked) await writeFile(request.file, narrow);
-  },
-};
+export const catchesStage: Stage = rewriting("catches", withNarrowCatches);
 
 export const linkStage: Stage = {
   name: "link",
