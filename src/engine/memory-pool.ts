@@ -46,11 +46,8 @@ export class MemoryPool {
   readonly #idle: Idle[] = [];
   readonly #mostBytes: number;
   #idleBytes = 0;
-  /** Bytes of memories thrown away that the engine has not told to be collected. */
+  /** Bytes of memories thrown away since the engine was made to collect at once. */
   #thrownBytes = 0;
-  readonly #thrown = new FinalizationRegistry<number>((size) => {
-    this.#thrownBytes -= size;
-  });
 
   /** `mostBytes`: what idle memories may hold together. */
   constructor(mostBytes: number) {
@@ -96,8 +93,9 @@ export class MemoryPool {
     detach(memory);
     if (this.#idleBytes + size > this.#mostBytes) {
       this.#thrownBytes += size;
-      this.#thrown.register(memory, size);
-      confess(this.#thrownBytes > THROWN_BYTES ? AT_ONCE_BYTES : size);
+      const full = this.#thrownBytes > THROWN_BYTES;
+      if (full) this.#thrownBytes = 0;
+      confess(full ? AT_ONCE_BYTES : size);
       return;
     }
     this.#idleBytes += size;
