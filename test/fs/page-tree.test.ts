@@ -5,6 +5,13 @@ import { Random } from "../vfs/random-operations.ts";
 
 const EDGES = [0, 1, 2, 63, 64, 65, 4095, 4096, 262_143, 262_144, PAGE_NUMBERS - 1];
 
+/** What a tree costs in which nothing but these pages was ever set. */
+function overheadOf(pages: ReadonlyMap<number, Uint8Array>): number {
+  const tree = new PageTree<Uint8Array>();
+  for (const [number, page] of pages) tree.set(number, page);
+  return tree.overhead;
+}
+
 describe("the tree of pages", () => {
   it("holds what a map would, and says before what it will cost", () => {
     const seed = Date.now() % 2 ** 31;
@@ -24,6 +31,12 @@ describe("the tree of pages", () => {
             model.delete(key);
           }
           assert.equal(tree.truncate(number), gone, `seed ${seed}`);
+          assert.equal(tree.overhead, overheadOf(model), `seed ${seed}`);
+        } else if (random.chance(20)) {
+          const victim = random.chance(70) ? random.pick([number, ...model.keys()]) : number;
+          assert.equal(tree.remove(victim), model.get(victim)?.length ?? 0, `seed ${seed}`);
+          model.delete(victim);
+          assert.equal(tree.overhead, overheadOf(model), `seed ${seed}`);
         } else {
           const page = new Uint8Array(1 + random.below(9));
           const expected = tree.overhead + tree.growth(number);
@@ -34,6 +47,8 @@ describe("the tree of pages", () => {
         }
         const probe = someNumber();
         assert.equal(tree.get(probe), model.get(probe), `seed ${seed}`);
+        const [next = -1] = [...model.keys()].filter((key) => key >= probe).sort((a, b) => a - b);
+        assert.equal(tree.next(probe), next, `seed ${seed}`);
       }
       const sorted = [...model].sort(([a], [b]) => a - b);
       assert.deepEqual([...tree.pages()], sorted, `seed ${seed}`);

@@ -114,9 +114,10 @@ export class FileData {
       const page = this.#pages.get(number);
       if (from > 0 || (page !== undefined && to < page.length)) page?.bytes.fill(0, from, to);
       else {
+        const overhead = this.#pages.overhead;
         const dropped = this.#pages.remove(number);
         this.#stored -= dropped;
-        this.#budget.refundBytes(dropped);
+        this.#budget.refundBytes(dropped + overhead - this.#pages.overhead);
       }
     }
   }

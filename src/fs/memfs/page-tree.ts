@@ -1,6 +1,9 @@
 /**
  * Layer: fs/memfs. Pages by number: a radix tree, so that a guest that writes one byte here and there gets no long arrays
  * and no hash table keyed by numbers it chose. It must not know what pages hold.
+ *
+ * There are exactly the nodes that the pages need, whatever was set and removed before: who stores nothing is charged nothing,
+ * and a snapshot that is read back costs what it cost.
  */
 
 const BITS = 6;
@@ -114,12 +117,10 @@ export class PageTree<Page extends { readonly length: number }> {
     if (page === undefined) return 0;
     if (number === 0) this.#first = undefined;
     else {
-      let node = this.#root;
-      for (let level = this.#height - 1; level > 0 && node !== undefined; level--) {
-        const next: Slot<Page> = node[(number >>> (level * BITS)) & (FAN_OUT - 1)];
-        node = Array.isArray(next) ? next : undefined;
-      }
-      if (node !== undefined) node[number & (FAN_OUT - 1)] = undefined;
+      const way = this.#wayTo(number);
+      const leaf = way[this.#height - 1];
+      if (leaf !== undefined) leaf[number & (FAN_OUT - 1)] = undefined;
+      this.#prune(number, way);
     }
     return page.length;
   }
@@ -153,9 +154,10 @@ export class PageTree<Page extends { readonly length: number }> {
       return first + this.#drop(root);
     }
     if (root === undefined || from >= this.#capacity) return 0;
+    const way = this.#wayTo(from);
     let dropped = 0;
-    let node: Slot<Page>[] = root;
-    for (let level = this.#height - 1; ; level--) {
+    way.forEach((node, depth) => {
+      const level = this.#height - 1 - depth;
       const at = (from >>> (level * BITS)) & (FAN_OUT - 1);
       for (let i = level === 0 ? at : at + 1; i < FAN_OUT; i++) {
         const slot = node[i];
@@ -163,9 +165,37 @@ export class PageTree<Page extends { readonly length: number }> {
         dropped += this.#drop(slot);
         node[i] = undefined;
       }
-      const next = node[at];
-      if (level === 0 || !Array.isArray(next)) return dropped;
-      node = next;
+    });
+    this.#prune(from, way);
+    return dropped;
+  }
+
+  /** The nodes on the way to a page below the capacity, the root first, as far as there are any. */
+  #wayTo(number: number): Slot<Page>[][] {
+    const way: Slot<Page>[][] = [];
+    let slot: Slot<Page> = this.#root;
+    for (let level = this.#height - 1; Array.isArray(slot); level--) {
+      way.push(slot);
+      slot = slot[(number >>> (level * BITS)) & (FAN_OUT - 1)];
+    }
+    return way;
+  }
+
+  /** Something was taken out on the way to a page: so go the nodes that hold nothing any more, and levels nobody needs. */
+  #prune(number: number, way: readonly Slot<Page>[][]): void {
+    for (let depth = way.length - 1; depth >= 0 && way[depth]?.every((slot) => slot === undefined); depth--) {
+      this.#nodes--;
+      const above = way[depth - 1];
+      if (above === undefined) this.#root = undefined;
+      else above[(number >>> ((this.#height - depth) * BITS)) & (FAN_OUT - 1)] = undefined;
+    }
+    for (let root = this.#root; root !== undefined && this.#height > 1; root = this.#root) {
+      const below = root[0];
+      if (!Array.isArray(below) || root.some((slot, at) => at > 0 && slot !== undefined)) return;
+      this.#root = below;
+      this.#height--;
+      this.#capacity /= FAN_OUT;
+      this.#nodes--;
     }
   }
 

@@ -173,6 +173,7 @@ export function restoreSnapshot(snapshot: MemorySnapshot, clock: Clock): Restore
       if (above?.type === S_IFDIR && placed.has(above)) inode.parent = above;
       placed.add(inode);
       inode.nlink = 0;
+      skipTo(inode, described.nextCookie);
     }
     check(inode.nlink === 0, "with a nameless file that has a name");
     setCommon(inode, described);
@@ -244,7 +245,12 @@ function fill(
       child.nlink++;
     }
   }
-  directory.names.skipTo(described.nextCookie ?? 0);
+  skipTo(directory, described.nextCookie);
+}
+
+function skipTo(directory: DirectoryInode, cookie = 0): void {
+  check(isCount(cookie), "with cookies out of order");
+  directory.names.skipTo(cookie);
 }
 
 function setCommon(inode: MemoryInode, described: InodeSnapshot): void {
