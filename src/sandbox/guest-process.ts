@@ -20,7 +20,7 @@ import type { CellLink, ChannelOwner } from "./cell-link.ts";
 import { CellViolation, LimitExceeded, type LindenError, NotRunnable, SandboxClosed } from "./errors.ts";
 import { type OutputSink, OutputWindow } from "./output.ts";
 import { escapeText } from "./text.ts";
-import { cpuTime } from "./watchdog.ts";
+import { firstThreadTime } from "./watchdog.ts";
 
 /** A limit the caller enforces: wall time, CPU time, host memory of the cell, bytes of output. */
 export type CallerLimit = "time" | "cpu" | "memory" | "output";
@@ -51,10 +51,11 @@ export interface ExitResult {
 }
 
 /**
- * Milliseconds of processor time a cell has to end one process before it is ended as a whole; a machine that is busy with
+ * Milliseconds of processor time a cell's kernel has to end one process before the cell is ended as a whole: it looks for what
+ * the caller says every YIELD_NS, and a collection or one long instruction may come between. A machine that is busy with
  * other things gives it that time late, so wall time counts only beyond what any cell should need.
  */
-const KILL_CPU_MS = 50;
+const KILL_CPU_MS = 100;
 const KILL_WALL_MS = 800;
 /** Between two looks. */
 const KILL_LOOK_MS = 25;
@@ -249,12 +250,12 @@ export class GuestProcess implements ChannelOwner {
     if (this.#killTimer !== undefined) return;
     const { pid } = this.#link.cell;
     const asked = performance.now();
-    const before = cpuTime(pid) ?? 0;
+    const before = firstThreadTime(pid) ?? 0;
     // A caller that was busy itself has its timers due before it has read what the cell answered: hence two looks or more.
     let looks = 0;
     this.#killTimer = setInterval(() => {
       looks += 1;
-      const spent = (cpuTime(pid) ?? Infinity) - before;
+      const spent = (firstThreadTime(pid) ?? Infinity) - before;
       if (looks < 2 || (spent < KILL_CPU_MS && performance.now() - asked < KILL_WALL_MS)) return;
       clearInterval(this.#killTimer);
       this.#link.fail(new SandboxClosed(`the sandbox ended with a run that did not yield: ${reason}`));

@@ -133,7 +133,16 @@ export class Watchdog {
 
 /** User and system time of a process and its threads in milliseconds (proc(5), /proc/pid/stat), or undefined. */
 export function cpuTime(pid: number): number | undefined {
-  const text = read(`/proc/${pid}/stat`);
+  return timeIn(`/proc/${pid}/stat`);
+}
+
+/** The same of a process's first thread alone: the engine's threads compile and collect beside it. */
+export function firstThreadTime(pid: number): number | undefined {
+  return timeIn(`/proc/${pid}/task/${pid}/stat`);
+}
+
+function timeIn(path: string): number | undefined {
+  const text = read(path);
   // The command's name may hold anything but ends with the last parenthesis.
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
   const ticks = Number(fields?.[11]) + Number(fields?.[12]);
