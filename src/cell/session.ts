@@ -4,7 +4,7 @@
  */
 import type { ByteString } from "../abi/byte-string.ts";
 import { WALI_MODULE } from "../abi/calls.ts";
-import { ENOENT, ERRNO } from "../abi/errno.ts";
+import { ENOENT, ENOMEM, ERRNO } from "../abi/errno.ts";
 import { O_DIRECTORY, O_RDONLY } from "../abi/fcntl.ts";
 import { WASI_MODULE } from "../abi/wasi.ts";
 import { Engine } from "../engine/engine.ts";
@@ -44,6 +44,8 @@ interface World {
   readonly context: WalkContext;
   readonly engine: Engine;
   readonly files: FileRequests;
+  /** The limit of one program's memory. */
+  readonly memoryBytes: number;
 }
 
 const CALLS: CallTables = new Map([
@@ -215,7 +217,8 @@ export class Session implements ExitListener {
       const image = this.#modules.use(module);
       return image === undefined ? -ENOENT : kernel.programs.adopt(file, image);
     };
-    return { kernel, context, engine, files: new FileRequests(context, this.#writer, adopt) };
+    const files = new FileRequests(context, this.#writer, adopt);
+    return { kernel, context, engine, files, memoryBytes: boot.limits.memoryBytes };
   }
 
   get #theWorld(): World {
@@ -247,7 +250,7 @@ export class Session implements ExitListener {
   }
 
   #spawn(channel: number, request: SpawnRequest): void {
-    const { kernel, context } = this.#theWorld;
+    const { kernel, context, memoryBytes } = this.#theWorld;
     const image = this.#modules.use(request.module);
     if (image === undefined) {
       this.#refuse(channel, "program", `module ${request.module} was never sent`);
@@ -262,7 +265,9 @@ export class Session implements ExitListener {
     );
     if (typeof process === "number") {
       const words = ERRNO.get(-process);
-      this.#refuse(channel, "program", `${image.name}: ${words?.text ?? "error"} (${words?.name})`, -process);
+      const short = process === -ENOMEM && image.leastBytes > memoryBytes;
+      const why = short ? lackOf(image.leastBytes, memoryBytes) : "";
+      this.#refuse(channel, "program", `${image.name}: ${words?.text ?? "error"} (${words?.name})${why}`, -process);
       return;
     }
     const rootDescriptor = process.descriptors.get(3);
@@ -280,6 +285,13 @@ export class Session implements ExitListener {
     const refusal = { kind, message: message.slice(0, MESSAGE_LENGTH) };
     this.#writer.send({ type: UP.REFUSED, channel, payload: errno === undefined ? refusal : { ...refusal, errno } });
   }
+}
+
+/** Why a program has no room for its first byte, and what would make it. */
+function lackOf(least: number, limit: number): string {
+  const kibibytes = (bytes: number) => `${Math.floor(bytes / 1024)} KiB`;
+  const enough = `${Math.ceil(least / 2 ** 20)}m`;
+  return `: it needs ${kibibytes(least)} to begin with, and the limit is ${kibibytes(limit)}; -m ${enough}, or limits.memory: "${enough}", raises that`;
 }
 
 function openRoot({ root }: WalkContext): OpenDescription {

@@ -19,8 +19,6 @@ import { GuestProgram } from "./program.ts";
 import type { RewrittenModule } from "./rewriter/rewrite.ts";
 import { type WasmInstance, wasm } from "./webassembly.ts";
 
-/** Bytes V8 takes for one table element: 240 MB for ten million. */
-const ELEMENT_BYTES = 24;
 const MOST_PAGES = 65_536;
 /** Pages a program that maps memory may be given beyond what it declares: a memory another has grown serves again. */
 const SPARE_PAGES = 32;
@@ -144,9 +142,7 @@ export class Engine implements ProgramLoader, ForkDriver {
     take: (maximum: number) => Recycled | undefined,
   ): GuestProgram | number {
     if (this.#dead) return -EAGAIN;
-    const { memory: bounds, tableElements } = image.report;
-    const tablePages = Math.ceil((tableElements * ELEMENT_BYTES) / PAGE_BYTES);
-    const maximum = Math.min(bounds.maximum ?? MOST_PAGES, this.#pages - tablePages);
+    const maximum = Math.min(image.report.memory.maximum ?? MOST_PAGES, this.#pages - image.tablePages);
     if (pages > maximum) return -ENOMEM;
     const slot = this.#gates.take();
     if (slot === undefined) return -EAGAIN;

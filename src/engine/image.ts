@@ -28,6 +28,9 @@ const SAFEPOINT: GateEntry = {
   own: true,
 };
 
+/** Bytes V8 takes for one table element: 240 MB for ten million. */
+const ELEMENT_BYTES = 24;
+
 /** Codec tables by import module, made when a program first asks for one. */
 export type CallTables = ReadonlyMap<string, () => readonly GuestCall[]>;
 
@@ -68,6 +71,16 @@ export class GuestImage implements ProgramImage {
   /** Whether an instance of it that a program has left can become a copy of another program. */
   get servesAgain(): boolean {
     return !this.report.mutatesTables && !this.report.dropsSegments;
+  }
+
+  /** What its tables take of the limit of memory, in pages. */
+  get tablePages(): number {
+    return Math.ceil((this.report.tableElements * ELEMENT_BYTES) / PAGE_BYTES);
+  }
+
+  /** Bytes of the limit of memory that a program of it takes before its first instruction. */
+  get leastBytes(): number {
+    return (this.report.memory.minimum + this.tablePages) * PAGE_BYTES;
   }
 
   /** Whether the gate can call this export with so many arguments at the bottom of a stack. */

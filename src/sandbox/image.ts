@@ -66,6 +66,13 @@ export class Image {
     return undefined;
   }
 
+  /** What could be meant by `name` where the image has no such program: paths for a path, else the commands that PATH finds. */
+  alike(name: string): readonly string[] {
+    const paths = [...this.#entries.keys()].filter((path) => this.#fileAt(path)?.program === true);
+    if (name.startsWith("/")) return paths;
+    return paths.filter((path) => PATH.includes(posix.dirname(path))).map((path) => posix.basename(path));
+  }
+
   #fileAt(path: string): ImageFile | undefined {
     let left = path.split("/").slice(1);
     let at = "";

@@ -70,7 +70,10 @@ export async function findProgram(name: string, cwd: string, image?: Image): Pro
   if (name.includes("/") || name.endsWith(".wasm") || name === "." || name === "..") {
     const path = resolve(cwd, name);
     if (image !== undefined && name.startsWith("/") && !existsSync(path)) {
-      throw new ProgramNotFound(`${escapeText(name)}: no such file of this machine, and no program of the image`);
+      const meant = escapeText(didYouMean(name, image.alike(name)));
+      throw new ProgramNotFound(
+        `${escapeText(name)}: no such file of this machine, and no program of the image${meant}`,
+      );
     }
     await checkModule(path, name);
     return plainProgram(name, path);
@@ -88,10 +91,7 @@ export async function findProgram(name: string, cwd: string, image?: Image): Pro
   }
   const meant = existsSync(resolve(cwd, name))
     ? `; did you mean "./${escapeText(name)}"?`
-    : didYouMean(
-        name,
-        installedGuests(cwd).map((each) => each.name),
-      );
+    : escapeText(didYouMean(name, [...installedGuests(cwd).map((each) => each.name), ...(image?.alike(name) ?? [])]));
   throw new ProgramNotFound(
     `${escapeText(name)}: no guest of this name is installed (linden guests lists them), ${image === undefined ? "" : "the image has no such program, "}and it is no path of a .wasm file${meant}`,
   );

@@ -54,7 +54,7 @@ export class Sandbox implements AsyncDisposable {
   /** The limit that the whole sandbox was ended for. */
   #exceeded: CallerLimit | undefined;
 
-  /** Made by Sandbox.create and by a pool; the cell has booted. */
+  /** Made by Sandbox.create and by a pool; the cell has booted. Others are told so (OptionError). */
   constructor(
     services: Services,
     policy: Policy,
@@ -63,6 +63,8 @@ export class Sandbox implements AsyncDisposable {
     modules: ReadonlyMap<string, number>,
     image: Image | undefined,
   ) {
+    // Types keep TypeScript from it; `new Sandbox(options)` is what programs in JavaScript try.
+    if (!(modules instanceof Map)) throw new OptionError("new Sandbox", "await Sandbox.create(options) instead");
     this.#policy = policy;
     this.#link = link;
     this.#server = server;

@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { goodProgram } from "../security/world.ts";
+import { code } from "../engine/wasm-builder.ts";
+import { command, goodProgram } from "../security/world.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
 const home = mkdtempSync(join(tmpdir(), "linden-surroundings-"));
@@ -90,6 +91,25 @@ describe("files", () => {
       assert.deepEqual([status, stdout], [expected, ""]);
     });
   }
+
+  test("a misspelled program of an image is told the nearest one", () => {
+    mkdirSync(join(home, "tools/bin"), { recursive: true });
+    writeFileSync(join(home, "tools/bin/grep"), goodProgram(), { mode: 0o755 });
+    const { status, stderr } = shell('"$@" run --image ./tools grpe x');
+    assert.match(stderr, /^linden: grpe: [^\n]*; did you mean "grep"\?\n$/);
+    assert.equal(status, 127);
+  });
+
+  test("a program with too little memory is told how much it needs, and that is enough", () => {
+    const large = command({ proc_exit: "i>" }, (call) => [code.i32(GOOD), call("proc_exit")], 130);
+    writeFileSync(join(home, "large.wasm"), large.build());
+    const { status, stderr } = shell('"$@" run -m 8m large.wasm');
+    const message =
+      /^linden: large\.wasm: Cannot allocate memory \(ENOMEM\): it needs 8320 KiB to begin with, and the limit is 8192 KiB; -m (9m), or limits\.memory: "9m", raises that\n$/;
+    assert.match(stderr, message);
+    assert.equal(status, 126);
+    assert.equal(shell(`"$@" run -m ${message.exec(stderr)?.[1]} large.wasm`).status, GOOD);
+  });
 
   test("a refused module is named", () => {
     writeFileSync(join(home, "cut.wasm"), goodProgram().subarray(0, 60));

@@ -8,7 +8,7 @@ import { OptionError } from "../../src/sandbox/errors.ts";
 import { ModuleCache } from "../../src/sandbox/module-cache.ts";
 import { parseSandboxOptions } from "../../src/sandbox/options.ts";
 import type { Input } from "../../src/sandbox/run-options.ts";
-import { startSandbox } from "../../src/sandbox/sandbox.ts";
+import { Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
 import { DOWN, UP } from "../../src/wire/frames.ts";
 import { FakeCell, FakeLauncher } from "./fake-cell.ts";
 
@@ -50,6 +50,16 @@ async function uncaughtDuring(act: () => Promise<void>): Promise<unknown[]> {
   }
   return seen;
 }
+
+test("a constructor in place of Sandbox.create is told", () => {
+  const Constructor = Sandbox as unknown as new (options?: object) => unknown;
+  for (const options of [undefined, {}, { limits: { timeout: "1s" } }]) {
+    assert.throws(
+      () => new Constructor(options),
+      (error) => error instanceof OptionError && /^new Sandbox: expected await Sandbox\.create\(/.test(error.message),
+    );
+  }
+});
 
 test("input that throws at once ends its guest", LIMIT, async () => {
   const { cell, box } = await start(() => {});

@@ -65,6 +65,12 @@ test("a command is found through links, and never outside the image", async () =
     assert.equal(image.programOf(name), undefined, name);
 });
 
+test("what could be meant are programs: commands by their names, paths as such", async () => {
+  const image = await readImage([root]);
+  assert.deepEqual([...image.alike("bxo")].sort(), ["awk", "box", "sh"]);
+  assert.deepEqual([...image.alike("/bin/bxo")].sort(), ["/bin/box", "/bin/sh", "/usr/bin/awk"]);
+});
+
 /** A directory with these files, each holding its own path, and links: path to target. */
 function tree(files: readonly string[], links: Readonly<Record<string, string>> = {}): string {
   const directory = mkdtempSync(join(root, "..", "linden-image-"));

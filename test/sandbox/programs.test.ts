@@ -45,6 +45,19 @@ test("an absolute path is the image's program where it has one there, else the h
   await assert.rejects(findProgram("./bin/tool", home, opened), ProgramNotFound);
 });
 
+test("for a misspelled program of the image the nearest is named, and nothing for what is like none", async () => {
+  const image = join(home, "tools");
+  mkdirSync(join(image, "usr/bin"), { recursive: true });
+  writeFileSync(join(image, "usr/bin/grep"), WASM, { mode: 0o755 });
+  writeFileSync(join(image, "usr/bin/gripe"), "no program", { mode: 0o755 });
+  const opened = await openImage([image]);
+  const told = (name: string) => findProgram(name, home, opened).catch((error: Error) => error.message);
+  assert.match(String(await told("grpe")), /the image has no such program, .*; did you mean "grep"\?$/);
+  assert.match(String(await told("/usr/bin/grpe")), /no program of the image; did you mean "\/usr\/bin\/grep"\?$/);
+  assert.match(String(await told("something")), /no path of a \.wasm file$/);
+  assert.match(String(await told("/usr/bin/something")), /no program of the image$/);
+});
+
 test("a named pipe is refused at once", { timeout: 5000 }, async () => {
   const path = join(home, "pipe.wasm");
   assert.equal(spawnSync("mkfifo", [path]).status, 0);
