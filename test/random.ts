@@ -11,3 +11,9 @@ export function random(seed: number): Random {
     return (state >>> 0) % below;
   };
 }
+
+/**
+ * Where random operations begin: at the same at every run, so that no change is refused for what another one did. LINDEN_SEED=$RANDOM
+ * begins elsewhere, as whoever changes what they test does some hundred times.
+ */
+export const FIRST_SEED = Number(process.env.LINDEN_SEED ?? 20_261_122);

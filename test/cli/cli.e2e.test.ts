@@ -4,10 +4,12 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { compiled } from "../../src/cli/code-cache.ts";
+import { longEnough, until } from "../processor-time.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
 const NODE = ["--disable-warning=ExperimentalWarning", CLI];
@@ -18,7 +20,7 @@ function linden(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}
   const { status, stdout, stderr } = spawnSync(process.execPath, [...NODE, ...args], {
     input,
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: 120_000,
     maxBuffer: 100_000_000,
     env: { ...process.env, ...env },
   });
@@ -83,12 +85,17 @@ test("the guest's status, input, arguments and environment", () => {
   assert.equal(status, 7);
 });
 
-test("a timeout is 124 in time, with everything written before it", () => {
-  const begin = performance.now();
+test("a timeout is 124 in time, with everything written before it", async () => {
   const code = "print('x'*300000, flush=True)\nwhile True: pass";
-  const { status, stdout, stderr } = linden(["run", "--timeout", "2s", "python", "-c", code]);
-  assert.ok(performance.now() - begin < 5000);
-  assert.equal(status, 124);
+  const run = async (ms: number) => {
+    const child = start(["run", "--timeout", `${ms}ms`, "python", "-c", code]);
+    assert.ok(child.stdout && child.stderr);
+    const said = Promise.all([text(child.stdout), text(child.stderr)]);
+    await until(() => child.exitCode !== null || child.signalCode !== null, ms + 3000, "an end");
+    assert.equal(child.exitCode, 124);
+    return said;
+  };
+  const [stdout, stderr] = await longEnough(run, ([written]) => written.endsWith("\n"), 2000);
   assert.equal(stdout.length, 300_001);
   assert.match(stderr, /its time was over/);
 });
@@ -191,14 +198,15 @@ test("a policy file", () => {
   assert.match(linden(["run", "--policy", policy, "python"]).stderr, /limit: expected one of mounts/);
 });
 
-test("output that nobody reads ends the guest as SIGPIPE does", { timeout: 20_000 }, async () => {
+test("output that nobody reads ends the guest as SIGPIPE does", { timeout: 120_000 }, async () => {
   const child = start(["run", "python", "-c", "while True: print('y'*100)"]);
   child.stdout?.once("data", () => child.stdout?.destroy());
   assert.equal(await ended(child), 141);
 });
 
-test("a slow reader holds the guest back instead of filling memory", { timeout: 20_000 }, async () => {
+test("a slow reader holds the guest back instead of filling memory", { timeout: 120_000 }, async () => {
   const child = start(["run", "python", "-c", "import sys\nfor i in range(300): sys.stdout.write('z'*100000)"]);
+  await new Promise((resolve) => child.stdout?.once("readable", resolve));
   await sleep(1500);
   const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]);
   assert.ok(peak < 200_000, `${peak} kB`);
@@ -206,30 +214,30 @@ test("a slow reader holds the guest back instead of filling memory", { timeout: 
   child.stdout?.on("data", (chunk: Buffer) => {
     length += chunk.length;
   });
-  assert.equal(await ended(child), 0);
+  // Not when it has ended: what it wrote last is read behind that.
+  await new Promise((resolve) => child.once("close", resolve));
+  assert.equal(child.exitCode, 0);
   assert.equal(length, 30_000_000);
 });
 
-test("Ctrl-C reaches the guest, waiting or spinning", { timeout: 20_000 }, async () => {
+test("Ctrl-C reaches the guest, waiting or spinning", { timeout: 120_000 }, async () => {
   for (const code of ["print('up', flush=True); input()", "print('up', flush=True)\nwhile True: pass"]) {
     const child = start(["run", "python", "-c", code]);
     await new Promise((resolve) => child.stdout?.once("data", resolve));
-    const begin = performance.now();
     child.kill("SIGINT");
-    assert.equal(await ended(child), 130);
-    assert.ok(performance.now() - begin < 2000);
+    await until(() => child.exitCode !== null || child.signalCode !== null, 2000, "an end");
+    assert.equal(child.exitCode, 130);
   }
 });
 
-test("killed outright, it leaves no process behind after a second", { timeout: 20_000 }, async () => {
+test("killed outright, it leaves no process behind after a second", { timeout: 120_000 }, async () => {
   const child = start(["run", "python", "-c", "print('up', flush=True)\nwhile True: pass"]);
   await new Promise((resolve) => child.stdout?.once("data", resolve));
   const cells = descendants(child.pid ?? 0);
   assert.ok(cells.length > 0);
   child.kill("SIGKILL");
   await ended(child);
-  await sleep(1000);
-  assert.deepEqual(cells.filter(isAlive), []);
+  await until(() => !cells.some(isAlive), 1000, "an end of its cells");
 });
 
 function descendants(pid: number): number[] {
@@ -276,7 +284,7 @@ test("the thread that launches is locked, and no other one of the command", asyn
 
 test("a pipe of the caller is left as it is", () => {
   const script = `"$0" --disable-warning=ExperimentalWarning "$1" run python -c 'print("a" * 200000)'; cat /proc/self/fdinfo/1`;
-  const { stdout } = spawnSync("sh", ["-c", script, process.execPath, CLI], { encoding: "utf8", timeout: 30_000 });
+  const { stdout } = spawnSync("sh", ["-c", script, process.execPath, CLI], { encoding: "utf8", timeout: 120_000 });
   const flags = Number.parseInt(/flags:\t(\d+)/.exec(stdout.slice(200_000))?.[1] ?? "0", 8);
   assert.equal(stdout.lastIndexOf("a"), 199_999 + stdout.slice(200_000).lastIndexOf("a") + 1);
   assert.equal(flags & 0o4000, 0, "O_NONBLOCK");

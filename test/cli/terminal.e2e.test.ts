@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { builtImage } from "../../src/store/index.ts";
 import { DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+import { until } from "../processor-time.ts";
 import { drawnScreen } from "./drawn-screen.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.cjs", import.meta.url));
@@ -26,7 +27,8 @@ async function onTerminal(args: readonly string[], steps: readonly Step[]) {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, SHELL: "/bin/sh" },
   });
-  const patience = setTimeout(() => child.kill("SIGKILL"), 25_000);
+  // Ends what hangs, and nothing else on a machine that is busy.
+  const patience = setTimeout(() => child.kill("SIGKILL"), 120_000);
   let screen = "";
   let from = 0;
   let next = 0;
@@ -238,19 +240,17 @@ test("a change of the window's size reaches a program that waits for it", { skip
 });
 
 test("a shell that is built is there within a second", { skip: skip || noImage }, async () => {
-  // The least of some: a busy machine is not the shell's doing.
+  // The least of some, and as many milliseconds as it is given a processor: a busy machine is not the shell's doing.
   const times: number[] = [];
   for (let run = 0; run < 5 && !times.some((time) => time < 1000); run += 1) {
-    const from = performance.now();
-    await inShell([
-      [
-        PROMPT,
-        () => {
-          times.push(performance.now() - from);
-          return "\r";
-        },
-      ],
-    ]);
+    let prompt = false;
+    const come = () => {
+      prompt = true;
+      return "\r";
+    };
+    const ended = inShell([[PROMPT, come]]);
+    times.push(await until(() => prompt, 10_000, "a prompt"));
+    await ended;
   }
   assert.ok(Math.min(...times) < 1000, `prompts came after ${times.map(Math.round).join(", ")} ms`);
 });

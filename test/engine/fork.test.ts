@@ -95,7 +95,7 @@ describe("fork", () => {
     clean(one);
   });
 
-  it("answers EAGAIN at the limit, and all that live can be killed", { timeout: 60_000 }, async () => {
+  it("answers EAGAIN at the limit, and all that live can be killed", { timeout: 300_000 }, async () => {
     const one = guest();
     const status = await one.run(`(memory 1) (func (export "_start") (local $pid i32) (local $count i32)
       (block $full (loop $again

@@ -149,7 +149,7 @@ describe("a host that swaps directories for links in a tight loop", () => {
     const swap = `
       const fs = require("node:fs"); process.chdir(process.argv[1]);
       fs.writeSync(1, "go");
-      for (const end = Date.now() + 2500; Date.now() < end; ) {
+      for (;;) {
         fs.renameSync("a", "real"); fs.symlinkSync("../other", "a");
         fs.unlinkSync("a"); fs.renameSync("real", "a");
         fs.renameSync("a", "real"); fs.symlinkSync("/", "a"); fs.unlinkSync("a"); fs.renameSync("real", "a");
@@ -159,7 +159,11 @@ describe("a host that swaps directories for links in a tight loop", () => {
     const seen = new Map<string, number>();
     const count = (what: string) => seen.set(what, (seen.get(what) ?? 0) + 1);
     const into = new Uint8Array(100);
-    for (const end = Date.now() + 2000; Date.now() < end; ) {
+    const refused = () => (seen.get(`open ${-ELOOP}`) ?? 0) + (seen.get("open -2") ?? 0);
+    // Two seconds, and as long as it takes where the machine is busy.
+    const begun = Date.now();
+    const enough = (ms: number) => ms > 45_000 || (ms > 2000 && seen.has("inside") && refused() > 0);
+    while (!enough(Date.now() - begun)) {
       const opened = served.host.open(bytes("a/secret.txt"), OPEN_READ | OPEN_WRITE);
       if (typeof opened === "number") count(`open ${opened}`);
       else {
@@ -179,11 +183,11 @@ describe("a host that swaps directories for links in a tight loop", () => {
         served.host.close(listing.handle);
       }
     }
-    const [code] = racer.exitCode === null ? await once(racer, "exit") : [racer.exitCode];
-    assert.equal(code, 0);
-    assert.ok((seen.get("inside") ?? 0) > 0, "the file was never seen");
-    const refused = (seen.get(`open ${-ELOOP}`) ?? 0) + (seen.get("open -2") ?? 0);
-    assert.ok(refused > 0, "the race never met");
+    racer.kill("SIGKILL");
+    const [, signal] = await once(racer, "exit");
+    assert.equal(signal, "SIGKILL", "the racer gave up");
+    assert.ok(seen.has("inside"), "the file was never seen");
+    assert.ok(refused() > 0, "the race never met");
     assert.equal(seen.get("SECRET"), undefined);
     assert.equal(seen.get("passwd object"), undefined);
     for (const name of seen.keys())

@@ -42,7 +42,8 @@ export type JailedOptions = {
   readonly during?: (pid: number, stdout: () => string) => Promise<void>;
 };
 
-const LIMIT_MS = 20_000;
+/** Ends what hangs, and nothing else on a machine that is busy. */
+const LIMIT_MS = 120_000;
 
 export async function jailed(
   argv: readonly string[],

@@ -74,19 +74,17 @@ test("a timeout covers the compiling, which goes on for the next run", async () 
 
 test("what compiling took is taken from a run's time", async () => {
   const { box, cell, compile } = await slowToCompile();
-  setTimeout(compile, 60);
+  // In the middle, so that a busy machine may be late by a second with either.
+  setTimeout(compile, 1000);
   const before = cell.onFrame;
   cell.onFrame = (frame) => {
     if (frame.type === DOWN.SPAWN) cell.say({ type: UP.STARTED, channel: frame.channel, payload: undefined });
     else if (frame.type === DOWN.SIGNAL) cell.end(frame.channel, 0, frame.payload.signal);
     else before(frame);
   };
-  const from = performance.now();
-  const result = await box.run(program, { timeout: 200 });
-  const took = performance.now() - from;
+  const result = await box.run(program, { timeout: 2000 });
   assert.equal(result.limit, "time");
-  // Without what compiling took it would be 260 and more, on an idle machine too.
-  assert.ok(result.stats.wallMs < took - 50, `${result.stats.wallMs} of ${took}`);
+  assert.ok(result.stats.wallMs < 1900, `${result.stats.wallMs} ms`);
   await box.close();
 });
 

@@ -8,13 +8,14 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, ModuleRefused, OptionError, Sandbox, SandboxPool } from "../../src/sandbox/index.ts";
 import { PYTHON } from "../engine/programs.ts";
+import { longEnough, within } from "../processor-time.ts";
 import { childrenOf, goodProgram } from "../security/world.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-e2e-"));
 after(() => rmSync(home, { recursive: true, force: true }));
 const python = (code: string): ["python", string[]] => ["python", ["-c", code]];
 
-describe("python in one sandbox", { timeout: 60_000 }, () => {
+describe("python in one sandbox", { timeout: 300_000 }, () => {
   let box: Sandbox;
   before(async () => {
     box = await Sandbox.create({ env: { NAME: "wörld" } });
@@ -150,13 +151,15 @@ describe("python in one sandbox", { timeout: 60_000 }, () => {
   });
 
   test("a timeout of a guest that waits ends the guest alone", async () => {
-    const result = await box.run(...python("print('x', flush=True); input()"), {
-      stdin: (async function* () {
-        await sleep(5000);
-        yield "";
-      })(),
-      timeout: "500ms",
-    });
+    async function* late(ms: number) {
+      await sleep(5000 + ms);
+      yield "";
+    }
+    const result = await longEnough(
+      (timeout) => box.run(...python("print('x', flush=True); input()"), { stdin: late(timeout), timeout }),
+      ({ stdout }) => stdout !== "",
+      500,
+    );
     assert.equal(result.timedOut, true);
     assert.equal(result.stdout, "x\n");
     assert.equal(box.closed, false);
@@ -194,14 +197,16 @@ describe("python in one sandbox", { timeout: 60_000 }, () => {
   });
 });
 
-test("a guest that spins: timed out alone, all its output there", { timeout: 20_000 }, async () => {
+test("a guest that spins: timed out alone, all its output there", { timeout: 300_000 }, async () => {
   await using box = await Sandbox.create();
   // Compiling would count.
   await box.run(...python("pass"));
-  const start = performance.now();
   const code = "import sys\nsys.stdout.write('x'*200000 + 'END'); sys.stdout.flush()\nwhile True: pass";
-  const result = await box.run(...python(code), { timeout: "1s" });
-  assert.ok(performance.now() - start < 3000);
+  const result = await longEnough(
+    (timeout) => within(box.run(...python(code), { timeout }), timeout + 2000, "an end"),
+    ({ stdout }) => stdout.endsWith("END"),
+    1000,
+  );
   assert.equal(result.timedOut, true);
   assert.equal(result.exitCode, 137);
   assert.equal(result.stdout.length, 200_003);
@@ -214,21 +219,20 @@ test("a guest that spins: timed out alone, all its output there", { timeout: 20_
   assert.deepEqual([spins.timedOut, answers.stdout], [true, "beside it\n"]);
 });
 
-test("a timeout covers rewriting and compiling", { timeout: 60_000 }, async () => {
+test("a timeout covers rewriting and compiling", { timeout: 300_000 }, async () => {
   // A custom section more: another module, which no cache has.
   const section = Buffer.concat([Uint8Array.of(0, 20, 1, 0x61), randomBytes(18)]);
   const other = join(home, "other-python.wasm");
   writeFileSync(other, Buffer.concat([readFileSync(PYTHON), section]));
   await using box = await Sandbox.create();
-  const from = performance.now();
-  const result = await box.run(other, ["--version"], { timeout: "20ms" });
+  // The caller's own share alone.
+  const result = await within(box.run(other, ["--version"], { timeout: "20ms" }), 1000, "an end");
   assert.deepEqual([result.timedOut, result.limit, result.stdout], [true, "time", ""]);
   assert.match(result.message, /before its program was compiled/);
-  assert.ok(performance.now() - from < 1000, "the caller's own share alone");
   assert.equal((await box.run(other, ["--version"])).stdout, "Python 3.12.0\n");
 });
 
-test("limits: memory, CPU time, output, disk, descriptors", { timeout: 60_000 }, async () => {
+test("limits: memory, CPU time, output, disk, descriptors", { timeout: 300_000 }, async () => {
   {
     await using box = await Sandbox.create({ limits: { memory: "64m", disk: "1m", descriptors: 32 } });
     const memory = await box.run(...python("try:\n  bytearray(10**8)\nexcept MemoryError: print('no memory')"));
@@ -256,7 +260,7 @@ test("limits: memory, CPU time, output, disk, descriptors", { timeout: 60_000 },
   assert.equal(cpu.exitCode, 128 + 24);
 });
 
-test("many sandboxes side by side, each with its own policy", { timeout: 60_000 }, async () => {
+test("many sandboxes side by side, each with its own policy", { timeout: 300_000 }, async () => {
   const boxes = await Promise.all(
     Array.from({ length: 5 }, (_, index) => Sandbox.create({ env: { ME: String(index) }, hostname: `box${index}` })),
   );
@@ -270,7 +274,7 @@ test("many sandboxes side by side, each with its own policy", { timeout: 60_000 
   await Promise.all(boxes.map((box) => box.close()));
 });
 
-test("mounts: read, write, read-only, a single file, memory", { timeout: 60_000 }, async () => {
+test("mounts: read, write, read-only, a single file, memory", { timeout: 300_000 }, async () => {
   const data = join(home, "data");
   mkdirSync(data);
   writeFileSync(join(data, "in.txt"), "from the host");
@@ -302,7 +306,7 @@ test("mounts: read, write, read-only, a single file, memory", { timeout: 60_000 
 });
 
 test("a command of an image stays what it was, whatever becomes of its file on the host", {
-  timeout: 20_000,
+  timeout: 300_000,
 }, async () => {
   const image = mkdtempSync(join(home, "image-"));
   mkdirSync(join(image, "bin"));
@@ -316,21 +320,21 @@ test("a command of an image stays what it was, whatever becomes of its file on t
   assert.equal((await box.run("good")).stdout, first.stdout);
 });
 
-test("a read-only root", { timeout: 20_000 }, async () => {
+test("a read-only root", { timeout: 300_000 }, async () => {
   await using box = await Sandbox.create({ readOnly: true, mounts: { "/tmp": { tmpfs: "1m" } } });
   const result = await box.run(...python("open('/tmp/x','w').write('1'); print(1, flush=True); open('/x','w')"));
   assert.equal(result.stdout, "1\n");
   assert.match(result.stderr, /Read-only file system/);
 });
 
-test("ruby reads standard input and prints", { timeout: 60_000 }, async () => {
+test("ruby reads standard input and prints", { timeout: 300_000 }, async () => {
   await using box = await Sandbox.create();
   await box.files.write("/w/up.rb", "puts STDIN.read.upcase, ARGV.inspect, Dir.pwd");
   const result = await box.run("ruby", ["up.rb", "x"], { stdin: "abc\n", cwd: "/w" });
   assert.equal(result.stdout, 'ABC\n["x"]\n/w\n', result.stderr);
 });
 
-test("a pool hands out a locked sandbox with python compiled", { timeout: 60_000 }, async () => {
+test("a pool hands out a locked sandbox with python compiled", { timeout: 300_000 }, async () => {
   const begun = performance.now();
   await using pool = await SandboxPool.create({ size: 1, programs: ["python"] });
   const made = performance.now();
@@ -340,7 +344,7 @@ test("a pool hands out a locked sandbox with python compiled", { timeout: 60_000
 });
 
 test("a cell of a pool that booted as the last sandbox was serves one that differs, and keeps nothing of it", {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const look = python("import os; print(os.path.isdir('/small'), os.path.exists('/x'))");
   await using pool = await SandboxPool.create({ size: 1, programs: ["python"] });
@@ -358,7 +362,7 @@ test("a cell of a pool that booted as the last sandbox was serves one that diffe
   }
 });
 
-test("a sandbox of a pool has its limit of CPU time in the host as well", { timeout: 60_000 }, async () => {
+test("a sandbox of a pool has its limit of CPU time in the host as well", { timeout: 300_000 }, async () => {
   await using pool = await SandboxPool.create({ size: 1 });
   await using box = await pool.take({ limits: { cpu: "30s" } });
   assert.equal((await box.run(...python("print(1)"))).stdout, "1\n");
@@ -370,7 +374,7 @@ test("a sandbox of a pool has its limit of CPU time in the host as well", { time
   );
 });
 
-test("closing leaves no process", { timeout: 20_000 }, async () => {
+test("closing leaves no process", { timeout: 300_000 }, async () => {
   const before = children();
   const box = await Sandbox.create();
   const started = children().filter((pid) => !before.includes(pid));

@@ -10,6 +10,7 @@ import { GONE, type GuestCall, type Outcome, RESTART } from "../../src/kernel/co
 import type { Thread } from "../../src/kernel/process.ts";
 import { takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { SYSCALLS, waliCalls } from "../../src/syscalls/table.ts";
+import { processorMs } from "../processor-time.ts";
 import { random } from "../random.ts";
 import { Arguments } from "./call-fuzz/arguments.ts";
 import { FuzzWorld } from "./call-fuzz/world.ts";
@@ -17,7 +18,7 @@ import { FuzzWorld } from "./call-fuzz/world.ts";
 const CALLS = Number(process.env.LINDEN_FUZZ_CALLS ?? 40_000);
 const SEED = Number(process.env.LINDEN_FUZZ_SEED ?? 1);
 const CALLS_OF_A_WORLD = 5000;
-/** Milliseconds one call may take on a busy machine: what should be bounded and is not takes seconds. */
+/** Milliseconds of processor time one call may take: what should be bounded and is not takes seconds. */
 const LONGEST_MS = 1500;
 /** Calls that do little or end what was made: others come instead, most of the time. */
 const SELDOM = new Set([
@@ -72,11 +73,11 @@ class Run {
 
   before(thread: Thread, { name }: GuestCall, words: readonly number[]): void {
     this.said = `${thread.process.pid}.${thread.tid}: ${name}(${words.join(", ")})`;
-    this.#began = performance.now();
+    this.#began = processorMs();
   }
 
   after(answer: Outcome): void {
-    const ms = performance.now() - this.#began;
+    const ms = processorMs() - this.#began;
     if (ms > this.slowest.ms) this.slowest = { ms, said: this.said };
     const usual = Number.isSafeInteger(answer) && answer >= -4095;
     assert.ok(usual || (answer <= -65_536 && answer >= GONE - 2 && answer !== RESTART), `answered ${answer}`);

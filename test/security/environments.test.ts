@@ -18,7 +18,8 @@ import {
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { Sandbox } from "../../src/sandbox/index.ts";
-import { descendantsOf, goodProgram, HOME, lives, peakMegabytes, scratch, until } from "./world.ts";
+import { until } from "../processor-time.ts";
+import { descendantsOf, goodProgram, HOME, lives, peakMegabytes, scratch } from "./world.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const root = scratch();

@@ -7,6 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { WASI_FUNCTIONS } from "../../src/abi/wasi.ts";
 import { NotRunnable, Sandbox } from "../../src/sandbox/index.ts";
 import { type Bytes, code, WasmBuilder } from "../engine/wasm-builder.ts";
+import { within } from "../processor-time.ts";
 import { random } from "../random.ts";
 import { boxAndCell, command, Guests, goodProgram, lives, WASI } from "./world.ts";
 
@@ -197,9 +198,8 @@ describe("a module", () => {
     // 40,000 functions of 9,000 locals: refused by their sum.
     const builder = new WasmBuilder().memory(1);
     for (let i = 0; i < 40_000; i++) builder.func(">", [], i === 0 ? "_start" : undefined, [0xa8, 0x46, 0x7f]);
-    const begun = performance.now();
-    await guests.run(box, builder.build()).catch((error) => assert.ok(error instanceof NotRunnable));
-    assert.ok(performance.now() - begun < 5000);
+    const run = guests.run(box, builder.build()).catch((error) => assert.ok(error instanceof NotRunnable));
+    await within(run, 5000, "an answer");
   });
 
   it("all of them left the host process as it was", unharmed);
@@ -298,9 +298,8 @@ describe("a running guest", () => {
       (f) => [code.loop(code.i32(0), code.i32(64 * 1024 * 1024), f("random_get"), code.drop, code.br(0))],
       1024,
     );
-    const result = await guests.run(box, builder.build(), { timeout: 300 });
-    assert.equal(result.timedOut, true);
-    assert.ok(result.stats.wallMs < 1500);
+    const run = guests.run(box, builder.build(), { timeout: 300 });
+    assert.equal((await within(run, 1500, "an end")).timedOut, true);
   });
 
   it("finds no trace of another one in its memory", async () => {
@@ -394,9 +393,8 @@ print(until_error(lambda n: os.open("/big/sparse", os.O_RDONLY)))
 
   it("of time sleeps to the end of it and is ended in time", async () => {
     for (const script of ["import time; time.sleep(2**31)", "import time\nwhile True: time.sleep(0)"]) {
-      const { timedOut, stats } = await box.run("python", ["-c", script], { timeout: 400 });
-      assert.equal(timedOut, true);
-      assert.ok(stats.wallMs < 2000);
+      const run = box.run("python", ["-c", script], { timeout: 400 });
+      assert.equal((await within(run, 2000, "an end")).timedOut, true);
     }
   });
 
@@ -418,11 +416,10 @@ it("guests that are killed at any moment take no other with them", async () => {
     endless("random_get", "ii>i", [0, 4 << 20], 64),
   ];
   const pick = random(4711);
-  const end = performance.now() + 2500;
-  let runs = 0;
+  let left = 150;
   const one = async (): Promise<void> => {
-    while (performance.now() < end) {
-      runs += 1;
+    while (left > 0) {
+      left -= 1;
       const guest = await box.spawn(programs[pick(programs.length)] ?? good);
       guest.stdout.resume();
       guest.stdin.on("error", () => {});
@@ -433,6 +430,5 @@ it("guests that are killed at any moment take no other with them", async () => {
     }
   };
   await Promise.all([one(), one(), one()]);
-  assert.ok(runs > 20, `${runs} runs`);
   await unharmed();
 });

@@ -91,14 +91,6 @@ export function fingerprint(directory: string): string {
   return lines.join("\n");
 }
 
-export async function until(condition: () => boolean, milliseconds: number, what: string): Promise<void> {
-  const end = performance.now() + milliseconds;
-  while (!condition()) {
-    assert.ok(performance.now() < end, `after ${milliseconds} ms still not: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** Guests as files, because a sandbox is given paths. */
 export class Guests {
   readonly #directory = scratch();

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Sandbox, SandboxClosed } from "../../src/sandbox/index.ts";
 import { builtImage } from "../../src/store/index.ts";
 import { DEFAULT_IMAGE } from "../../src/toolchain/index.ts";
+import { longEnough } from "../processor-time.ts";
 
 const image = await builtImage(DEFAULT_IMAGE);
 const skip = image === undefined && "the image is not built: ./linden image build";
@@ -55,7 +56,11 @@ describe("what a run leaves running", { skip, timeout: 2 * PATIENCE_MS }, () => 
     await using box = await Sandbox.create(image === undefined ? {} : { image });
     const beat = (file: string) => `while :; do date +%s%N > /tmp/${file}; sleep 0.02; done`;
     const script = `(${beat("child")}) & setsid sh -c '${beat("apart")}' & yes | cat > /dev/null`;
-    assert.equal((await box.run("sh", ["-c", script], { timeout: 500 })).timedOut, true);
+    const run = async (timeout: number) => {
+      assert.equal((await box.run("sh", ["-c", script], { timeout })).timedOut, true);
+      return (await box.files.exists("/tmp/child")) && (await box.files.exists("/tmp/apart"));
+    };
+    assert.ok(await longEnough(run, (began) => began, 500));
     const abort = new AbortController();
     const aborted = box.run("sh", ["-c", `${beat("another")} | cat`], { signal: abort.signal });
     await until(() => box.files.exists("/tmp/another"));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ERRNO } from "../../src/abi/errno.ts";
+import { FIRST_SEED } from "../random.ts";
 import { LindenWorld } from "./linden-world.ts";
 import type { Answer } from "./linux-world.ts";
 import { LinuxWorld } from "./linux-world.ts";
@@ -10,7 +11,6 @@ import { Random, randomOperation } from "./random-operations.ts";
 const uid = process.getuid?.() ?? 0;
 const gid = process.getgid?.() ?? 0;
 /** LINDEN_SEED runs one seed again. */
-const firstSeed = process.env.LINDEN_SEED === undefined ? Date.now() % 2 ** 31 : Number(process.env.LINDEN_SEED);
 const rounds = process.env.LINDEN_SEED === undefined ? Number(process.env.LINDEN_ROUNDS ?? 6) : 1;
 const OPERATIONS = 4000;
 
@@ -49,7 +49,7 @@ describe("random operations answer as on Linux", () => {
     const errors = new Set<Answer>();
     let succeeded = 0;
     for (let round = 0; round < rounds; round++) {
-      const result = compare(firstSeed + round, []);
+      const result = compare(FIRST_SEED + round, []);
       succeeded += result.succeeded;
       for (const kind of result.kinds) errors.add(kind);
     }
@@ -63,7 +63,7 @@ describe("random operations answer as on Linux", () => {
     process.setgroups?.([]);
     const errors = new Set<Answer>();
     for (let round = 0; round < rounds; round++) {
-      for (const kind of compare(firstSeed + round, [0, 1001, 1002]).kinds) errors.add(kind);
+      for (const kind of compare(FIRST_SEED + round, [0, 1001, 1002]).kinds) errors.add(kind);
     }
     assert.ok(errors.has(-13), "nothing was refused for permissions");
   });

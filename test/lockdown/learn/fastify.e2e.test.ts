@@ -20,8 +20,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { loadPolicy } from "linden/lockdown";
+import { until } from "../../processor-time.ts";
 import { home } from "../locked.ts";
 
 const REQUESTS = 1000;
@@ -168,9 +168,7 @@ test("locked by it, the server serves 1,000 requests; exec, a secret and a conne
   assert.deepEqual(await server.get("/connect"), { failed: "EPERM" });
   assert.equal(await visit(server, 1), before + REQUESTS + 1);
   await server.stop();
-  const deadline = Date.now() + 5000;
-  while (!(existsSync(log) && readFileSync(log, "utf8").includes("refused in all")) && Date.now() < deadline)
-    await sleep(20);
+  await until(() => existsSync(log) && readFileSync(log, "utf8").includes("refused in all"), 5000, "its last line");
   const told = readFileSync(log, "utf8");
   const because = "in process \\d+: errno EPERM \\(1\\); no rule set in force \\(NodeRuntime.*\\) allows it";
   for (const [call, would] of [
