@@ -103,15 +103,16 @@ export class SharedFile {
     const { origin } = this;
     if (origin === undefined) return 0;
     const last = Math.min(end, this.size);
-    const bytes = new Uint8Array(Math.min(TRANSFER_BYTES, Math.max(0, last - start)));
+    let bytes: Uint8Array | undefined;
     for (let at = start; at < last; ) {
-      const known = this.loaded.find((range) => range.start <= at && at < range.end);
-      if (known !== undefined) {
-        at = known.end;
+      const range = this.loaded[after(this.loaded, at)];
+      if (range !== undefined && range.start <= at) {
+        at = range.end;
         continue;
       }
-      const next = this.loaded.find((range) => range.start > at)?.start ?? last;
-      const moved = origin.file.read(at, bytes, 0, Math.min(bytes.length, next - at, last - at));
+      bytes ??= new Uint8Array(Math.min(TRANSFER_BYTES, last - start));
+      const missing = Math.min(range?.start ?? last, last) - at;
+      const moved = origin.file.read(at, bytes, 0, Math.min(bytes.length, missing));
       if (moved < 0) return moved;
       if (moved === 0) break;
       for (let done = 0; done < moved; ) {
@@ -179,11 +180,7 @@ export const CONTENT_FLAGS = O_RDWR;
 
 /** Add a range to a list of ranges by rising start that never touch. */
 function addRange(ranges: FileRange[], start: number, end: number): void {
-  const first = ranges.findIndex((range) => range.end >= start);
-  if (first < 0) {
-    ranges.push({ start, end });
-    return;
-  }
+  const first = after(ranges, start - 1);
   let last = first;
   let [from, to] = [start, end];
   for (let range = ranges[last]; range !== undefined && range.start <= end; range = ranges[last]) {
@@ -192,4 +189,15 @@ function addRange(ranges: FileRange[], start: number, end: number): void {
     last += 1;
   }
   ranges.splice(first, last - first, { start: from, end: to });
+}
+
+/** Index of the first of these ranges that ends after a position. */
+function after(ranges: readonly FileRange[], position: number): number {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ranges[middle]?.end ?? 0) <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

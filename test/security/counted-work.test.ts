@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EDEADLOCK } from "../../src/abi/errno.ts";
 import { O_RDWR } from "../../src/abi/fcntl.ts";
-import { BLOCKED } from "../../src/kernel/contracts.ts";
+import { BLOCKED, type Outcome } from "../../src/kernel/contracts.ts";
 import { OpenDescription } from "../../src/kernel/descriptors.ts";
 import { CounterFile } from "../../src/kernel/events/counter-file.ts";
 import { EpollFile } from "../../src/kernel/events/epoll-file.ts";
@@ -14,6 +14,7 @@ import { InotifyFile } from "../../src/kernel/inotify.ts";
 import { FileLocks, type Lock, LockTable } from "../../src/kernel/locks.ts";
 import { lockRecord } from "../../src/kernel/operations/locks.ts";
 import { map, protect } from "../../src/kernel/operations/memory.ts";
+import { attachSegment, detachSegment, openSegment } from "../../src/kernel/operations/segments.ts";
 import { Thread } from "../../src/kernel/process.ts";
 import { SharedFile } from "../../src/kernel/shared-file.ts";
 import { walk } from "../../src/vfs/walk.ts";
@@ -72,6 +73,59 @@ test("one more view of a file with many is read alone", () => {
     });
     assert.equal(reads, 1);
   });
+});
+
+test("a segment in many pieces is detached with one look at what it and others hold", () => {
+  const world = new SharedWorld();
+  const process = world.process();
+  const pages = 60;
+  world.as(process, (thread) => {
+    const address = attachSegment(thread, openSegment(thread, 0, pages * PAGE, 0o600), 0, 0);
+    assert.ok(attachSegment(thread, openSegment(thread, 0, 10 * PAGE, 0o600), 0, 0) > 0);
+    for (let i = 0; i < pages; i += 2) assert.equal(protect(thread, address + i * PAGE, PAGE, 1), 0);
+    assert.equal(process.space.within(address, pages * PAGE).length, pages);
+    let answer: Outcome = -1;
+    const reads = counted(SharedFile.prototype, "read", () => {
+      answer = detachSegment(thread, address);
+    });
+    assert.equal(answer, 0);
+    assert.ok(reads > 0 && reads <= pages + 10, `${reads} reads`);
+    assert.equal(process.space.within(address, pages * PAGE).length, 0);
+    assert.equal(process.shares.length, 1);
+  });
+});
+
+test("of all that is known of a file of the host, what a mapping wants is found with few looks", () => {
+  const world = new SharedWorld({ far: true, sharedBytes: 40 * 1024 * 1024 });
+  const process = world.process();
+  const fd = world.open(process, "file");
+  world.as(process, ({ process: { descriptors } }) => {
+    const inode = descriptors.get(fd)?.description.file.inode;
+    assert.ok(inode !== undefined && inode.fs.setattr(inode, { size: 8000 * PAGE }) === 0);
+  });
+  assert.ok(world.map(process, fd, PAGE) > 0);
+  const [file] = world.kernel.shared.files();
+  assert.ok(file?.origin !== undefined);
+  let looks = 0;
+  const every = Array.from({ length: 4000 }, (_, i) => ({
+    start: 2 * i * PAGE,
+    get end() {
+      looks += 1;
+      return this.start + PAGE;
+    },
+  }));
+  file.loaded.splice(0, file.loaded.length, ...every);
+  assert.equal(file.load(7000 * PAGE, 7001 * PAGE), 0);
+  assert.equal(file.loaded.length, 4000);
+  // What stood between two makes them one.
+  assert.equal(file.load(7001 * PAGE, 7002 * PAGE), 0);
+  assert.equal(file.loaded.length, 3999);
+  assert.deepEqual({ ...file.loaded[3500] }, { start: 7000 * PAGE, end: 7003 * PAGE });
+  assert.ok(looks < 100, `${looks} looks`);
+  // From before the first to behind the last, in holes and across them: all becomes one.
+  assert.equal(file.load(0, 8000 * PAGE), 0);
+  assert.deepEqual({ ...file.loaded[0] }, { start: 0, end: 8000 * PAGE });
+  assert.equal(file.loaded.length, 1);
 });
 
 /** Locks that count how often anybody looks at them. */

@@ -195,15 +195,15 @@ export function unmap(thread: Thread, address: number, length: number): Outcome 
   const bytes = pageUp(length);
   if (address % MAP_PAGE !== 0 || length === 0 || address + bytes > ADDRESSES) return -EINVAL;
   if (!process.space.mayUnmap(address, bytes)) return -ENOMEM;
-  drop(process, address, bytes);
+  drop(process, [{ start: address, end: address + bytes }]);
   return thread.killed ? GONE : 0;
 }
 
-/** End mappings; what was changed in shared ones stays. */
-function drop(process: Process, address: number, length: number): void {
+/** End mappings; what was changed in shared ones stays. That is looked for once, however many ranges there are. */
+export function drop(process: Process, ranges: readonly Pick<Mapping, "start" | "end">[]): void {
   const { shared } = process.kernel;
   shared.flush(process);
-  process.space.unmap(address, length);
+  for (const { start, end } of ranges) process.space.unmap(start, end - start);
   shared.update(process);
 }
 
@@ -269,7 +269,7 @@ export function remap(
     return moveTo(thread, address, from, target, to);
   }
   if (to <= from) {
-    if (to < from) drop(process, address + to, from - to);
+    if (to < from) drop(process, [{ start: address + to, end: address + from }]);
     return thread.killed ? GONE : address;
   }
   const more = to - from;
@@ -296,7 +296,7 @@ function remapView(thread: Thread, move: Move, view: View): Outcome {
   const { process } = thread;
   const { address, from, to, protection, mayMove, target } = move;
   if (target === undefined && from > 0) {
-    if (to < from) drop(process, address + to, from - to);
+    if (to < from) drop(process, [{ start: address + to, end: address + from }]);
     if (to <= from) return thread.killed ? GONE : address;
     if (address + to <= ADDRESSES && process.space.isFree(address + from, to - from)) {
       const more = { address: address + from, length: to - from, fixed: true, protection };
@@ -306,7 +306,7 @@ function remapView(thread: Thread, move: Move, view: View): Outcome {
   }
   if (!mayMove) return from === 0 ? -EINVAL : -ENOMEM;
   const seen = see(thread, { address: target ?? 0, length: to, fixed: target !== undefined, protection }, view);
-  if (seen >= 0 && from > 0) drop(process, address, from);
+  if (seen >= 0 && from > 0) drop(process, [{ start: address, end: address + from }]);
   return thread.killed ? GONE : seen;
 }
 

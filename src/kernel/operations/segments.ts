@@ -10,7 +10,7 @@ import { GONE, type Outcome } from "../contracts.ts";
 import { changeOwner, IPC_READ, IPC_WRITE, mayChange, mayUse, type OwnershipChange } from "../ipc/objects.ts";
 import { Segment } from "../ipc/segments.ts";
 import type { Thread } from "../process.ts";
-import { see, unmap } from "./memory.ts";
+import { drop, see } from "./memory.ts";
 
 /** shmget(2): a segment's number. -EINVAL (size), -EEXIST, -ENOENT, -EACCES, -ENOSPC, -ENOMEM. */
 export function openSegment(thread: Thread, key: number, size: number, flags: number): Outcome {
@@ -68,7 +68,7 @@ export function detachSegment(thread: Thread, address: number): Outcome {
   const parts = space
     .viewsOf(file)
     .filter(({ start, view }) => start - (view?.offset ?? 0) === address && start - address < pageUp(segment.size));
-  for (const { start, end } of parts) unmap(thread, start, end - start);
+  drop(thread.process, parts);
   return thread.killed ? GONE : 0;
 }
 
