@@ -47,6 +47,8 @@ export const SPAWN_CHDIR = 4;
 export const SPAWN_FCHDIR = 5;
 /** libc refuses more (ENOMEM). */
 export const SPAWN_ACTIONS_MAX = 4096;
+/** Of these such as follow a path, which may lead through forty links of two thousand parts each (ENOMEM). */
+export const SPAWN_PATHS_MAX = 256;
 
 /** spawn.h */
 export const POSIX_SPAWN_RESETIDS = 1;

@@ -56,9 +56,13 @@ function actionsAt(process: Process, from: number, count: number): FileAction[] 
   if (count > layout.SPAWN_ACTIONS_MAX) return -ENOMEM;
   if (!memory.contains(from, count * SPAWN_ACTION.size)) return -EFAULT;
   const actions: FileAction[] = [];
+  let paths = 0;
   for (let i = 0; i < count; i++) {
     const action = actionAt(process, from + i * SPAWN_ACTION.size);
     if (typeof action === "number") return action;
+    if ("path" in action) paths += 1;
+    // All are done in this one call: nothing else has its turn meanwhile.
+    if (paths > layout.SPAWN_PATHS_MAX) return -ENOMEM;
     actions.push(action);
   }
   return actions;

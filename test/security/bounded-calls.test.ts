@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ENOSPC, ENXIO, EPERM } from "../../src/abi/errno.ts";
+import { ENOENT, ENOMEM, ENOSPC, ENXIO, EPERM } from "../../src/abi/errno.ts";
 import { O_CREAT, O_RDWR } from "../../src/abi/fcntl.ts";
-import { SPAWN, SPAWN_ACTION, SPAWN_OPEN } from "../../src/abi/spawn.ts";
+import { SPAWN, SPAWN_ACTION, SPAWN_CHDIR, SPAWN_CLOSE, SPAWN_OPEN } from "../../src/abi/spawn.ts";
 import { MemoryFileSystem } from "../../src/fs/memfs/memfs.ts";
 import type { KernelFacts, MappingFacts } from "../../src/fs/procfs/facts.ts";
 import { ProcFileSystem } from "../../src/fs/procfs/procfs.ts";
@@ -101,6 +101,30 @@ test("posix_spawn does not wait for a FIFO's other end, and nobody waits for it"
     assert.equal(guest.open("fifo", 0x801), -ENXIO);
   }
   assert.equal(guest.kernel.processes.length, 1);
+});
+
+test("posix_spawn follows a bounded number of paths, and closes and copies as many descriptors as ever", () => {
+  const guest = new Guest();
+  const [path, root] = [guest.text("none"), guest.text("/")];
+  const [request, actions] = [guest.room(SPAWN.size), guest.room(4096 * SPAWN_ACTION.size)];
+  const { view } = guest.memory;
+  view.setUint32(request + SPAWN.path, path, true);
+  view.setUint32(request + SPAWN.argv, guest.room(8), true);
+  view.setUint32(request + SPAWN.actions, actions, true);
+  const spawn = (paths: number, others: number): number => {
+    view.setUint32(request + SPAWN.count, paths + others, true);
+    for (let i = 0; i < paths + others; i++) {
+      const at = actions + i * SPAWN_ACTION.size;
+      view.setInt32(at + SPAWN_ACTION.command, i < paths ? SPAWN_CHDIR : SPAWN_CLOSE, true);
+      view.setInt32(at + SPAWN_ACTION.fd, 99, true);
+      view.setUint32(at + SPAWN_ACTION.path, root, true);
+    }
+    return guest.import("__linden_spawn", request);
+  };
+  // As far as the program, which is not there.
+  assert.equal(spawn(256, 0), -ENOENT);
+  assert.equal(spawn(256, 3840), -ENOENT);
+  assert.equal(spawn(257, 0), -ENOMEM);
 });
 
 test("a list of epoll with many watches is closed at once", () => {
