@@ -15,7 +15,7 @@ import { parseSandboxOptions } from "../../src/sandbox/options.ts";
 import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { putHeader } from "../../src/wire/encode.ts";
 import { DOWN, HEADER_BYTES, UP } from "../../src/wire/frames.ts";
-import { FakeCell, FakeLauncher, STATS } from "./fake-cell.ts";
+import { FakeCell, FakeLauncher, STATS, turns } from "./fake-cell.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-test-"));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -61,14 +61,14 @@ for (const [what, say] of Object.entries(EARLY)) {
     const box = begin(cell);
     box.catch(() => {});
     cell.say({ type: UP.READY, channel: 0, payload: undefined });
-    await sleep(10);
+    await turns();
     say(cell);
     // It may have booted by now: that frame was sent ahead.
     const allowed = what === "that it has booted";
-    await sleep(10);
+    await turns();
     assert.equal(cell.killed, !allowed);
     if (allowed) say(cell);
-    await sleep(10);
+    await turns();
     looked.resolve();
     await assert.rejects(box, (error) => error instanceof CellViolation);
     assert.ok(cell.killed);
@@ -84,7 +84,7 @@ test("a lie of being ready is found out, and nothing was sent but what its kerne
   const looked = Promise.withResolvers<void>();
   cell.verifying = looked.promise;
   const box = begin(cell);
-  await sleep(20);
+  await turns();
   assert.deepEqual(
     cell.frames.map(({ type }) => type),
     [DOWN.BOOT],
@@ -103,9 +103,9 @@ for (const moment of ["before READY", "after READY", "after BOOTED"] as const) {
     box.catch(() => {});
     if (moment !== "before READY") cell.say({ type: UP.READY, channel: 0, payload: undefined });
     if (moment === "after BOOTED") cell.say({ type: UP.BOOTED, channel: 0, payload: undefined });
-    await sleep(10);
+    await turns();
     cell.exit(null, "SIGKILL");
-    await sleep(10);
+    await turns();
     cell.lockProblem = new LockUnavailable("process 1 has ended");
     looked.resolve();
     await assert.rejects(box, (error) => error instanceof LockUnavailable || error instanceof SandboxDied);

@@ -1,5 +1,6 @@
 /** A scripted peer in a cell's place: speaks frames when told to, or any bytes. */
 import { PassThrough } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteString } from "../../src/abi/byte-string.ts";
 import { CellLink } from "../../src/sandbox/cell-link.ts";
 import type { CellLauncher, CellProcess, LockedProcess, ServedDirectory } from "../../src/sandbox/launcher.ts";
@@ -165,3 +166,8 @@ export const SPAWN: SpawnRequest = {
   joined: false,
   noInput: false,
 };
+
+/** Some turns of the event loop: of a time instead, one halt of a busy machine may take all. */
+export async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i += 1) await sleep(1);
+}

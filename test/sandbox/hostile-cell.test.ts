@@ -12,7 +12,7 @@ import { startSandbox } from "../../src/sandbox/sandbox.ts";
 import { putHeader } from "../../src/wire/encode.ts";
 import { DOWN, HEADER_BYTES, UP } from "../../src/wire/frames.ts";
 import { processorMs } from "../processor-time.ts";
-import { FakeCell, FakeLauncher } from "./fake-cell.ts";
+import { FakeCell, FakeLauncher, turns } from "./fake-cell.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-test-"));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -82,7 +82,7 @@ for (const [name, play] of Object.entries(VIOLATIONS)) {
   test(`${name}: the cell is killed`, { timeout: 5000 }, async () => {
     const { cell, box } = await attack(play);
     const run = await box.run(program).catch((error: unknown) => error);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns();
     assert.ok(cell.killed, "the cell lives on");
     // Where the violation came after a regular end, the run had its answer; the sandbox is gone all the same.
     if (run instanceof Error) assert.ok(run instanceof CellViolation, String(run));

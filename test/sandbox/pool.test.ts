@@ -7,7 +7,7 @@ import { LockUnavailable, OptionError, SandboxClosed } from "../../src/sandbox/e
 import { ModuleCache } from "../../src/sandbox/module-cache.ts";
 import { SandboxPool } from "../../src/sandbox/pool.ts";
 import { DOWN, UP } from "../../src/wire/frames.ts";
-import { FakeCell, FakeLauncher } from "./fake-cell.ts";
+import { FakeCell, FakeLauncher, turns } from "./fake-cell.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-test-"));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -20,7 +20,6 @@ const services = (fakes: FakeCell[]) => ({
   launcher: new FakeLauncher(...fakes),
   cache: new ModuleCache("/dev/null/cache"),
 });
-const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 test("ready cells are handed out with their programs compiled, and replaced", async () => {
   const fakes = cells(4);
@@ -30,7 +29,7 @@ test("ready cells are handed out with their programs compiled, and replaced", as
   const box = await pool.take({ env: { A: "1" } });
   assert.equal((await box.run(program)).exitCode, 0);
   assert.equal(fakes[0]?.of(DOWN.MODULE_END).length, 1);
-  await turn();
+  await turns();
   assert.equal(pool.ready, 2);
   await pool.close();
   assert.equal((await box.run(program)).exitCode, 0);
@@ -44,7 +43,7 @@ test("a cell waits booted as the last sandbox was, and is booted anew for one th
   const boots = () => fakes.map((cell) => cell.of(DOWN.BOOT).map(({ payload }) => payload.hostname));
   const pool = await SandboxPool.create({ size: 1 }, services(fakes));
   const own = (await pool.take()).close();
-  await turn();
+  await turns();
   await own;
   assert.deepEqual(boots().slice(0, 2), [["linden"], ["linden"]]);
   for (const [at, expected] of [
@@ -55,7 +54,7 @@ test("a cell waits booted as the last sandbox was, and is booted anew for one th
     assert.deepEqual(boots()[at], expected);
     assert.equal((await box.run(program)).exitCode, 0);
     await box.close();
-    await turn();
+    await turns();
   }
   await pool.close();
 });
@@ -78,11 +77,11 @@ test("a sandbox that does not boot takes no other with it, and no cell that wait
     pool.take({ hostname: "bad" }),
   ]);
   assert.deepEqual([good.status, bad.status, after.status], ["fulfilled", "rejected", "rejected"]);
-  await turn();
+  await turns();
   assert.deepEqual([first.closed, pool.ready], [false, 1]);
   if (good.status === "fulfilled") await good.value.close();
   await assert.rejects(pool.take({ hostname: "bad" }), /of a customer/);
-  await turn();
+  await turns();
   assert.equal(pool.ready, 1);
   await pool.close();
 });
@@ -91,7 +90,7 @@ test("a cell that died while it waited is not handed out", async () => {
   const fakes = cells(3);
   const pool = await SandboxPool.create({ size: 1 }, services(fakes));
   fakes[0]?.exit(null, "SIGKILL");
-  await turn();
+  await turns();
   assert.equal(pool.ready, 0);
   const box = await pool.take();
   assert.equal((await box.run(program)).exitCode, 0);
@@ -110,11 +109,11 @@ test("a sandbox with a limit of CPU time has it in the host too, in a new cell i
   await using limited = await pool.take({ limits: { cpu: "2s" } });
   assert.ok(typeof first.cpuLimit === "number" && first.cpuLimit >= used + 5 && first.cpuLimit <= used + 8);
   assert.equal(limited.closed, false);
-  await turn();
+  await turns();
   await using other = await pool.take({ limits: { cpu: "2s" } });
   assert.ok(second.killed);
   assert.deepEqual([third.launchedWith, other.closed], [5, false]);
-  await turn();
+  await turns();
   await using free = await pool.take();
   assert.deepEqual([fourth.cpuLimit, fourth.launchedWith, free.closed], [undefined, undefined, false]);
   await pool.close();

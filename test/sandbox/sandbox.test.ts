@@ -13,7 +13,8 @@ import { ModuleCache } from "../../src/sandbox/module-cache.ts";
 import { parseSandboxOptions, type SandboxOptions } from "../../src/sandbox/options.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
 import { DOWN, type SpawnRequest, UP } from "../../src/wire/frames.ts";
-import { FakeCell, FakeLauncher } from "./fake-cell.ts";
+import { longEnough } from "../processor-time.ts";
+import { FakeCell, FakeLauncher, turns } from "./fake-cell.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linden-test-"));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -141,11 +142,13 @@ test("callbacks get whole characters and hold the guest back until they are done
       return gate.promise;
     },
   });
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  while (pieces.length === 0) await sleep(1);
+  await turns();
   assert.equal(cell.of(DOWN.CREDIT).length, 0);
   assert.deepEqual(pieces, ["€"]);
   gate.resolve();
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  while (cell.of(DOWN.CREDIT).length === 0) await sleep(1);
+  await turns();
   assert.equal(cell.of(DOWN.CREDIT).length, 1);
   cell.end(cell.of(DOWN.SPAWN)[0]?.channel ?? 0);
   await run;
@@ -186,6 +189,9 @@ test("a callback that throws ends the run with its error", async () => {
   await box.close();
 });
 
+/** Not one whose time was over before its program was compiled. */
+const hasSpoken = ({ stdout }: { readonly stdout: string }) => stdout !== "";
+
 test("a timeout kills the guest alone when it yields", async () => {
   const { box, cell } = await start((it, channel) => it.out(channel, "before"));
   const before = cell.onFrame;
@@ -193,7 +199,7 @@ test("a timeout kills the guest alone when it yields", async () => {
     before(frame);
     if (frame.type === DOWN.SIGNAL) cell.end(frame.channel, 0, frame.payload.signal);
   };
-  const result = await box.run(program, { timeout: 300 });
+  const result = await longEnough((timeout) => box.run(program, { timeout }), hasSpoken, 300);
   assert.equal(result.timedOut, true);
   assert.equal(result.limit, "time");
   assert.equal(result.exitCode, 137);
@@ -207,7 +213,7 @@ test("a timeout of a guest that does not yield ends the sandbox, after all its o
   const { box, cell } = await start((it, channel) => {
     setTimeout(() => it.out(channel, "late"), 330);
   });
-  const result = await box.run(program, { timeout: "300ms" });
+  const result = await longEnough((timeout) => box.run(program, { timeout }), hasSpoken, 300);
   assert.equal(result.timedOut, true);
   assert.equal(result.stdout, "late");
   assert.ok(cell.killed);
@@ -247,7 +253,7 @@ test("closing rejects what still runs and is idempotent", async () => {
   const { box } = await start(() => {});
   const run = box.run(program);
   const outcome = assert.rejects(run, errors.SandboxClosed);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await turns();
   await Promise.all([box.close(), box.close()]);
   await outcome;
   await assert.rejects(box.files.read("/a"), errors.SandboxClosed);
@@ -270,17 +276,18 @@ test("standard input flows within the credit and no further", async () => {
   const bytes = 3 * STREAM_WINDOW_BYTES;
   const run = box.run(program, { stdin: new Uint8Array(bytes) });
   const sent = () => cell.of(DOWN.STDIN).reduce((sum, frame) => sum + frame.payload.byteLength, 0);
-  // On a busy machine the run takes its time to begin.
-  for (let waited = 0; sent() < STREAM_WINDOW_BYTES && waited < 200; waited += 1) await sleep(10);
-  await sleep(30);
+  while (sent() < STREAM_WINDOW_BYTES) await sleep(1);
+  await turns();
   assert.equal(sent(), STREAM_WINDOW_BYTES);
   const channel = cell.of(DOWN.SPAWN)[0]?.channel ?? 0;
   for (let i = 0; i < 2; i += 1) {
     assert.equal(cell.of(DOWN.STDIN_END).length, 0);
+    const before = sent();
     cell.say({ type: UP.STDIN_CREDIT, channel, payload: { bytes: STREAM_WINDOW_BYTES } });
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    while (sent() < before + STREAM_WINDOW_BYTES) await sleep(1);
   }
   assert.equal(sent(), bytes);
+  while (cell.of(DOWN.STDIN_END).length === 0) await sleep(1);
   assert.equal(cell.of(DOWN.STDIN_END).length, 1);
   cell.end(channel);
   await run;
@@ -302,7 +309,7 @@ test("a guest that ends without reading does not wait for its input", async () =
 test("spawn gives streams: the guest waits for its reader", async () => {
   const { box, cell } = await start((it, channel) => it.out(channel, new Uint8Array(STREAM_WINDOW_BYTES).fill(97)));
   const child = await box.spawn(program);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await turns();
   assert.equal(cell.of(DOWN.CREDIT).length, 0);
   const channel = cell.of(DOWN.SPAWN)[0]?.channel ?? 0;
   let length = 0;
@@ -310,12 +317,12 @@ test("spawn gives streams: the guest waits for its reader", async () => {
     length += chunk.byteLength;
   });
   const ended = new Promise((resolve) => child.stdout.once("end", resolve));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  while (length < STREAM_WINDOW_BYTES || cell.of(DOWN.CREDIT).length === 0) await sleep(1);
   assert.equal(length, STREAM_WINDOW_BYTES);
   assert.ok(cell.of(DOWN.CREDIT).length > 0);
   child.kill("SIGINT");
   child.stdin.end("bye");
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  while (cell.of(DOWN.SIGNAL).length === 0) await sleep(1);
   assert.deepEqual(cell.of(DOWN.SIGNAL)[0]?.payload, { signal: 2, session: false });
   assert.throws(() => child.kill("SIGNOT"), errors.OptionError);
   cell.end(channel, 0, 2);
@@ -458,7 +465,7 @@ test("a cell that breaks down between its lock and the verification says why its
   cell.say({ type: UP.READY, channel: 0, payload: undefined });
   cell.onFrame = () => cell.say({ type: UP.FATAL, channel: 0, payload: { message: "mount: no room for /home" } });
   cell.verify = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns();
     throw new errors.LockUnavailable("process 1 has ended");
   };
   const services = { launcher: new FakeLauncher(cell), cache: noCache() };
