@@ -51,6 +51,21 @@ function run(file: string, args: readonly string[], cwd: string, env: Record<str
   return stdout;
 }
 
+/**
+ * atof1.test asks nothing on a machine that is not called x86_64, because long doubles may be doubles there. Those of wasm32 have 113
+ * bits: both sides are asked alike.
+ */
+function askAnyMachine(source: string): void {
+  const file = join(source, "test/atof1.test");
+  const text = readFileSync(file, "utf8");
+  const asked = text.replace(
+    /^if \{\$::tcl_platform\(machine\)!="x86_64"\} \{\n {2}finish_test\n {2}return\n\}\n/m,
+    "",
+  );
+  if (asked === text) throw new Error(`${file} does not ask for the machine: is it another release?`);
+  writeFileSync(file, asked);
+}
+
 function buildNative(source: string): void {
   const flags = ["--disable-readline", "--disable-load-extension", "--disable-shared", "--with-tcl=/usr/lib/tcl8.6"];
   run("sh", ["./configure", "CFLAGS=-O2 -w", ...flags], source);
@@ -127,6 +142,7 @@ try {
   const [archive] = readRecipe("sqlite3-tests").recipe.sources;
   if (archive === undefined) throw new Error("sqlite3-tests has no source");
   await unpackSource(archive, source, (text) => console.error(text));
+  askAnyMachine(source);
   buildNative(source);
   compareSpeed(source, work);
   const asked = process.argv.slice(2);
