@@ -221,15 +221,19 @@ static void mutexes(void) {
   pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
   must("mutex_init", pthread_mutex_init(shared, &attributes));
   fflush(stdout);
+  /* 1: the child has the lock; 2: it is to end. */
+  _Atomic int *agreed = (_Atomic int *)(shared + 1);
   pid_t child = fork();
   if (child == 0) {
     int locked = pthread_mutex_lock(shared);
-    rest(50);
+    *agreed = 1;
+    while (*agreed != 2) rest(1);
     _exit(locked);
   }
-  rest(20);
+  while (*agreed != 1) rest(1);
   struct timespec *when = soon(CLOCK_REALTIME);
   printf("timed out %d\n", pthread_mutex_timedlock(shared, when) == ETIMEDOUT);
+  *agreed = 2;
   printf("after its process %d\n", pthread_mutex_lock(shared) == EOWNERDEAD);
   pthread_mutex_consistent(shared);
   pthread_mutex_unlock(shared);

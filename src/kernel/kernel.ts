@@ -169,8 +169,14 @@ export class Kernel {
 
   /** The thread of this number that still runs. */
   thread(tid: number): Thread | undefined {
-    const found = this.threadOwner(tid)?.threads.find((thread) => thread.tid === tid);
+    const found = this.holder(tid);
     return found?.killed === true ? undefined : found;
+  }
+
+  /** The same, or one that is to end at the next dispatch: what it holds it gives up only then. */
+  holder(tid: number): Thread | undefined {
+    const owner = this.threadOwner(tid);
+    return owner?.status === undefined ? owner?.threads.find((thread) => thread.tid === tid) : undefined;
   }
 
   /** End every thread of a process, whatever it is blocked in: execve(2) leaves none. */

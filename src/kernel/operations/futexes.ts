@@ -231,7 +231,7 @@ export function futexLock(thread: Thread, address: number, deadlineNs: number, w
 export function claimed({ process }: Thread, address: number, word: FutexWord, value: number): Thread | number {
   if (isAwaited(process, word)) return -EINVAL;
   process.memory.view.setInt32(address, value | abi.FUTEX_WAITERS, true);
-  return process.kernel.thread(value & abi.FUTEX_TID_MASK) ?? -ESRCH;
+  return process.kernel.holder(value & abi.FUTEX_TID_MASK) ?? -ESRCH;
 }
 
 /** Who has a word that others wait for; what the word says must not contradict it, but where the owner has just died. */

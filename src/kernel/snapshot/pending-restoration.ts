@@ -201,7 +201,7 @@ export class RestoredCalls {
   /** Once all processes are there. */
   restoreOwners(): void {
     for (const [futex, tid] of this.#owners) {
-      const owner = this.#kernel.thread(tid);
+      const owner = this.#kernel.holder(tid);
       check(owner !== undefined, "has a lock of nobody");
       futex.setOwner(owner);
     }

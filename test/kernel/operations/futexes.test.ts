@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN, EDEADLOCK, EFAULT, EINVAL, ENOMEM, EPERM, ESRCH, ETIMEDOUT } from "../../../src/abi/errno.ts";
 import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from "../../../src/abi/futex.ts";
-import { SIGUSR1 } from "../../../src/abi/signal.ts";
+import { SIGKILL, SIGUSR1 } from "../../../src/abi/signal.ts";
 import { BLOCKED, RESTART } from "../../../src/kernel/contracts.ts";
 import { futexLock, futexUnlock, futexWait, futexWaitAny, futexWake } from "../../../src/kernel/operations/futexes.ts";
 import { setDisposition } from "../../../src/kernel/operations/signals.ts";
@@ -135,6 +135,35 @@ test("several words are waited for as far as there is room, and it can be had ag
     assert.deepEqual([process.futexes.size, made.kernel.scheduler.waitingBytes], [0, 0]);
     process.threads.length = 3;
   }
+});
+
+test("an owner that is killed still has its futexes until it has ended: who asks in between gets them then", () => {
+  const world = new SharedWorld();
+  const one = world.process();
+  const at = world.map(one, -1, PAGE);
+  const two = world.fork(one);
+  world.as(one, (thread) => {
+    // A list of one robust lock, the futex at its end: head, offset, nothing in work; the link says that it has an owner.
+    const { view } = thread.process.memory;
+    [at + 17, 0, 0, 0, 0, 0].forEach((word, i) => {
+      view.setInt32(at + 32 + 4 * i, word, true);
+    });
+    view.setInt32(at + 40, -16, true);
+    view.setInt32(at + 16, at + 32, true);
+    thread.robustList = at + 32;
+    assert.equal(futexLock(thread, at, Infinity, true), 0);
+  });
+  world.kernel.signal(one, SIGKILL);
+  assert.equal(
+    world.as(two, (thread) => futexLock(thread, at, Infinity, true)),
+    BLOCKED,
+  );
+  world.host.run(world.kernel);
+  assert.deepEqual(resumed(two), [0]);
+  world.as(two, (thread) =>
+    assert.equal(thread.process.memory.view.getInt32(at, true), thread.tid | FUTEX_WAITERS | FUTEX_OWNER_DIED),
+  );
+  assert.equal(world.kernel.holder(one.pid), undefined);
 });
 
 test("owned futexes, who waits for them and for several words come back from a snapshot", () => {
