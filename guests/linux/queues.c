@@ -159,7 +159,7 @@ static void waiting(void) {
   pthread_t threads[2];
   for (int i = 0; i < 2; i++) {
     must("pthread_create", pthread_create(&threads[i], NULL, receives, &queue));
-    usleep(20000);
+    usleep(100000);
   }
   must("send", mq_send(queue, "first", 5, 0));
   must("send", mq_send(queue, "second", 6, 9));

@@ -83,6 +83,8 @@ const work = mkdtempSync(join(tmpdir(), "linden-guests-"));
 after(() => rmSync(work, { recursive: true, force: true }));
 
 const execute = promisify(execFile);
+/** Ends what hangs, and nothing else on a machine that is busy. */
+const LIMIT_MS = 120_000;
 const FLAGS = ["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1"];
 const PACKAGES = "clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32";
 
@@ -150,7 +152,7 @@ async function runNative(program: string, { args = [], env = {}, stdin = "", its
   const child = spawn("/bin/sh", ["-c", PIPELINE, "sh", input, ...variables, program, ...args], {
     cwd,
     stdio: ["ignore", output, "ignore", errors],
-    timeout: 20_000,
+    timeout: LIMIT_MS,
   });
   const [status] = await once(child, "exit");
   closeSync(output);
@@ -169,7 +171,7 @@ async function runWasm(run: Runner, module: string, name: string, given: Case): 
     env: given.env ?? {},
     stdin: Buffer.from(given.stdin ?? ""),
     root: given.itself ? directoryWith(module) : "",
-    milliseconds: 20_000,
+    milliseconds: LIMIT_MS,
   });
   return { stdout, stderr, status: signal === 0 ? code : 128 + signal };
 }
@@ -224,7 +226,7 @@ export function testGuests({ where, run, compiler = WASI, names = PORTABLE, unab
           runNative(built.native, given),
           runWasm(run, built.wasm, name, given),
         ]);
-        if (!isDeepStrictEqual(actual, expected)) {
+        for (let again = 0; again < 2 && !isDeepStrictEqual(actual, expected); again++) {
           // Programs that give each other time are outrun on a busy machine, natively too: once more, each by itself.
           expected = await runNative(built.native, given);
           actual = await runWasm(run, built.wasm, name, given);
