@@ -202,6 +202,31 @@ test("what is likely to be meant: functions without parameters, and such as nobo
   assert.equal(functionNames(cast("own", named) ?? named).get(7), "orphan (cast)");
 });
 
+test("of a program that needs more than it may no more is looked at than tells so", () => {
+  const own = { parameters: "", result: "i" };
+  const calls = Array.from({ length: 30 }, (_, i) => ({
+    parameters: i.toString(2).replaceAll("0", "F").replaceAll("1", "f"),
+    result: "i",
+  }));
+  const { bytes } = make(
+    Array.from({ length: 100 }, () => own),
+    [own, ...calls],
+  );
+  let looks = 0;
+  class Watched extends Set<number> {
+    override has(index: number): boolean {
+      looks += 1;
+      return super.has(index);
+    }
+  }
+  const reach = { functions: new Watched(), types: new Set<number>() };
+  assert.equal(withCasts(bytes, "own", { functions: 250, places: 1e6 }, reach), undefined);
+  assert.equal(looks, 300);
+  // Of the types that are called the fifteen that are most.
+  assert.notEqual(withCasts(bytes, "own", { functions: 1500, places: 1e6 }, reach), undefined);
+  assert.equal(looks, 1800);
+});
+
 test("a program that needs none is the same bytes, and one that needs more than it may is told apart", () => {
   const plain = make([TAKES_ONE, TAKES_TWO], [TAKES_ONE]);
   assert.equal(withCasts(plain.bytes, "likely", ANY, undefined), plain.bytes);

@@ -75,7 +75,7 @@ export function withCasts(
   const facts = factsOf(bytes);
   if (facts === undefined) return bytes;
   const { table, callers } = facts;
-  const adapters = adaptersOf(bytes, facts, extent, reach);
+  const adapters = adaptersOf(bytes, facts, extent, reach, budget.functions);
   const added = adapters.reduce((sum, [, { length }]) => sum + length, 0);
   if (added === 0) return bytes;
   if (added > budget.functions || adapters.length * table.slots.size > budget.places) return undefined;
@@ -102,8 +102,14 @@ function factsOf(bytes: Uint8Array): Facts | undefined {
   return { table, signatures, typeOf, functions: types.length, names, callers };
 }
 
-/** By the text of the type they are called as, most calls first. */
-function adaptersOf(bytes: Uint8Array, facts: Facts, extent: Extent, reach: Reach | undefined): [string, Adapter[]][] {
+/** By the text of the type they are called as, most calls first; not all of them once there are more than `most`. */
+function adaptersOf(
+  bytes: Uint8Array,
+  facts: Facts,
+  extent: Extent,
+  reach: Reach | undefined,
+  most: number,
+): [string, Adapter[]][] {
   const { table, signatures, typeOf, names, callers } = facts;
   const exported = exportedFunctions(bytes);
   const suspects = [...table.slots].flatMap(([slot, target]) => {
@@ -115,7 +121,12 @@ function adaptersOf(bytes: Uint8Array, facts: Facts, extent: Extent, reach: Reac
     if (!isOwn(names.get(target)) || exported.has(target)) return [];
     return extent === "own" || isOrphan || own.parameters.length === 0 ? [suspect] : [];
   });
-  const found = [...callers].map(([key, { type, places }]) => {
+  const found: [string, Adapter[]][] = [];
+  let count = 0;
+  for (const [key, { type }] of [...callers].toSorted(
+    ([, left], [, right]) => right.places.length - left.places.length,
+  )) {
+    if (found.length === MOST_TABLES || count > most) break;
     const wanted = signatures[type];
     const adapters = suspects.filter((suspect) => {
       if (wanted === undefined || suspect.key === key) return false;
@@ -123,14 +134,10 @@ function adaptersOf(bytes: Uint8Array, facts: Facts, extent: Extent, reach: Reac
       const forks = reach?.functions.has(suspect.target) === true && !reach.types.has(type);
       return !forks && fits(suspect.own, wanted, (exact) => exact);
     });
-    const list = adapters.map(({ slot, target }) => ({ slot, target, type }));
-    return { key, places: places.length, list };
-  });
-  return found
-    .filter(({ list }) => list.length > 0)
-    .toSorted((left, right) => right.places - left.places)
-    .slice(0, MOST_TABLES)
-    .map(({ key, list }) => [key, list]);
+    if (adapters.length > 0) found.push([key, adapters.map(({ slot, target }) => ({ slot, target, type }))]);
+    count += adapters.length;
+  }
+  return found;
 }
 
 function withAdapters(
