@@ -60,7 +60,8 @@ export interface GrowingMemory {
 
 const NONE: readonly Mapping[] = [];
 
-/** Numbers of one mapping in `state`. */
+/** Numbers in `state`: before the mappings, and of one of them. */
+const BOUNDS = 5;
 const MAPPING_NUMBERS = 7;
 
 export function pageUp(bytes: number): number {
@@ -257,17 +258,21 @@ export class AddressSpace {
     return [this.#base, this.#known, this.#touched, this.#breakStart, this.#breakEnd, ...flat];
   }
 
-  /** Take on what `state` told. False where it names a shared file that is not among `files`. */
+  /** Take on what `state` told. False where that cannot be, or names a shared file that is not among `files`. */
   restore(state: readonly number[], files: readonly SharedFile[] = []): boolean {
     const [base = 0, known = 0, touched = 0, breakStart = 0, breakEnd = 0] = state;
+    const count = (state.length - BOUNDS) / MAPPING_NUMBERS;
+    if (!state.every(Number.isSafeInteger) || !Number.isInteger(count) || count < 0) return false;
     this.#base = base;
     this.#known = known;
     this.#touched = touched;
     this.#breakStart = breakStart;
     this.#breakEnd = breakEnd;
     const mappings: Mapping[] = [];
-    for (let i = 5; i + MAPPING_NUMBERS <= state.length; i += MAPPING_NUMBERS) {
-      const [start = 0, end = 0, protection = 0, file = 0, shared = -1, offset = 0, writable = 0] = state.slice(i);
+    for (let i = BOUNDS; i < state.length; i += MAPPING_NUMBERS) {
+      const numbers = state.slice(i, i + MAPPING_NUMBERS);
+      const [start = 0, end = 0, protection = 0, file = 0, shared = -1, offset = 0, writable = 0] = numbers;
+      if (start >= end || start < (mappings.at(-1)?.end ?? 0)) return false;
       const seen = files[shared];
       if (shared >= 0 && seen === undefined) return false;
       const view = seen === undefined ? undefined : { file: seen, offset, writable: writable === 1 };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AddressSpace, type GrowingMemory, MAP_PAGE, type View } from "../../src/kernel/address-space.ts";
 import { MAPPINGS, SHARED_MAPPINGS } from "../../src/limits.ts";
+import { processorMs } from "../processor-time.ts";
 import { random } from "../random.ts";
 
 const WASM_PAGE = 65_536;
@@ -222,4 +223,30 @@ test("what an address lies in of what is shared: found at its edges, and nothing
   assert.equal(space.sharedAt(first - 4), undefined);
   assert.equal(space.sharedAt(last + MAP_PAGE), undefined);
   assert.equal(new AddressSpace().sharedAt(0), undefined);
+});
+
+test("what was written out of a space with as many mappings as there may be is read back, and nothing that cannot be", () => {
+  const start = 65_536;
+  const bounds = [start, start, start, 0, 0];
+  const mapping = (i: number): number[] => [start + 2 * i * MAP_PAGE, start + (2 * i + 1) * MAP_PAGE, 3, 0, -1, 0, 0];
+  const flat = (count: number): number[] => [...bounds, ...Array.from({ length: count }, (_, i) => mapping(i)).flat()];
+  const full = flat(MAPPINGS);
+  // Each number was copied once for every mapping before it: 9 s.
+  const space = new AddressSpace();
+  const before = processorMs();
+  assert.ok(space.restore(full));
+  const took = processorMs() - before;
+  assert.ok(took < 3000, `${took} ms`);
+  assert.deepEqual(space.state(), full);
+  const wrong: (readonly number[])[] = [
+    [],
+    flat(2).slice(0, -1),
+    flat(2).with(0, Number.NaN),
+    flat(2).with(6, Infinity),
+    flat(2).with(6, start),
+    [...flat(1), ...mapping(0)],
+    [...flat(0), ...mapping(1), ...mapping(0)],
+    flat(1).with(9, 0),
+  ];
+  for (const state of wrong) assert.ok(!new AddressSpace().restore(state), state.slice(0, 20).join(" "));
 });

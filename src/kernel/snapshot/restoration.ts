@@ -93,7 +93,7 @@ class RestoredProcesses {
     Object.assign(process, { startNs: this.#open.now - ageNs, cpuNs, childrenCpuNs, lastName, nice });
     this.#restoreKin(process, described);
     this.#restoreSignals(process, described);
-    check(process.space.restore(described.space, this.#open.shared), "shares a file it does not have");
+    check(process.space.restore(described.space, this.#open.shared), "maps what cannot be, or a file it does not have");
     for (const { resource, soft, hard } of described.limits) {
       check(isResource(resource), "limits no resource");
       const [most = 0, ever = 0] = [soft, hard].map((one) => (one < 0 ? Infinity : one));
