@@ -161,11 +161,57 @@ static void nesting(void) {
   handle(SIGUSR1, again, 0);
   raise(SIGUSR1);
   printf("deferred %s\n", order);
-  handle(SIGUSR1, catch, SA_RESETHAND);
-  raise(SIGUSR1);
+}
+
+/* What stands beside a handler stays, also where there is none. Libc's own flag (SA_RESTORER) aside. */
+static void tell(const char *what, int signal) {
   struct sigaction now;
-  sigaction(SIGUSR1, NULL, &now);
-  printf("reset %d\n", now.sa_handler == SIG_DFL);
+  sigaction(signal, NULL, &now);
+  printf("%s: %s, flags %#x, blocks", what, now.sa_handler == SIG_DFL ? "default" : now.sa_handler == SIG_IGN ? "ignored" : "handler",
+         (unsigned)now.sa_flags & ~0x04000000u);
+  for (int one = 1; one < 32; one++) {
+    if (sigismember(&now.sa_mask, one)) printf(" %d", one);
+  }
+  printf("\n");
+}
+
+static void tell_inside(int signal) { tell("inside", signal); }
+
+static void kept(void) {
+  struct sigaction action = {.sa_handler = tell_inside, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_RESTART)};
+  sigfillset(&action.sa_mask);
+  sigaction(SIGUSR1, &action, NULL);
+  tell("set", SIGUSR1);
+  raise(SIGUSR1);
+  tell("after it", SIGUSR1);
+  pid_t child = fork();
+  must("fork", child);
+  if (child == 0) {
+    tell("in a child", SIGUSR1);
+    fflush(stdout);
+    raise(SIGUSR1);
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  printf("the second ended it: %d\n", WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
+  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGHUP);
+  for (int i = 0; i < 2; i++) {
+    action.sa_handler = i == 0 ? SIG_IGN : SIG_DFL;
+    sigaction(SIGUSR2, &action, NULL);
+    tell("without a handler", SIGUSR2);
+  }
+  action.sa_handler = SIG_DFL;
+  action.sa_flags = SA_NOCLDWAIT;
+  sigaction(SIGCHLD, &action, NULL);
+  tell("of children", SIGCHLD);
+  child = fork();
+  must("fork", child);
+  if (child == 0) _exit(0);
+  report("a child that waits for nobody", waitpid(child, NULL, 0));
+  handle(SIGCHLD, SIG_DFL, 0);
+  tell("of children again", SIGCHLD);
 }
 
 static sigjmp_buf away;
@@ -249,6 +295,7 @@ int main(void) {
   try("select", do_select, send_byte, 0);
   try("nanosleep", do_sleep, NULL, 0);
   nesting();
+  kept();
   leaving();
   own_stack();
   return 0;

@@ -118,9 +118,14 @@ export function handlerWaits(thread: Thread): boolean {
   return thread.attention && deliverable(thread) !== 0;
 }
 
+/** What sigaction(2) set for a signal, where that is a handler. */
+function handlerOf(process: Process, signal: number): SignalAction | undefined {
+  return process.dispositions[signal] === DISPOSITION_HANDLER ? process.actions[signal] : undefined;
+}
+
 /** Whether the call a handler interrupts is to be made again: the first handler's SA_RESTART says so. */
 export function restarts(thread: Thread): boolean {
-  const action = thread.process.actions[deliverable(thread)];
+  const action = handlerOf(thread.process, deliverable(thread));
   return action !== undefined && (action.flags & SA_RESTART) !== 0;
 }
 
@@ -139,17 +144,15 @@ export function takeHandler(thread: Thread): HandlerCall | undefined {
     settle(thread);
     signal = deliverable(thread);
   }
-  const action = process.actions[signal];
+  const action = handlerOf(process, signal);
   const info = signal === 0 ? undefined : dequeue(thread, signal);
   if (action === undefined || info === undefined) return undefined;
   const { low: maskLow, high: maskHigh } = thread.savedMask ?? mask;
   thread.savedMask = undefined;
   mask.setMask(mask.low | action.maskLow, mask.high | action.maskHigh);
   if ((action.flags & SA_NODEFER) === 0) mask.add(signal);
-  if ((action.flags & SA_RESETHAND) !== 0) {
-    process.dispositions[signal] = DISPOSITION_DEFAULT;
-    process.actions[signal] = undefined;
-  }
+  // The handler alone is forgotten: what stands beside it is told by sigaction(2) as before.
+  if ((action.flags & SA_RESETHAND) !== 0) process.dispositions[signal] = DISPOSITION_DEFAULT;
   const alternate = (action.flags & SA_ONSTACK) === 0 ? undefined : thread.alternate;
   return { action, info, maskLow, maskHigh, alternate };
 }

@@ -6,7 +6,7 @@
 import { SA_NOCLDWAIT, SI_USER, SIGCHLD } from "../abi/signal.ts";
 import { tellParent } from "./delivery.ts";
 import type { Process } from "./process.ts";
-import { DISPOSITION_HANDLER, DISPOSITION_IGNORE } from "./signals.ts";
+import { DISPOSITION_IGNORE } from "./signals.ts";
 
 /** The number under which those that belong to nobody know their parent. */
 const KERNEL_PID = 1;
@@ -14,9 +14,7 @@ const KERNEL_PID = 1;
 /** Whether a child goes without being waited for. */
 export function reapsItself(parent: Process, child: Process): boolean {
   if (child.exitSignal !== SIGCHLD) return false;
-  const disposition = parent.dispositions[SIGCHLD];
-  if (disposition === DISPOSITION_IGNORE) return true;
-  return disposition === DISPOSITION_HANDLER && (parent.childFlags & SA_NOCLDWAIT) !== 0;
+  return parent.dispositions[SIGCHLD] === DISPOSITION_IGNORE || (parent.childFlags & SA_NOCLDWAIT) !== 0;
 }
 
 /** Give the children of a process that ended away. Those nobody will wait for are handed to `forget`. */

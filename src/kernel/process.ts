@@ -115,7 +115,7 @@ export class Process implements WalkContext, DescriptorOwner {
   readonly descriptors: DescriptorTable;
   /** By signal number. */
   readonly dispositions = new Uint8Array(SIGNALS + 1);
-  /** By signal number, where the disposition is DISPOSITION_HANDLER. */
+  /** By signal number, as sigaction(2) last set it: the flags and the mask are kept where there is no handler, too. */
   readonly actions: (SignalAction | undefined)[] = [];
   /** SA_NOCLDSTOP and SA_NOCLDWAIT of SIGCHLD, which count without a handler too. */
   childFlags = 0;

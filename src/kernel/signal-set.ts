@@ -5,7 +5,8 @@
 import { SIGKILL, SIGSTOP } from "../abi/signal.ts";
 
 /** What no mask can hold. */
-const UNBLOCKABLE = (1 << (SIGKILL - 1)) | (1 << (SIGSTOP - 1));
+/** SIGKILL and SIGSTOP in the low half of a mask: nothing blocks them. */
+export const UNBLOCKABLE = (1 << (SIGKILL - 1)) | (1 << (SIGSTOP - 1));
 
 export class SignalSet {
   /** Signals 1 to 32 and 33 to 64, as i32. */

@@ -24,7 +24,7 @@ import {
   waitForSignal,
 } from "../kernel/operations/signals.ts";
 import type { Thread } from "../kernel/process.ts";
-import { SignalSet } from "../kernel/signal-set.ts";
+import { SignalSet, UNBLOCKABLE } from "../kernel/signal-set.ts";
 import { DISPOSITION_DEFAULT, DISPOSITION_HANDLER, DISPOSITION_IGNORE } from "../kernel/signals.ts";
 import type { WallTime } from "../wait/clock.ts";
 import { deadlineAfter, putSignalSet, SIGSET_BYTES, signalSetAt, timespecAt } from "./call.ts";
@@ -59,8 +59,8 @@ export function sys_rt_sigaction(
   if (from !== 0) {
     const { view } = memory;
     const handler = view.getInt32(from, true);
-    const { low: maskLow, high: maskHigh } = signalSetAt(process, from + 16);
-    const action = { handler, flags: view.getUint32(from + 4, true), maskLow, maskHigh };
+    const { low, high } = signalSetAt(process, from + 16);
+    const action = { handler, flags: view.getUint32(from + 4, true), maskLow: low & ~UNBLOCKABLE, maskHigh: high };
     const outcome = setDisposition(thread, signal, { kind: kindOf(handler), action });
     if (outcome < 0) return outcome;
   }

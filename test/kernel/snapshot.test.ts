@@ -41,11 +41,11 @@ import { linkAt, makeDirectoryAt, unlinkAt } from "../../src/kernel/operations/n
 import { makePipe } from "../../src/kernel/operations/pipes.ts";
 import { setPriority } from "../../src/kernel/operations/priority.ts";
 import { setGroup, wait4 } from "../../src/kernel/operations/processes.ts";
-import { changeMask, kill, queueSignal, setDisposition } from "../../src/kernel/operations/signals.ts";
+import { changeMask, dispositionOf, kill, queueSignal, setDisposition } from "../../src/kernel/operations/signals.ts";
 import { splice } from "../../src/kernel/operations/splice.ts";
 import { sleepUntil } from "../../src/kernel/operations/time.ts";
 import { createTimer, setIntervalTimer, setTimer } from "../../src/kernel/operations/timers.ts";
-import { DISPOSITION_HANDLER } from "../../src/kernel/process.ts";
+import { DISPOSITION_HANDLER, DISPOSITION_IGNORE } from "../../src/kernel/process.ts";
 import { SignalSet } from "../../src/kernel/signal-set.ts";
 import { type KernelSnapshot, takeSnapshot } from "../../src/kernel/snapshot/snapshot.ts";
 import { SnapshotError } from "../../src/kernel/snapshot/snapshot-error.ts";
@@ -293,6 +293,7 @@ test("kin, signals, timers and waits come back", () => {
   const { kernel } = from.made;
   const action = { handler: 3, flags: SA_RESTART, maskLow: 5, maskHigh: 6 };
   setDisposition(parent.thread, SIGUSR1, { kind: DISPOSITION_HANDLER, action });
+  setDisposition(parent.thread, SIGUSR2, { kind: DISPOSITION_IGNORE, action });
   setGroup(parent.thread, child.process.pid, 0);
   changeMask(child.thread, SIG_SETMASK, new SignalSet(1 << (SIGUSR2 - 1), 1));
   for (const value of [1, 2])
@@ -312,6 +313,7 @@ test("kin, signals, timers and waits come back", () => {
   assert.equal(kid.process.session, again.process.pid);
   assert.ok(kid.thread.mask.has(SIGUSR2));
   assert.deepEqual(again.process.actions[SIGUSR1], action);
+  assert.deepEqual(dispositionOf(again.thread, SIGUSR2), { kind: DISPOSITION_IGNORE, action });
   // The timer's signal makes the wait be made again, as its handler asks.
   to.host.advance(to.kernel, 100);
   assert.deepEqual(again.program.resumed, [RESTART]);

@@ -24,7 +24,6 @@ import { type AlternateStack, isOnStack, type Process, type Thread } from "../pr
 import type { SignalSet } from "../signal-set.ts";
 import {
   DISPOSITION_DEFAULT,
-  DISPOSITION_HANDLER,
   DISPOSITION_IGNORE,
   defaultAction,
   SIGNALS,
@@ -32,7 +31,7 @@ import {
   type SignalInfo,
 } from "../signals.ts";
 
-/** What a signal is to do: a handler, or DISPOSITION_DEFAULT or _IGNORE. `flags` count for SIGCHLD in every case. */
+/** What a signal is to do: a handler, or DISPOSITION_DEFAULT or _IGNORE; flags and mask are kept with those, too. */
 export interface Disposition {
   readonly kind: number;
   readonly action: SignalAction;
@@ -42,9 +41,8 @@ export interface Disposition {
 export function dispositionOf(thread: Thread, signal: number): Disposition | number {
   if (!isSignal(signal)) return -EINVAL;
   const { process } = thread;
-  const flags = signal === SIGCHLD ? process.childFlags : 0;
   const kind = process.dispositions[signal] ?? DISPOSITION_DEFAULT;
-  return { kind, action: process.actions[signal] ?? { handler: 0, flags, maskLow: 0, maskHigh: 0 } };
+  return { kind, action: process.actions[signal] ?? { handler: 0, flags: 0, maskLow: 0, maskHigh: 0 } };
 }
 
 /** sigaction(2). 0, -EINVAL (no such signal, or one that cannot be changed). */
@@ -52,7 +50,7 @@ export function setDisposition(thread: Thread, signal: number, { kind, action }:
   if (!isSignal(signal) || signal === SIGKILL || signal === SIGSTOP) return -EINVAL;
   const { process } = thread;
   process.dispositions[signal] = kind;
-  process.actions[signal] = kind === DISPOSITION_HANDLER ? action : undefined;
+  process.actions[signal] = action;
   if (signal === SIGCHLD) process.childFlags = action.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
   const does = defaultAction(signal);
   const ignored = kind === DISPOSITION_DEFAULT && (does === "ignore" || does === "continue");

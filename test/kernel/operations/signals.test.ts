@@ -25,6 +25,7 @@ import { read } from "../../../src/kernel/operations/io.ts";
 import { makePipe } from "../../../src/kernel/operations/pipes.ts";
 import {
   changeMask,
+  dispositionOf,
   kill,
   killThread,
   pendingSignals,
@@ -43,7 +44,7 @@ import {
   setTimer,
   timerOverrun,
 } from "../../../src/kernel/operations/timers.ts";
-import { DISPOSITION_HANDLER, DISPOSITION_IGNORE, Thread } from "../../../src/kernel/process.ts";
+import { DISPOSITION_DEFAULT, DISPOSITION_HANDLER, DISPOSITION_IGNORE, Thread } from "../../../src/kernel/process.ts";
 import { SignalSet } from "../../../src/kernel/signal-set.ts";
 import { SIGNALS_QUEUED, SIGNALS_WAITING } from "../../../src/limits.ts";
 import { machine, type Running, spawn, vector } from "../simulated.ts";
@@ -92,10 +93,13 @@ test("a handler is taken once, with its mask, and a standard signal waits once",
 test("SA_NODEFER leaves the signal open, SA_RESETHAND its default action", () => {
   const made = machine();
   const one = spawn(made);
-  handle(one, SIGUSR1, SA_NODEFER | SA_RESETHAND);
+  handle(one, SIGUSR1, (SA_NODEFER | SA_RESETHAND) >>> 0);
   kill(one.thread, one.process.pid, SIGUSR1);
   takeHandler(one.thread);
   assert.ok(!one.thread.mask.has(SIGUSR1));
+  const left = dispositionOf(one.thread, SIGUSR1);
+  assert.ok(typeof left !== "number");
+  assert.deepEqual([left.kind, left.action.flags], [DISPOSITION_DEFAULT, (SA_NODEFER | SA_RESETHAND) >>> 0]);
   assert.equal(kill(one.thread, one.process.pid, SIGUSR1), GONE);
   assert.equal(one.process.ending?.signal, SIGUSR1);
 });
