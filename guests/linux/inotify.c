@@ -43,6 +43,22 @@ static void touch(const char *path, const char *text) {
   close(file);
 }
 
+/* The lines of /proc/self/fdinfo that tell of watches; which inodes they are is the file system's affair. */
+static void show_watches(const char *what) {
+  char path[64], line[512], rest[8];
+  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+  FILE *info = fopen(path, "r");
+  if (info == NULL) must("open fdinfo", -1);
+  printf("%s:\n", what);
+  while (fgets(line, sizeof line, info) != NULL) {
+    unsigned wd, device, mask;
+    unsigned long number;
+    int found = sscanf(line, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:%7s", &wd, &number, &device, &mask, rest);
+    if (found > 0) printf("  %d: %u %d %#x %s\n", found, wd, number > 0, mask, rest);
+  }
+  fclose(info);
+}
+
 int main(void) {
   char text[64];
   struct pollfd ready;
@@ -138,7 +154,14 @@ int main(void) {
     close(open_one);
     show(linked ? "linked" : "of no name any more");
   }
+  must("watch", inotify_add_watch(fd, "e", IN_CREATE | IN_ONESHOT | IN_ONLYDIR));
+  must("watch", inotify_add_watch(fd, "d", IN_MASK_ADD | IN_ATTRIB));
+  show_watches("watched");
+  touch("e/f", "");
+  show("once");
+  show_watches("still watched");
   must("rmdir", rmdir("d"));
   show("the directory itself");
+  show_watches("watched no more");
   return 0;
 }

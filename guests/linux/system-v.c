@@ -38,6 +38,58 @@ static void moment(void) {
   nanosleep(&time, NULL);
 }
 
+/* The heading of a table of /proc/sysvipc, and whether the line of an object begins as it should. */
+static void listed(const char *table, int id, const char *expected) {
+  char path[64], line[512];
+  int number, key, lines = 0;
+  snprintf(path, sizeof path, "/proc/sysvipc/%s", table);
+  FILE *file = fopen(path, "r");
+  if (file == NULL || fgets(line, sizeof line, file) == NULL) {
+    printf("no %s\n", path);
+    return;
+  }
+  printf("%s", line);
+  while (fgets(line, sizeof line, file) != NULL) {
+    if (sscanf(line, "%d %d", &key, &number) != 2 || number != id) continue;
+    lines += 1;
+    if (strncmp(line, expected, strlen(expected)) != 0) printf("%snot\n%s\n", line, expected);
+  }
+  printf("listed %d\n", lines);
+  fclose(file);
+}
+
+static void listed_segment(int id) {
+  struct shmid_ds about;
+  char line[512];
+  must("shmctl", shmctl(id, IPC_STAT, &about));
+  struct ipc_perm *perm = &about.shm_perm;
+  snprintf(line, sizeof line, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lu %10lu %10lu ", (int)perm->__key, id, perm->mode,
+           (long)about.shm_segsz, about.shm_cpid, about.shm_lpid, (long)about.shm_nattch, perm->uid, perm->gid, perm->cuid,
+           perm->cgid, (long)about.shm_atime, (long)about.shm_dtime, (long)about.shm_ctime);
+  listed("shm", id, line);
+}
+
+static void listed_set(int id) {
+  struct semid_ds about;
+  char line[512];
+  must("semctl", semctl(id, 0, IPC_STAT, (union argument){.buf = &about}));
+  struct ipc_perm *perm = &about.sem_perm;
+  snprintf(line, sizeof line, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lu %10lu\n", (int)perm->__key, id, perm->mode, (unsigned)about.sem_nsems,
+           perm->uid, perm->gid, perm->cuid, perm->cgid, (long)about.sem_otime, (long)about.sem_ctime);
+  listed("sem", id, line);
+}
+
+static void listed_queue(int id) {
+  struct msqid_ds about;
+  char line[512];
+  must("msgctl", msgctl(id, IPC_STAT, &about));
+  struct ipc_perm *perm = &about.msg_perm;
+  snprintf(line, sizeof line, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lu %10lu %10lu\n", (int)perm->__key, id, perm->mode,
+           (long)about.__msg_cbytes, (long)about.msg_qnum, about.msg_lspid, about.msg_lrpid, perm->uid, perm->gid, perm->cuid,
+           perm->cgid, (long)about.msg_stime, (long)about.msg_rtime, (long)about.msg_ctime);
+  listed("msg", id, line);
+}
+
 static void shared_memory(void) {
   key_t key = 0x11000000 + getpid();
   int id = must("shmget", shmget(key, PAGE + 1, IPC_CREAT | IPC_EXCL | 0600));
@@ -67,11 +119,13 @@ static void shared_memory(void) {
   printf("parent: %s%s\n", at, at + PAGE);
   must("shmctl", shmctl(id, IPC_STAT, &about));
   printf("attached %ld, last %d\n", (long)about.shm_nattch, about.shm_lpid == child);
+  listed_segment(id);
   about.shm_perm.mode = 0640;
   must("shmctl", shmctl(id, IPC_SET, &about));
   must("shmctl", shmctl(id, IPC_RMID, NULL));
   must("shmctl", shmctl(id, IPC_STAT, &about));
   printf("doomed %o\n", about.shm_perm.mode);
+  listed_segment(id);
   told("its key", shmget(key, 0, 0));
   strcpy(at, "still there");
   printf("%s\n", at);
@@ -139,6 +193,7 @@ static void semaphores(void) {
   struct semid_ds about;
   must("semctl", semctl(id, 0, IPC_STAT, (union argument){.buf = &about}));
   printf("semaphores %d, mode %o\n", (int)about.sem_nsems, about.sem_perm.mode);
+  listed_set(id);
   must("semctl", semctl(id, 0, IPC_RMID));
   reap(child);
   told("gone", operate(id, 0, 1, 0));
@@ -177,6 +232,7 @@ static void messages(void) {
   struct msqid_ds about;
   must("msgctl", msgctl(id, IPC_STAT, &about));
   printf("left %ld, bytes %ld\n", (long)about.msg_qnum, (long)about.__msg_cbytes);
+  listed_queue(id);
   receive(id, 9, 100, IPC_NOWAIT);
   must("msgsnd", send(id, 7, "long enough", 0));
   receive(id, 7, 4, 0);

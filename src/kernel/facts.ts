@@ -2,8 +2,10 @@
  * Layer: kernel. What /proc is made of: the kernel's state, read when a file is. The shape is that of the interface in
  * fs/procfs, which this room does not know. It must not know formats.
  */
+import { emptyStat, type Inode } from "../vfs/contracts.ts";
 import type { Mount } from "../vfs/mounts.ts";
 import type { WalkContext } from "../vfs/permissions.ts";
+import { attachmentsOfAll } from "./ipc/segments.ts";
 import type { Kernel } from "./kernel.ts";
 import { LoadAverage } from "./load-average.ts";
 import type { Lock } from "./locks.ts";
@@ -60,6 +62,37 @@ export class Facts {
   get locks(): readonly LockView[] {
     return [...this.#kernel.locks].map(({ inode, lock }) => ({ ...lock, dev: inode.fs.dev, ino: inode.ino }));
   }
+
+  get segments() {
+    const { systemV, processes } = this.#kernel;
+    const attached = systemV.segments.count > 0 ? attachmentsOfAll(processes) : undefined;
+    return [...systemV.segments].map(({ owner, size, content, cpid, lpid, atime, dtime }) => {
+      const { inode } = content.file;
+      const attachments = attached?.get(inode) ?? 0;
+      return { ...owner, size, resident: residentBytes(inode), cpid, lpid, attachments, atime, dtime };
+    });
+  }
+
+  get semaphoreSets() {
+    return [...this.#kernel.systemV.sets].map(({ owner, values, otime }) => {
+      return { ...owner, semaphores: values.length, otime };
+    });
+  }
+
+  get messageQueues() {
+    return [...this.#kernel.systemV.queues].map(({ owner, bytes, messages, lspid, lrpid, stime, rtime }) => {
+      return { ...owner, bytes, messages: messages.length, lspid, lrpid, stime, rtime };
+    });
+  }
+}
+
+/** A file's attributes, until the next one's. */
+const stat = emptyStat();
+/** st_blocks counts these. */
+const STAT_BLOCK = 512;
+
+function residentBytes(inode: Inode): number {
+  return inode.fs.stat(inode, stat) === 0 ? stat.blocks * STAT_BLOCK : 0;
 }
 
 /** A lock and its file. */

@@ -10,6 +10,7 @@ import type { Inode } from "../vfs/contracts.ts";
 import type { Location } from "../vfs/mounts.ts";
 import { describePlace } from "../vfs/path-of.ts";
 import type { OpenDescription } from "./descriptors.ts";
+import { InotifyFile } from "./inotify.ts";
 import { StreamInode } from "./pipefs.ts";
 import type { Process, Thread } from "./process.ts";
 import { resourceLimit } from "./resource-limits.ts";
@@ -196,6 +197,9 @@ export class ProcessView {
       get locks() {
         return locksOf();
       },
+      get watches() {
+        return watchesOf(description);
+      },
       readable: description.readable,
       writable: description.writable,
     };
@@ -286,6 +290,14 @@ export class ProcessView {
     if (location !== undefined) return this.describe(location);
     return nameless(file.inode) as ByteString;
   }
+}
+
+/** What an inotify instance watches, the newest first as Linux keeps them. */
+function watchesOf({ file }: OpenDescription) {
+  if (!(file instanceof InotifyFile)) return [];
+  return [...file.watches.values()]
+    .map(({ wd, place: { inode }, mask }) => ({ wd, dev: inode.fs.dev, ino: inode.ino, mask }))
+    .reverse();
 }
 
 /** What a link to an open file without a path says (proc_pid_fd(5)). */

@@ -54,6 +54,15 @@ export interface LockFacts {
   readonly ino: number;
 }
 
+/** A watch of an inotify instance. */
+export interface WatchFacts {
+  readonly wd: number;
+  readonly dev: number;
+  readonly ino: number;
+  /** IN_ bits, as they were given. */
+  readonly mask: number;
+}
+
 export interface DescriptorFacts {
   /** Where it leads. */
   readonly place: Location;
@@ -64,6 +73,8 @@ export interface DescriptorFacts {
   readonly flags: number;
   /** Held through it: a process's records on its file, or the description's own locks. */
   readonly locks: readonly LockFacts[];
+  /** Of an inotify instance, the newest first. */
+  readonly watches: readonly WatchFacts[];
   readonly readable: boolean;
   readonly writable: boolean;
 }
@@ -122,6 +133,44 @@ export interface ProcessFacts {
   adjustOom(value: number): number;
 }
 
+/** What System V's objects have in common. Times are seconds since the epoch, 0 for never. */
+export interface IpcFacts {
+  readonly key: number;
+  readonly id: number;
+  /** Permission bits, and for a segment what becomes of it. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly cuid: number;
+  readonly cgid: number;
+  readonly ctime: number;
+}
+
+export interface SegmentFacts extends IpcFacts {
+  /** Bytes, and those that are in memory. */
+  readonly size: number;
+  readonly resident: number;
+  readonly cpid: number;
+  readonly lpid: number;
+  readonly attachments: number;
+  readonly atime: number;
+  readonly dtime: number;
+}
+
+export interface SemaphoreSetFacts extends IpcFacts {
+  readonly semaphores: number;
+  readonly otime: number;
+}
+
+export interface MessageQueueFacts extends IpcFacts {
+  readonly bytes: number;
+  readonly messages: number;
+  readonly lspid: number;
+  readonly lrpid: number;
+  readonly stime: number;
+  readonly rtime: number;
+}
+
 export interface MachineFacts {
   readonly sysname: string;
   readonly release: string;
@@ -164,5 +213,9 @@ export interface KernelFacts {
   mayInspect(caller: WalkContext, pid: number): boolean;
   readonly mounts: readonly Mount[];
   readonly machine: MachineFacts;
+  /** System V's objects, in the order of their places. */
+  readonly segments: readonly SegmentFacts[];
+  readonly semaphoreSets: readonly SemaphoreSetFacts[];
+  readonly messageQueues: readonly MessageQueueFacts[];
   readonly locks: readonly LockFacts[];
 }

@@ -21,6 +21,7 @@ import {
 } from "../../limits.ts";
 import type { KernelFacts, MachineFacts } from "./facts.ts";
 import { hundredths, lockLine, sizeLine, ticks } from "./lines.ts";
+import { SYSTEM_V_FILES } from "./system-v-files.ts";
 
 function meminfo({ memoryTotal, memoryUsed, fileBytes }: MachineFacts): string {
   const free = Math.max(0, memoryTotal - memoryUsed);
@@ -145,4 +146,5 @@ export const MACHINE_FILES: ReadonlyMap<string, (facts: KernelFacts) => string> 
   ["sys/fs/mqueue/msgsize_default", () => `${QUEUE_MESSAGE_BYTES}\n`],
   ["sys/fs/mqueue/msgsize_max", () => `${QUEUE_MESSAGE_BYTES}\n`],
   ["sys/vm/overcommit_memory", () => "0\n"],
+  ...SYSTEM_V_FILES,
 ]);

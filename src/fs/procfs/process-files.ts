@@ -4,7 +4,7 @@
  */
 
 import type { Mount } from "../../vfs/mounts.ts";
-import type { Identities, MappingFacts, ProcessFacts, TaskFacts } from "./facts.ts";
+import type { Identities, MappingFacts, ProcessFacts, TaskFacts, WatchFacts } from "./facts.ts";
 import { hex, kibibytes, lockLine, oldSignalWord, signalWord, ticks } from "./lines.ts";
 import { mountNumber } from "./mount-files.ts";
 
@@ -187,6 +187,11 @@ export function idMapText(): string {
   return "         0          0 4294967295\n";
 }
 
+/** As Linux writes it where a file has no handle (proc_pid_fdinfo(5)). */
+function watchLine({ wd, dev, ino, mask }: WatchFacts): string {
+  return `inotify wd:${hex(wd, 1)} ino:${hex(ino, 1)} sdev:${hex(dev, 1)} mask:${hex(mask >>> 0, 1)} ignored_mask:0 \n`;
+}
+
 /** /proc/<pid>/fdinfo/<n>; undefined when it is closed. */
 export function fdinfoText(process: ProcessFacts, fd: number, mounts: readonly Mount[]): string | undefined {
   const one = process.descriptor(fd);
@@ -194,5 +199,6 @@ export function fdinfoText(process: ProcessFacts, fd: number, mounts: readonly M
   const { mount, inode } = one.place;
   const flags = one.flags.toString(8);
   const locks = one.locks.map((lock, i) => `lock:\t${i + 1}: ${lockLine(lock)}`).join("");
-  return `pos:\t${one.offset}\nflags:\t0${flags}\nmnt_id:\t${mountNumber(mounts, mount)}\nino:\t${inode.ino}\n${locks}`;
+  const watches = one.watches.map(watchLine).join("");
+  return `pos:\t${one.offset}\nflags:\t0${flags}\nmnt_id:\t${mountNumber(mounts, mount)}\nino:\t${inode.ino}\n${locks}${watches}`;
 }

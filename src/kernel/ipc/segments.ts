@@ -3,6 +3,7 @@
  * shared file is. It must not know addresses.
  */
 import { SHM_DEST } from "../../abi/ipc.ts";
+import type { Inode } from "../../vfs/contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import type { Process } from "../process.ts";
 import type { SharedFile } from "../shared-file.ts";
@@ -47,4 +48,15 @@ export class Segment implements IpcObject {
     }
     return count;
   }
+}
+
+/** How often each shared file is mapped by these processes, in one look at them: thousands of segments are listed at once. */
+export function attachmentsOfAll(processes: readonly Process[]): ReadonlyMap<Inode, number> {
+  const counts = new Map<Inode, number>();
+  for (const { shares, space } of processes) {
+    for (const { file } of shares) {
+      counts.set(file.inode, (counts.get(file.inode) ?? 0) + space.viewsOf(file).length);
+    }
+  }
+  return counts;
 }
