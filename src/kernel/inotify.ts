@@ -66,7 +66,7 @@ export class InotifyFile extends StreamFile {
       if (last?.mask === IN_Q_OVERFLOW) return;
       this.restoreEvent({ wd: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: "" });
     } else this.restoreEvent({ wd, mask, cookie, name: flat(name) });
-    this.waiters.wakeAll();
+    this.waiters.wakeEnough(POLLIN);
   }
 
   /** Queue an event of a snapshot. */

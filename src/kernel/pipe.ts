@@ -56,7 +56,7 @@ export class Pipe implements Reopenable {
 
   /** After bytes were taken out: below PIPE_BUF of room nobody is woken, as Linux wakes writers only for a whole page. */
   roomMade(): void {
-    if (this.toWrite.size > 0 && this.ring.free >= PIPE_BUF) this.toWrite.wakeAll();
+    if (this.toWrite.size > 0 && this.ring.free >= PIPE_BUF) this.toWrite.wakeEnough(POLLOUT);
   }
 
   /** Bytes taken; up to PIPE_BUF of them all or none. -EAGAIN without room, -EPIPE without a reader. */
@@ -66,7 +66,7 @@ export class Pipe implements Reopenable {
     if (length <= PIPE_BUF && this.ring.free < length) return -EAGAIN;
     const moved = this.ring.write(from, at, length);
     if (moved === 0) return -EAGAIN;
-    this.toRead.wakeAll();
+    this.toRead.wakeEnough(POLLIN);
     return moved;
   }
 

@@ -5,11 +5,12 @@
  * Synchronous answers never return to the host's event loop, and neither do threads that only wake each other. So time
  * is counted from the last turn of that loop (`#turn`), whoever ran since; past YIELD_NS the loop has its turn first.
  */
+import { EPOLLEXCLUSIVE } from "../abi/epoll.ts";
 import { RLIMIT_CPU } from "../abi/resource.ts";
 import { SIGKILL, SIGXCPU } from "../abi/signal.ts";
 import { YIELD_NS } from "../limits.ts";
 import { Deadlines } from "../wait/deadlines.ts";
-import { leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
+import { type Claim, leaveQueues, type Waiter, type WakeSink } from "../wait/wait-queue.ts";
 import { continuePending } from "./continuation.ts";
 import { BLOCKED, type Countdown, GONE, type Host, type Outcome } from "./contracts.ts";
 import type { OpenDescription } from "./descriptors.ts";
@@ -313,6 +314,14 @@ export class Scheduler implements WakeSink {
     }
     waiter.woken = true;
     this.#push(waiter as Pending);
+  }
+
+  /** Of watches with EPOLLEXCLUSIVE one is enough, if a thread waits for its list. */
+  claim(waiter: Waiter, events: number): Claim {
+    const one = waiter as Pending | Watch;
+    if (one.kind !== "watch" || (one.events & EPOLLEXCLUSIVE) === 0) return "always";
+    if ((one.events & events) === 0) return "never";
+    return one.epoll.waiters.size > 0 ? "enough" : "more";
   }
 
   /** The host's alarm rang: wake whoever's deadline has passed. */

@@ -210,7 +210,11 @@ const EVENTS = [
   partial("signalfd4", "signals of a process that ended are told to nobody", events.sys_signalfd4),
   full("epoll_create", events.sys_epoll_create),
   full("epoll_create1", events.sys_epoll_create1),
-  partial("epoll_ctl", "EPOLLEXCLUSIVE wakes all, EPOLLWAKEUP changes nothing", events.sys_epoll_ctl),
+  partial(
+    "epoll_ctl",
+    "EPOLLEXCLUSIVE of terminals, signals and POSIX queues wakes all, EPOLLWAKEUP changes nothing",
+    events.sys_epoll_ctl,
+  ),
   full("epoll_wait", events.sys_epoll_wait, events.finishEpoll),
   full("epoll_pwait", events.sys_epoll_pwait, events.finishEpoll),
   full("epoll_pwait2", events.sys_epoll_pwait2, events.finishEpoll),

@@ -9,9 +9,17 @@ export interface Waiter {
   readonly queues: WaitQueue[];
 }
 
+/**
+ * "always" woken; or one of those of which one is enough: "never" for these events, "more" must be woken besides because nobody
+ * waits behind it, or it is "enough".
+ */
+export type Claim = "always" | "never" | "more" | "enough";
+
 /** Receives each waiter exactly once when it is woken. The kernel's ready list is the only one in production. */
 export interface WakeSink {
   wake(waiter: Waiter): void;
+  /** What is to become of a waiter when these events (POLL_ bits) have come. Without it every waiter is woken. */
+  claim?(waiter: Waiter, events: number): Claim;
 }
 
 /** Waiters of a queue, and queues of a waiter, that are looked for one by one. */
@@ -66,6 +74,25 @@ export class WaitQueue {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) this.#wake(waiter);
+  }
+
+  /** Wake for events alone: of those of which one is enough, up to the first that somebody waits behind. The others stay. */
+  wakeEnough(events: number): void {
+    if (this.size === 0) return;
+    const sink = this.#sink;
+    const only = this.#many === undefined && this.#waiters.length === 1 ? this.#waiters[0] : undefined;
+    if (sink.claim === undefined || only !== undefined) {
+      if (only === undefined || sink.claim?.(only, events) !== "never") this.wakeAll();
+      return;
+    }
+    let enough = false;
+    for (const waiter of [...(this.#many ?? this.#waiters)]) {
+      const claim = sink.claim(waiter, events);
+      if (claim === "never" || (enough && claim !== "always")) continue;
+      enough ||= claim === "enough";
+      this.remove(waiter);
+      this.#wake(waiter);
+    }
   }
 
   remove(waiter: Waiter): void {

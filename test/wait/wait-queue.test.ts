@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { leaveQueues, type Waiter, WaitQueue } from "../../src/wait/wait-queue.ts";
+import { type Claim, leaveQueues, type Waiter, WaitQueue } from "../../src/wait/wait-queue.ts";
 import { processorMs } from "../processor-time.ts";
 
 function waiter(): Waiter {
@@ -81,4 +81,33 @@ test("thousands in the same thousand queues are woken at once, and none twice", 
   for (const one of all) leaveQueues(one);
   assert.ok(queues.every(({ size }) => size === 0));
   assert.ok(all.every((one) => one.queues.length === 0));
+});
+
+test("of those of which one is enough, what comes wakes them up to the first that somebody waits behind", () => {
+  const claims = new Map<Waiter, Claim>();
+  const woken: Waiter[] = [];
+  const sink = { wake: (one: Waiter) => woken.push(one), claim: (one: Waiter) => claims.get(one) ?? "always" };
+  for (const many of [0, 40]) {
+    woken.length = 0;
+    const queue = new WaitQueue(sink);
+    const [deaf, idle, first, second, ordinary] = Array.from({ length: 5 }, waiter) as [
+      Waiter,
+      Waiter,
+      Waiter,
+      Waiter,
+      Waiter,
+    ];
+    claims.set(deaf, "never").set(idle, "more").set(first, "enough").set(second, "enough");
+    const others = Array.from({ length: many }, waiter);
+    for (const one of [deaf, idle, first, second, ordinary, ...others]) queue.add(one);
+    queue.wakeEnough(1);
+    assert.deepEqual(woken, [idle, first, ordinary, ...others]);
+    assert.equal(queue.size, 2);
+    queue.wakeEnough(1);
+    assert.deepEqual(woken.slice(3 + many), [second]);
+    queue.wakeEnough(1);
+    assert.equal(queue.size, 1);
+    queue.wakeAll();
+    assert.equal(woken.at(-1), deaf);
+  }
 });

@@ -29,7 +29,7 @@ export class CounterFile extends StreamFile {
     const taken = this.semaphore ? 1n : this.#value;
     this.#value -= taken;
     new DataView(into.buffer, into.byteOffset).setBigUint64(at, taken, true);
-    this.waiters.wakeAll();
+    this.waiters.wakeEnough(POLLOUT);
     return COUNTER_BYTES;
   }
 
@@ -39,14 +39,14 @@ export class CounterFile extends StreamFile {
     if (added > MOST) return -EINVAL;
     if (this.#value + added > MOST) return -EAGAIN;
     this.#value += added;
-    this.waiters.wakeAll();
+    this.waiters.wakeEnough(POLLIN);
     return COUNTER_BYTES;
   }
 
   /** As a write that never waits. */
   add(value: bigint): void {
     this.#value = this.#value + value > MOST ? MOST : this.#value + value;
-    this.waiters.wakeAll();
+    this.waiters.wakeEnough(POLLIN);
   }
 
   override readiness(): number {

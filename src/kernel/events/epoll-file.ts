@@ -9,7 +9,7 @@
 
 import { EP_MAX_NESTS, EPOLLET, EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLLWAKEUP } from "../../abi/epoll.ts";
 import { EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC, EPERM } from "../../abi/errno.ts";
-import { POLLERR, POLLHUP, POLLIN } from "../../abi/poll.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../abi/poll.ts";
 import { EPOLL_WATCHES } from "../../limits.ts";
 import { leaveQueues, type Waiter, type WaitQueue } from "../../wait/wait-queue.ts";
 import type { OpenDescription } from "../descriptors.ts";
@@ -48,6 +48,9 @@ export interface EpollCounts {
 
 const FLAGS = (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP) >>> 0;
 
+/** What may stand beside EPOLLEXCLUSIVE, and it. */
+const EXCLUSIVE = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLET | EPOLLEXCLUSIVE | EPOLLWAKEUP;
+
 export class EpollFile extends StreamFile {
   readonly #counts: EpollCounts;
   /** By descriptor number, which is bounded; more than one where a number was closed while its file stayed open. */
@@ -66,10 +69,10 @@ export class EpollFile extends StreamFile {
     for (const some of this.#watches) if (some !== undefined) yield* some;
   }
 
-  /** EPOLL_CTL_ADD. -EEXIST, -EPERM (what never waits), -EINVAL (itself), -ELOOP, -ENOSPC. */
+  /** EPOLL_CTL_ADD. -EEXIST, -EPERM (what never waits), -EINVAL (itself, what EPOLLEXCLUSIVE does not go with), -ELOOP, -ENOSPC. */
   add(description: OpenDescription, fd: number, event: EpollEvent, process: Process | undefined): number {
     const { file } = description;
-    if (file === this) return -EINVAL;
+    if (file === this || ((event.events & EPOLLEXCLUSIVE) !== 0 && (event.events & ~EXCLUSIVE) !== 0)) return -EINVAL;
     if (file.waiters === undefined) return -EPERM;
     if (this.#find(description, fd) !== undefined) return -EEXIST;
     if (file instanceof EpollFile) {

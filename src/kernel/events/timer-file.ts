@@ -53,7 +53,7 @@ export class TimerFile extends StreamFile {
     const missed = this.intervalNs > 0 ? Math.max(0, Math.floor((nowNs - deadlineNs) / this.intervalNs)) : 0;
     this.expirations += 1 + missed;
     this.#setDeadline(this.intervalNs > 0 ? deadlineNs + (missed + 1) * this.intervalNs : Infinity);
-    this.waiters.wakeAll();
+    this.waiters.wakeEnough(POLLIN);
   }
 
   override read(_position: number, into: Uint8Array, at: number, length: number): number {

@@ -77,7 +77,7 @@ function between(
   if (to.ring.free === 0) return later(thread, output, POLLOUT | POLLERR, waits);
   const bytes = from.ring.peek(Math.min(most, to.ring.free));
   to.ring.write(bytes, 0, bytes.length);
-  to.toRead.wakeAll();
+  to.toRead.wakeEnough(POLLIN);
   if (taking) {
     from.ring.drop(bytes.length);
     from.roomMade();
@@ -137,7 +137,7 @@ function toPipe(
   if (moved === -EAGAIN) return later(thread, input, POLLIN | POLLHUP, waits);
   if (moved <= 0) return moved;
   to.ring.write(bytes, 0, moved);
-  to.toRead.wakeAll();
+  to.toRead.wakeEnough(POLLIN);
   if (positions.from !== undefined) positions.from = at + moved;
   else if (file.seekable) input.offset = at + moved;
   return moved;
