@@ -314,6 +314,19 @@ describe("the tree of files", { skip }, () => {
     assert.match(stderr, /out is a symbolic link/);
     assert.equal((await jailed([...mounted(), "-k", "none,/../x,tmpfs", "--", "/bin/true"])).status, 125);
   });
+  test("neither do a minimal /dev and a read-only /proc", async () => {
+    for (const [name, ...more] of [
+      ["dev", "-d"],
+      ["proc", "-U", "-r"],
+    ] as const) {
+      const crooked = join(scratch, `crooked-${name}`);
+      mkdirSync(crooked);
+      symlinkSync("/mnt", join(crooked, name));
+      const { status, stderr } = await jailed(["-P", crooked, "-b", "/bin", ...more, "--", "/bin/true"]);
+      assert.equal(status, 125);
+      assert.match(stderr, new RegExp(`crooked-${name}/${name} is a symbolic link`));
+    }
+  });
   test("--profile minimalistic-mountns is read-only around a /tmp of its own", async () => {
     mkdirSync("/var/empty", { recursive: true });
     const argv = ["--profile=minimalistic-mountns-nodev", ...sh("touch /etc/x /tmp/linden-made 2>&1; ls /tmp")];

@@ -56,7 +56,11 @@ export function buildTree(plan: JailPlan): void {
   if (device !== undefined) moveDev(device, plan.root?.path ?? "");
   // In a user namespace /proc may be mounted only where one is seen already, and beyond the new root none is.
   const early = plan.readOnlyProc && plan.namespaces.includes("user") && plan.root !== undefined;
-  if (early) demand("read-only /proc", mount("proc", `${plan.root?.path}/proc`, "proc", SAFE | MS.RDONLY));
+  if (early) {
+    const [step, target] = ["read-only /proc", `${plan.root?.path}/proc`];
+    refuseLink(target, step);
+    demand(step, mount("proc", target, "proc", SAFE | MS.RDONLY));
+  }
   if (plan.root !== undefined) enterRoot(plan.root);
   if (plan.temporary !== undefined) {
     demand("tmpfs on /tmp", mount("none", "/tmp", "tmpfs", SAFE, `size=${plan.temporary},mode=1777`));
@@ -89,16 +93,21 @@ function destination(root: string, target: string, step: MountStep, name: string
   if (names.includes("..")) throw new LockFailed(name, `the path ${target} leads upwards`);
   names.forEach((each, index) => {
     path = join(path, each);
-    const found = lstatSync(path, { throwIfNoEntry: false });
     // In the caller's own tree links are his business.
-    if (found?.isSymbolicLink() === true && root !== "") throw new LockFailed(name, `${path} is a symbolic link`);
-    if (found !== undefined) return;
+    if (root !== "") refuseLink(path, name);
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
     const last = index === names.length - 1;
     const isFile = last && (step.flags & MS.BIND) !== 0 && !statSync(step.source).isDirectory();
     if (isFile) writeFileSync(path, "", { flag: "wx", mode: 0o700 });
     else mkdirSync(path, { mode: 0o755 });
   });
   return path;
+}
+
+/** A mount follows a link, wherever it leads. */
+function refuseLink(path: string, step: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() === true) throw new LockFailed(step, `${path} is a symbolic link`);
 }
 
 /** A /dev with only what every program expects, at a passing place. */
@@ -127,7 +136,10 @@ function bindNode(name: string, place: string): void {
 function moveDev(place: string, root: string): void {
   const step = "minimal /dev";
   const target = `${root}/dev`;
-  if (root !== "") mkdirSync(target, { recursive: true });
+  if (root !== "") {
+    refuseLink(target, step);
+    mkdirSync(target, { recursive: true });
+  }
   demand(step, mount(place, target, "", MS.MOVE));
   rmdirSync(place);
 }
