@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static void ignore(int signal) { (void)signal; }
 
@@ -49,6 +51,35 @@ static int write_to_nobody(void) {
   close(fd);
   write(writer, "x", 1);
   return 0;
+}
+
+static int empty_it(void) {
+  static char much[65536];
+  int fd = open("f", O_RDONLY | O_NONBLOCK);
+  struct timespec rest = {0, 20000000};
+  nanosleep(&rest, NULL);
+  while (read(fd, much, sizeof much) > 0)
+    ;
+  return 0;
+}
+
+/* One list waits for bytes and for room of the same open file. */
+static void watched_both_ways(int both) {
+  static char much[65536];
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
+  int list = must("epoll_create1", epoll_create1(0));
+  must("epoll_ctl", epoll_ctl(list, EPOLL_CTL_ADD, both, &event));
+  must("fcntl", fcntl(both, F_SETFL, O_NONBLOCK));
+  int many = epoll_wait(list, &event, 1, 0);
+  printf("room alone %d %x\n", many, event.events);
+  while (write(both, much, sizeof much) > 0)
+    ;
+  many = epoll_wait(list, &event, 1, 0);
+  printf("bytes alone %d %x\n", many, event.events);
+  int child = child_of(empty_it);
+  printf("room again %d\n", epoll_wait(list, &event, 1, 10000));
+  status_of(child);
+  close(list);
 }
 
 int main(void) {
@@ -114,6 +145,8 @@ int main(void) {
   printf("read %ld\n", (long)read(both, text, 3));
   report("seek", lseek(both, 0, SEEK_SET));
   report("truncate", ftruncate(both, 0));
+  read(both, text, sizeof text);
+  watched_both_ways(both);
   close(both);
   reader = must("open", open("f", O_RDONLY | O_NONBLOCK));
   printf("what was left is gone: %ld\n", (long)read(reader, text, sizeof text));

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-static char text[300000];
+static _Alignas(4096) char text[300000];
 
 static void show(const char *what, int fd) {
   long length = read(fd, text, 100);
@@ -69,6 +69,13 @@ int main(void) {
   waitpid(child, NULL, 0);
 
   must("size", fcntl(b[1], F_SETPIPE_SZ, 65536));
+  struct iovec much[2] = {{text, 40960}, {text, 40960}};
+  report("vmsplice of what fits", vmsplice(b[1], much, 2, 0));
+  report("vmsplice into a full pipe", vmsplice(b[1], much, 2, SPLICE_F_NONBLOCK));
+  much[0].iov_len = 65536;
+  report("vmsplice out of it", vmsplice(b[0], much, 1, 0));
+  report("vmsplice out of an empty one", vmsplice(b[0], much, 1, SPLICE_F_NONBLOCK));
+  report("vmsplice of nothing", vmsplice(b[1], much, 0, 0));
   must("fill", write(b[1], text, 65536));
   fflush(stdout);
   child = must("fork", fork());

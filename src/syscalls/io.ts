@@ -1,14 +1,12 @@
 /**
  * Layer: syscalls. Bytes through descriptors: read, write and their kin, lseek, fsync, sendfile, copy_file_range.
  */
-import { EBADF, EFAULT, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import { EFAULT, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import * as fcntl from "../abi/fcntl.ts";
 import type { Outcome } from "../kernel/contracts.ts";
 import { checkOpen } from "../kernel/operations/descriptors.ts";
-import { getStatusFlags } from "../kernel/operations/files.ts";
 import { type Allocation, allocate, pread, pwrite, read, seek, sync, write } from "../kernel/operations/io.ts";
-import { pipeSize } from "../kernel/operations/pipes.ts";
-import { splice, tee } from "../kernel/operations/splice.ts";
+import { splice, spliceMemory, tee } from "../kernel/operations/splice.ts";
 import { copyRange, type Positions, sendFile } from "../kernel/operations/transfer.ts";
 import type { Thread } from "../kernel/process.ts";
 import { long, single, vector } from "./call.ts";
@@ -259,13 +257,9 @@ export function sys_tee(thread: Thread, inFd: number, outFd: number, count: numb
   return (flags & ~fcntl.SPLICE_F_ALL) !== 0 ? -EINVAL : tee(thread, inFd, outFd, count >>> 0, flags);
 }
 
-/** vmsplice(2): into a pipe as writev, out of one as readv; pages are not given away. */
+/** vmsplice(2): pages are not given away. */
 export function sys_vmsplice(thread: Thread, fd: number, address: number, count: number, flags: number): Outcome {
   if ((flags & ~fcntl.SPLICE_F_ALL) !== 0) return -EINVAL;
   const error = iovecs(thread, fd, address, count);
-  if (error < 0) return error;
-  if (pipeSize(thread, fd) < 0) return -EBADF;
-  return (getStatusFlags(thread, fd) & fcntl.O_ACCMODE) === fcntl.O_RDONLY
-    ? read(thread, fd, vector)
-    : write(thread, fd, vector);
+  return error < 0 ? error : spliceMemory(thread, fd, vector, flags);
 }

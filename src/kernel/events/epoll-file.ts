@@ -223,7 +223,9 @@ export class EpollFile extends StreamFile {
   #subscribe(watch: Watch): void {
     watch.candidate = false;
     watch.woken = false;
-    (watch.description.file.waiters as WaitQueue).add(watch);
+    const { file } = watch.description;
+    (file.waiters as WaitQueue).add(watch);
+    file.moreWaiters?.add(watch);
   }
 
   /** Lists in a row with this at the head; -1 where `above` is among them. Bounded: longer rows were never made. */

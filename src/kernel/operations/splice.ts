@@ -1,5 +1,6 @@
 /**
- * Layer: kernel, operations. Bytes through pipes past the guest: splice(2), tee(2). It must not know encodings.
+ * Layer: kernel, operations. Bytes through pipes past the guest: splice(2), tee(2), and vmsplice(2), which copies. It must not
+ * know encodings.
  *
  * What cannot be moved at once leaves nothing half done: the call waits until it is worth another try, and is then made again.
  */
@@ -9,12 +10,15 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../abi/poll.ts";
 import { SIGPIPE } from "../../abi/signal.ts";
 import { S_IFDIR } from "../../abi/stat.ts";
 import { TRANSFER_BYTES } from "../../limits.ts";
+import type { IoVector } from "../../mem/guest-memory.ts";
 import { GONE, type Outcome } from "../contracts.ts";
 import type { OpenDescription } from "../descriptors.ts";
 import { afterBytes, beforeBytes, roomFor } from "../file-bytes.ts";
+import { gather } from "../long-transfers.ts";
 import { parked } from "../pending.ts";
 import type { Pipe } from "../pipe.ts";
 import type { Thread } from "../process.ts";
+import { read } from "./io.ts";
 import { isPipeEnd } from "./pipes.ts";
 import { endsOf, type Positions } from "./transfer.ts";
 
@@ -56,6 +60,28 @@ export function tee(thread: Thread, inFd: number, outFd: number, count: number, 
   if (from === undefined || to === undefined || from === to) return -EINVAL;
   const waits = (flags & SPLICE_F_NONBLOCK) === 0;
   return count === 0 ? 0 : between(thread, input, from, output, to, Math.min(count, TRANSFER_BYTES), waits, false);
+}
+
+/** vmsplice(2): into a pipe what there is room for, out of one as readv(2); it waits for the first byte. -EBADF, -EAGAIN, -EPIPE. */
+export function spliceMemory(thread: Thread, fd: number, vector: IoVector, flags: number): Outcome {
+  const { process } = thread;
+  const description = process.descriptors.get(fd)?.description;
+  const pipe = description === undefined ? undefined : pipeOf(description);
+  if (description === undefined || pipe === undefined) return -EBADF;
+  const { ring } = pipe;
+  const waits = (flags & SPLICE_F_NONBLOCK) === 0;
+  if (vector.total === 0) return 0;
+  if (!description.writable) {
+    const more = ring.size === 0 && pipe.writeEnds > 0;
+    return more ? later(thread, description, POLLIN | POLLHUP, waits) : read(thread, fd, vector);
+  }
+  if (pipe.readEnds === 0) return broken(thread);
+  if (ring.free === 0) return later(thread, description, POLLOUT | POLLERR, waits);
+  process.kernel.scheduler.laboured();
+  const bytes = new Uint8Array(Math.min(vector.total, ring.free));
+  ring.write(bytes, 0, gather(process.memory.bytes, vector, 0, bytes, bytes.length));
+  pipe.toRead.wakeEnough(POLLIN);
+  return bytes.length;
 }
 
 function pipeOf({ file }: OpenDescription): Pipe | undefined {
